@@ -1,0 +1,167 @@
+"""The drawing widget's Python side. What happens under the pointer is in mask_canvas.js."""
+
+import io
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+from PIL import Image
+
+from glcic_lite.mask_canvas.strokes import RunLengthError, decode_runs, encode_runs
+from glcic_lite.masks import open_mask
+from glcic_lite.photos import PhotoSource, open_photo
+
+LONGEST_SIDE = 1600  # of the photo as the browser gets it: enough for a projector, and within what tablets can draw
+FOLDER = Path(__file__).parent
+
+
+class MaskCanvas(anywidget.AnyWidget):
+    """Paint a hole on a photo with mouse, pen, finger or keyboard.
+
+        canvas = MaskCanvas("photo.jpg")
+        canvas            # as a cell's last line: shows it
+        canvas.mask       # in a later cell: what was drawn
+
+    The ink is drawn in the browser, so it follows the pointer while Python is busy. The mask comes to Python when a
+    stroke ends. Large photos are shown, and drawn on, at no more than 1600 pixels on the long side; the mask has the
+    photo's own size all the same.
+
+    Args:
+        photo: a path, a PIL image or an array.
+        mask: a mask to begin with: anything that `glcic_lite.masks.open_mask` reads, of the photo's size.
+        brush_size: the brush's diameter in pixels of the photo as shown; odd. A twentieth of the long side if left out.
+
+    Attributes:
+        photo: the PIL image, RGB. Setting another one clears the mask.
+        mask: bool (H, W), True in the hole, of the photo's size. Every reading gives a new array; to change the mask,
+            set it. Observable: `canvas.observe(function, names="mask")` hears of every change, from either side.
+        completed_strokes: counts what the reader did: strokes, rectangles, undoing, growing and so on. Observable.
+            While Python is busy several of them may arrive as one change, always with the latest mask.
+        brush_size: settable and observable.
+        error: the traceback of the latest failure in a callback, shown under the canvas; empty while all is well.
+
+    Raises:
+        PhotoError, MaskError: the photo or the mask cannot be used; the message says why.
+    """
+
+    _esm = FOLDER / "mask_canvas.js"
+    _css = FOLDER / "mask_canvas.css"
+
+    _photo = traitlets.Bytes(help="The photo as shown, as a JPEG.").tag(sync=True)
+    # The mask as it travels, and which photo it belongs to: a stroke may still be on its way when the photo changes.
+    _drawing = traitlets.Dict(help="{photo: its number, width, height: as shown, runs: run lengths}").tag(sync=True)
+    brush_size = traitlets.Int().tag(sync=True)
+    completed_strokes = traitlets.Int(0).tag(sync=True)
+    error = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, photo: PhotoSource, mask: PhotoSource | None = None, brush_size: int | None = None, **options):
+        self._callbacks: list[Callable[[MaskCanvas], None]] = []
+        self._photo_number = 0
+        self._assigned_mask: np.ndarray | None = None
+        super().__init__(**options)
+        self.photo = photo
+        if mask is not None:
+            self.mask = mask
+        self.brush_size = brush_size or max(self._shown_size) // 40 * 2 + 1
+
+    @property
+    def photo(self) -> Image.Image:
+        return self._full_photo
+
+    @photo.setter
+    def photo(self, photo: PhotoSource) -> None:
+        self._full_photo = open_photo(photo)
+        shown = self._full_photo
+        if max(shown.size) > LONGEST_SIDE:
+            scale = LONGEST_SIDE / max(shown.size)
+            shown = shown.resize([max(1, round(side * scale)) for side in shown.size], reducing_gap=2.0)
+        jpeg = io.BytesIO()
+        shown.save(jpeg, "JPEG", quality=90, icc_profile=self._full_photo.info.get("icc_profile"))
+        self._shown_size = shown.size
+        self._assigned_mask = None
+        self._photo_number += 1
+        with self.hold_sync():  # one message: the browser never sees the new photo under the old mask
+            self._photo = jpeg.getvalue()
+            self._show(np.zeros(shown.size[::-1], dtype=bool))
+
+    @property
+    def mask(self) -> np.ndarray:
+        if self._assigned_mask is not None:
+            return self._assigned_mask.copy()
+        shown = decode_runs(self._drawing["runs"], *self._shown_size)
+        (width, height), (shown_width, shown_height) = self._full_photo.size, self._shown_size
+        if (width, height) == (shown_width, shown_height):
+            return shown
+        rows = np.arange(height) * shown_height // height
+        columns = np.arange(width) * shown_width // width
+        return shown[rows][:, columns]
+
+    @mask.setter
+    def mask(self, mask: PhotoSource) -> None:
+        full = open_mask(mask, self._full_photo.size)
+        (width, height), (shown_width, shown_height) = self._full_photo.size, self._shown_size
+        # The blocks of pixels that `mask` above makes of one shown pixel. One hole pixel makes the whole block a hole.
+        first_rows = -(-np.arange(shown_height) * height // shown_height)
+        first_columns = -(-np.arange(shown_width) * width // shown_width)
+        shown = np.logical_or.reduceat(np.logical_or.reduceat(full, first_rows, axis=0), first_columns, axis=1)
+        self._assigned_mask = full  # comes back exactly as it was set, until the reader draws on it
+        self._show(shown)
+
+    def on_stroke(self, callback: Callable[["MaskCanvas"], None], remove: bool = False) -> None:
+        """Call `callback(canvas)` after everything the reader draws, erases or undoes, or stop doing so.
+
+        If it raises an exception, the canvas shows it, and `error` keeps the traceback.
+        """
+        if remove:
+            self._callbacks.remove(callback)
+        else:
+            self._callbacks.append(callback)
+
+    def _show(self, shown: np.ndarray) -> None:
+        """Make `shown`, bool (height, width) of the photo as shown, the mask."""
+        width, height = self._shown_size
+        self._drawing = {"photo": self._photo_number, "width": width, "height": height, "runs": encode_runs(shown)}
+
+    def set_state(self, sync_data: dict) -> None:
+        """Take over what arrives from the browser, a mask only after checking it."""
+        drawing = sync_data.get("_drawing")
+        if drawing is not None:
+            try:
+                is_current = self._check_drawing(drawing)
+            except RunLengthError as error:
+                is_current = False
+                self.error = f"The drawing that arrived from the browser was refused: {error}"
+            if is_current:
+                self._assigned_mask = None
+            else:
+                sync_data = {k: v for k, v in sync_data.items() if k not in ("_drawing", "completed_strokes")}
+                self.send_state(["_drawing", "completed_strokes"])  # the browser goes back to what Python has
+        super().set_state(sync_data)
+
+    def _check_drawing(self, drawing: dict) -> bool:
+        """Whether a drawing from the browser belongs to the current photo. RunLengthError: it is not a mask at all."""
+        if not isinstance(drawing, dict) or drawing.keys() != {"photo", "width", "height", "runs"}:
+            raise RunLengthError("it does not have the four parts of a drawing")
+        if drawing["photo"] != self._photo_number:
+            return False
+        if (drawing["width"], drawing["height"]) != self._shown_size:
+            raise RunLengthError(f"it is {drawing['width']} x {drawing['height']}, the photo is shown at {self._shown_size}")
+        decode_runs(drawing["runs"], *self._shown_size)
+        return True
+
+    @traitlets.observe("_drawing")
+    def _tell_observers_of_mask(self, change: traitlets.Bunch) -> None:
+        # `mask` is a property, worked out when it is asked for. This makes it observable like a trait.
+        self.notify_change(traitlets.Bunch(type="change", name="mask", owner=self, old=None, new=self.mask))
+
+    @traitlets.observe("completed_strokes")
+    def _call_callbacks(self, change: traitlets.Bunch) -> None:
+        self.error = ""
+        for callback in list(self._callbacks):
+            try:
+                callback(self)
+            except Exception:  # whatever it is: in a log, which is where it would go from here, nobody would see it
+                self.error = traceback.format_exc()

@@ -1,0 +1,275 @@
+"""Opening photos safely, and a folder of photos as training samples."""
+
+import io
+import os
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+from torch.utils.data import Dataset
+
+MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+PhotoSource = Image.Image | np.ndarray | str | os.PathLike
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be used; the message names it and says why."""
+
+
+def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open a still picture in its own mode, upright, fully decoded.
+
+    Args:
+        source: a path, a PIL image, or an array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); bool, unsigned 8 or 16 bit
+            integers, or floats in [0, 1].
+        max_pixels: refuse pictures of more pixels than this before decoding them.
+
+    Raises:
+        PhotoError: unreadable, truncated, animated, too large, empty, or an array of another shape or range.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        image, name = source, "the picture"
+    else:
+        name = str(source)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit speaks below
+                image = Image.open(source)
+        except FileNotFoundError as error:
+            raise PhotoError(f"{name}: no such file") from error
+        except Image.DecompressionBombError as error:
+            raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, which is refused") from error
+        except IsADirectoryError as error:
+            raise PhotoError(f"{name}: a folder, not a photo") from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise PhotoError(f"{name}: not a picture that can be read") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
+    if width * height == 0:
+        raise PhotoError(f"{name}: has no pixels")
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
+        raise PhotoError(f"{name}: an animated or many-page picture ({image.n_frames} frames); save one frame as a photo")
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise PhotoError(f"{name}: truncated or damaged ({error})") from error
+
+
+def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open a photo as 8-bit RGB, whatever its mode.
+
+    Rotation from EXIF is applied; greyscale and palette photos become RGB; 16-bit ones are reduced to 8 bit; CMYK is
+    converted through its embedded colour profile where there is one; transparent parts are laid over white. An
+    embedded RGB profile stays in `image.info["icc_profile"]`.
+
+    Args and errors are those of `open_image`.
+    """
+    image = open_image(source, max_pixels)
+    profile = image.info.get("icc_profile")
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.asarray(image, dtype=np.float64)
+        top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0 if values.max() > 255 else 255.0
+        return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
+    if image.mode == "CMYK":
+        return _cmyk_to_rgb(image, profile)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    photo = image.convert("RGB")
+    photo.info.pop("transparency", None)
+    return photo
+
+
+def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            photo = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            photo.info.pop("icc_profile", None)
+            return photo
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a damaged profile: the plain conversion still shows the photo
+    photo = image.convert("RGB")
+    photo.info.pop("icc_profile", None)
+    return photo
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
+        raise PhotoError(f"an array of shape {array.shape} is no picture: (H, W), (H, W, 3) or (H, W, 4) is expected")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = np.rint(array / 257).astype(np.uint8)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise PhotoError("an array of floats must hold finite numbers from 0 to 1")
+        array = np.rint(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise PhotoError(f"an array of {array.dtype} is no picture: bool, uint8, uint16 or floats are expected")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def save_image(image: Image.Image, path: str | os.PathLike) -> None:
+    """Write a picture whole or not at all: to a neighbouring file first, then renamed over the old one.
+
+    The suffix decides the format. Photos written as PNG keep every pixel; JPEG is written at quality 95.
+
+    Raises:
+        PhotoError: for a suffix that names no picture format.
+        OSError: where the folder cannot be written to.
+    """
+    path = Path(path)
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise PhotoError(f"{path}: unknown picture format {path.suffix!r}; use .png or .jpg")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    if image.info.get("icc_profile"):
+        options["icc_profile"] = image.info["icc_profile"]
+    try:
+        with open(partial, "wb") as file:
+            image.save(file, format=kind, **options)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def list_photos(folder: str | os.PathLike) -> list[Path]:
+    """The photos in a folder and the folders below it, sorted by path; told by their suffix, not opened.
+
+    Raises:
+        PhotoError: where there is no such folder, or no photo in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise PhotoError(f"{folder}: no such folder")
+    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and not p.name.startswith("."))
+    if not photos:
+        raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
+    return photos
+
+
+class PhotoCrops(Dataset):
+    """A folder of photos as an endless list of random square crops.
+
+    Crop n is always the same crop: its random choices come from a generator seeded with (seed, n). A run that was
+    stopped goes on with exactly the crops it would have seen, with any number of worker processes.
+
+    As in the paper (section 4), a photo is thought of as resized so that its short edge has a random length, and a
+    random square is cut out of that. Only the square is resized here, which is the same and far cheaper.
+
+    Args:
+        folder: a folder of photos, of any size and format.
+        crop_size: side of the crops, in pixels.
+        short_edge: smallest and largest random length of the photo's short edge, in pixels; drawn evenly on a
+            logarithmic scale. A photo is never enlarged, unless it is smaller than the crop.
+        seed: decides all random choices.
+        least_contrast: crops whose grey levels (0 to 255) have a smaller standard deviation teach nothing; another one
+            is drawn, up to ten times.
+        cache_bytes: decoded photos are kept in memory up to this much.
+
+    Broken photos are skipped with a warning that names them.
+
+    Raises:
+        PhotoError: no such folder, no photos in it, or none that can be read.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        crop_size: int,
+        short_edge: tuple[int, int],
+        seed: int = 0,
+        least_contrast: float = 8.0,
+        cache_bytes: int = 1_000_000_000,
+    ):
+        if short_edge[0] < crop_size or short_edge[1] < short_edge[0]:
+            raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
+        self.paths = list_photos(folder)
+        self.crop_size = crop_size
+        self.short_edge = short_edge
+        self.seed = seed
+        self.least_contrast = least_contrast
+        self._cache: OrderedDict[int, Image.Image] = OrderedDict()
+        self._cache_room = cache_bytes
+        self._broken: set[int] = set()
+
+    def generator(self, index: int) -> np.random.Generator:
+        """The random generator of sample `index`."""
+        return np.random.default_rng((self.seed, index))
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Crop number `index`: (3, crop_size, crop_size), float32 in [0, 1]."""
+        return self.crop(self.generator(index))
+
+    def crop(self, random: np.random.Generator) -> np.ndarray:
+        """A random crop: (3, crop_size, crop_size), float32 in [0, 1]."""
+        for _ in range(10):
+            photo = self._random_photo(random)
+            width, height = photo.size
+            low, high = np.log(self.short_edge)
+            short_edge = min(np.exp(random.uniform(low, high)), max(min(width, height), self.crop_size))
+            side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
+            left, top = random.uniform(0, width - side), random.uniform(0, height - side)
+            box = (left, top, left + side, top + side)
+            size = (self.crop_size, self.crop_size)
+            crop = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+            if crop.mean(axis=2).std() >= self.least_contrast:
+                break
+        if random.random() < 0.5:
+            crop = crop[:, ::-1]
+        return np.ascontiguousarray(crop.transpose(2, 0, 1), dtype=np.float32) / 255
+
+    def _random_photo(self, random: np.random.Generator) -> Image.Image:
+        while True:
+            number = int(random.integers(len(self.paths)))
+            if number in self._broken:
+                continue
+            try:
+                return self._photo(number)
+            except PhotoError as error:
+                self._broken.add(number)
+                if len(self._broken) == len(self.paths):
+                    raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
+                warnings.warn(f"photo skipped: {error}", stacklevel=2)
+
+    def _photo(self, number: int) -> Image.Image:
+        if number in self._cache:
+            return self._cache[number]
+        photo = open_photo(self.paths[number])
+        cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
+        if cost <= self._cache_room:
+            self._cache_room -= cost
+            self._cache[number] = photo
+        return photo
+
+
+def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:
+    """The mean red, green and blue in [0, 1] over a folder of photos, each photo counting the same."""
+    means = []
+    for path in list_photos(folder):
+        try:
+            photo = open_photo(path)
+        except PhotoError as error:
+            warnings.warn(f"photo skipped: {error}", stacklevel=2)
+            continue
+        means.append(np.asarray(photo.resize((32, 32), Image.Resampling.BOX)).mean(axis=(0, 1)) / 255)
+    if not means:
+        raise PhotoError(f"{folder}: none of the photos can be read")
+    return tuple(round(float(x), 6) for x in np.mean(means, axis=0))

@@ -1,0 +1,38 @@
+"""The two losses of the paper (section 3.4)."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def reconstruction_loss(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
+    """The squared error inside the hole, weighted by the mask as in equation 2.
+
+    It is averaged over the hole of each photo and then over the photos: averaged over all pixels, small holes would
+    hardly count, and the loss would change whenever the hole's share of the photo does.
+
+    Args:
+        output, photo: (N, 3, H, W) in [0, 1].
+        mask: (N, 1, H, W), 1 in the hole; no hole may be empty.
+    """
+    squared_error = ((output - photo).float() * mask).square().sum(dim=(1, 2, 3))
+    return (squared_error / (3 * mask.sum(dim=(1, 2, 3)))).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Cross-entropy of the discriminators: real photos should be called 1, completed ones 0 (equation 3).
+
+    Args:
+        real_logits, fake_logits: (N,), before the sigmoid.
+    """
+    real = F.binary_cross_entropy_with_logits(real_logits.float(), real_logits.float().new_ones(real_logits.shape))
+    fake = F.binary_cross_entropy_with_logits(fake_logits.float(), fake_logits.float().new_zeros(fake_logits.shape))
+    return real + fake
+
+
+def gan_loss(fake_logits: Tensor) -> Tensor:
+    """What the completion network minimises to pass for real: -log D.
+
+    The paper writes log(1 - D), whose gradient vanishes while the discriminators win; -log D has the same goal and a
+    strong gradient there (Goodfellow et al., 2014, section 3), and is what implementations use.
+    """
+    return F.binary_cross_entropy_with_logits(fake_logits.float(), fake_logits.float().new_ones(fake_logits.shape))

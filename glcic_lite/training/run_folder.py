@@ -1,0 +1,128 @@
+"""A run's folder on disk: settings, checkpoints written whole or not at all, logs, sample pictures, the weights.
+
+    runs/mine/
+      settings.json        what decides the run's numbers
+      checkpoints/00012000 the full state after 12,000 iterations: networks, optimizers, averages, random states
+      log.csv              losses, averaged over a few iterations a row
+      validation.csv       PSNR in the hole on fixed crops
+      samples/*.png        the same fixed crops, completed, as the run goes on
+      network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
+      best/                the weights with the best validation so far
+"""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+from glcic_lite.training.settings import Settings
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used as asked."""
+
+
+class RunFolder:
+    """The files of one run. All writing happens in the main process of a distributed run."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+
+    def start(self, settings: Settings) -> None:
+        """Begin a new run.
+
+        Raises:
+            RunError: the folder holds a run already, or cannot be written to.
+        """
+        if (self.path / "settings.json").exists():
+            raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self.samples.mkdir(exist_ok=True)
+            write_text(self.path / "settings.json", json.dumps(settings.to_dict(), indent=2) + "\n")
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
+
+    def settings(self) -> Settings:
+        """The settings the run was started with.
+
+        Raises:
+            RunError: there is no run here, or its settings cannot be read.
+        """
+        try:
+            return Settings.from_dict(json.loads((self.path / "settings.json").read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path}: no run to resume here") from error
+        except (ValueError, TypeError, OSError) as error:
+            raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest complete checkpoint, None before the first."""
+        complete = sorted(p for p in self.checkpoints.glob("*") if p.name.isdigit())
+        return complete[-1] if complete else None
+
+    def publish_checkpoint(self, partial: Path, iteration: int, keep: int = 2) -> None:
+        """Turn a checkpoint written to `partial` into the newest one, at one stroke, and drop old ones.
+
+        A folder's renaming is whole or not at all, so a run killed at any moment leaves only complete checkpoints.
+        """
+        for file in partial.rglob("*"):
+            if file.is_file():
+                with open(file, "rb+") as handle:
+                    os.fsync(handle.fileno())
+        final = self.checkpoints / f"{iteration:08d}"
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+        complete = sorted(p for p in self.checkpoints.glob("*") if p.name.isdigit())
+        for old in complete[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def append(self, name: str, row: dict) -> None:
+        """Add a row to a CSV file of the run; a new file gets the row's names as its header."""
+        path = self.path / name
+        new = not path.exists()
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV file of the run; none where there is no such file."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        with open(path, newline="", encoding="utf-8") as file:
+            return [row for row in csv.DictReader(file) if None not in row.values()]  # a killed run may leave half a row
+
+    def forget_rows_after(self, iteration: int) -> None:
+        """Drop the rows that a killed run wrote after its last checkpoint: the resumed run writes them again."""
+        for name in ("log.csv", "validation.csv"):
+            path, rows = self.path / name, self.rows(name)
+            if not path.exists():
+                continue
+            kept = [row for row in rows if int(row["iteration"]) <= iteration]
+            path.unlink()
+            for row in kept:
+                self.append(name, row)
+
+    def replace_weights(self, name: str, save) -> None:
+        """Replace the weights folder `name` by what `save(folder)` writes; a reader never meets half of them."""
+        final, partial, old = (self.path / f"{prefix}{name}" for prefix in ("", ".new-", ".old-"))
+        shutil.rmtree(partial, ignore_errors=True)
+        save(partial)
+        shutil.rmtree(old, ignore_errors=True)
+        if final.exists():
+            os.replace(final, old)
+        os.replace(partial, final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,56 @@
+"""Training samples: a crop of a photo, a hole in it, and the two patches that the local discriminator compares."""
+
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from glcic_lite.masks import Box, box_mask, free_form_strokes, hole_box, local_patch, random_box
+from glcic_lite.photos import PhotoCrops
+from glcic_lite.training.settings import Settings
+
+
+def random_hole(random: np.random.Generator, settings: Settings) -> np.ndarray:
+    """A random hole for one crop: a box or, for a share of the samples, brush strokes. Bool (crop_size, crop_size)."""
+    size = (settings.crop_size, settings.crop_size)
+    if random.random() < settings.stroke_share:
+        length = int(random.integers(settings.crop_size // 4, settings.crop_size))
+        return free_form_strokes(random, size, settings.stroke_width, length, int(random.integers(1, 4)))
+    return box_mask(size, random_box(random, size, settings.hole_sides))
+
+
+class TrainingSamples(Dataset):
+    """Sample n of a run, the same in every run with these settings: every sample has a hole of its own.
+
+    Each sample is a dictionary of tensors:
+        photo: (3, S, S) in [0, 1].
+        mask: (1, S, S), 1 in the hole.
+        fake_patch: (2,) top and left corner of the local patch, centred on the hole.
+        real_patch: (2,) corner of a random patch of the same size, the local discriminator's real example.
+    """
+
+    def __init__(self, folder: str | os.PathLike, settings: Settings):
+        self.crops = PhotoCrops(folder, settings.crop_size, settings.short_edge, settings.seed)
+        self.settings = settings
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        random = self.crops.generator(index)
+        photo = self.crops.crop(random)
+        mask = random_hole(random, self.settings)
+        size, patch = self.settings.crop_size, self.settings.local_size
+        fake: Box = local_patch(hole_box(mask), patch, (size, size))
+        return {
+            "photo": torch.from_numpy(photo),
+            "mask": torch.from_numpy(mask[None].astype(np.float32)),
+            "fake_patch": torch.tensor((fake.top, fake.left)),
+            "real_patch": torch.from_numpy(random.integers(0, size - patch, size=2, endpoint=True)),
+        }
+
+
+def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:
+    """Cut one square out of each photo: (N, 3, H, W) and corners (N, 2), top and left, to (N, 3, size, size)."""
+    return torch.stack(
+        [photo[:, top : top + size, left : left + size] for photo, (top, left) in zip(photos, corners.tolist(), strict=True)]
+    )

@@ -1,0 +1,138 @@
+"""What a training run is made of: one dataclass, and three named settings."""
+
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the numbers of a run. Lengths are in pixels, amounts of training in iterations.
+
+    Where the paper says nothing, the defaults leave a thing out (no strokes, no averaging of weights).
+    """
+
+    # The networks
+    width: float = 1.0  # scales the channels of all three networks
+    dilated: bool = True
+    mask_channel: bool = True
+    use_global: bool = True
+    use_local: bool = True
+
+    # The samples: section 4
+    crop_size: int = 256
+    local_size: int = 128
+    short_edge: tuple[int, int] = (256, 384)
+    hole_sides: tuple[int, int] = (96, 128)
+    stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
+    stroke_width: tuple[int, int] = (6, 24)
+    seed: int = 0
+
+    # The three phases: section 3.4, T_C, T_D and what is left of T_train
+    phase_1: int = 90_000
+    phase_2: int = 10_000
+    phase_3: int = 400_000
+    alpha: float = 0.0004  # weight of the GAN loss in phase 3
+    batch_size: int = 96  # over all processes
+    accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
+
+    # The optimizers
+    optimizer: str = "adadelta"  # or "adam"
+    learning_rate: float = 1.0  # of the completion network in phase 1
+    learning_rate_end: float = 1.0  # phase 1 ends with this share of it ...
+    learning_rate_decay: float = 0.4  # ... falling in a straight line over this last share of the phase
+    joint_learning_rate: float = 1.0  # of the completion network in phase 3
+    discriminator_learning_rate: float = 1.0  # in phases 2 and 3
+    averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
+
+    def __post_init__(self):
+        for name in ("short_edge", "hole_sides", "stroke_width"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        if self.crop_size % 64 or self.local_size % 32:
+            raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
+        if not 0 < self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
+            raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
+        if self.local_size > self.crop_size:
+            raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
+        if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
+            raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
+        if self.optimizer not in ("adadelta", "adam"):
+            raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all three phases, T_train in the paper."""
+        return self.phase_1 + self.phase_2 + self.phase_3
+
+    def phase(self, iteration: int) -> int:
+        """The phase, 1 to 3, that iteration (counted from 0) belongs to."""
+        return 1 if iteration < self.phase_1 else 2 if iteration < self.phase_1 + self.phase_2 else 3
+
+    def network_learning_rate(self, iteration: int) -> float:
+        """The completion network's learning rate at an iteration counted from 0; in phase 2 it rests."""
+        if self.phase(iteration) > 1:
+            return 0.0 if self.phase(iteration) == 2 else self.joint_learning_rate
+        falling = self.phase_1 * self.learning_rate_decay
+        left = self.phase_1 - iteration
+        if left >= falling:
+            return self.learning_rate
+        return self.learning_rate * (self.learning_rate_end + (1 - self.learning_rate_end) * left / falling)
+
+    def to_dict(self) -> dict:
+        """Plain values, for a JSON file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Settings":
+        """The reverse of `to_dict`.
+
+        Raises:
+            ValueError: an unknown name or an impossible value.
+        """
+        unknown = set(values) - {x.name for x in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+
+PAPER = Settings()
+
+# The shipped weights: trained for many hours on two CPU cores. Half the width and a quarter of the area of the paper's
+# crops; holes and strokes of all sizes a reader may draw.
+LITE = Settings(
+    width=0.5,
+    crop_size=128,
+    local_size=64,
+    short_edge=(128, 640),
+    hole_sides=(16, 64),
+    stroke_share=0.35,
+    phase_1=200_000,
+    phase_2=4_000,
+    phase_3=80_000,
+    batch_size=8,
+    optimizer="adam",
+    learning_rate=6e-4,
+    learning_rate_end=0.05,
+    joint_learning_rate=1e-4,
+    discriminator_learning_rate=1e-4,
+    averaging=0.999,
+)
+
+# A minute on a laptop's CPU, for lesson 06: a narrow network on small crops with small holes.
+LESSON = Settings(
+    width=0.25,
+    crop_size=64,
+    local_size=32,
+    short_edge=(64, 200),
+    hole_sides=(12, 24),
+    phase_1=300,
+    phase_2=30,
+    phase_3=60,
+    batch_size=16,
+    optimizer="adam",
+    learning_rate=2e-3,
+    learning_rate_end=0.2,
+    joint_learning_rate=2e-4,
+    discriminator_learning_rate=1e-4,
+    averaging=0.98,
+)
+
+SETTINGS = {"paper": PAPER, "lite": LITE, "lesson": LESSON}
