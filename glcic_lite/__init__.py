@@ -1,1 +1,8 @@
-"""GLCIC lite: globally and locally consistent image completion (Iizuka et al., 2017), small enough to read in one sitting."""
+"""GLCIC lite: globally and locally consistent image completion (Iizuka et al., 2017), small enough to read."""
+
+from glcic_lite.completion import complete
+from glcic_lite.masks import MaskError
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, WeightsError
+from glcic_lite.photos import PhotoError
+
+__all__ = ["CompletionNetwork", "ContextDiscriminator", "MaskError", "PhotoError", "WeightsError", "complete"]

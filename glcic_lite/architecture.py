@@ -19,7 +19,8 @@ class Layer:
         kind: "conv", "dilated conv", "deconv" (transposed convolution) or "output".
         kernel: side of the square kernel, in taps.
         dilation: distance between neighbouring taps, in pixels of the layer's input.
-        stride: input pixels from one output pixel to the next; 1/2 for a transposed convolution, which doubles the size.
+        stride: input pixels from one output pixel to the next; 1/2 for a transposed convolution, which doubles
+            the size.
         channels: number of output channels at width 1.
     """
 
@@ -48,9 +49,10 @@ class Layer:
         return f"{self.number:02d}_{self.kind.replace(' ', '_')}"
 
 
-# Table 1 of the paper: 17 layers. Each convolution is followed by batch normalisation and ReLU, except the output layer,
-# which is followed by a sigmoid alone.
+# Table 1 of the paper: 17 layers. Each convolution is followed by batch normalisation and ReLU, except the output
+# layer, which is followed by a sigmoid alone.
 COMPLETION_INPUT_CHANNELS = 4  # red, green, blue and the mask
+# fmt: off
 COMPLETION_NETWORK = (
     #     number  kind       kernel dilation stride channels
     Layer(1, "conv",            5,   1,   1,     64),
@@ -71,6 +73,7 @@ COMPLETION_NETWORK = (
     Layer(16, "conv",           3,   1,   1,     32),
     Layer(17, "output",         3,   1,   1,      3),
 )
+# fmt: on
 
 # Table 2 of the paper: the two discriminators. After each convolution batch normalisation and ReLU; then one fully
 # connected layer of 1024 with ReLU. The two vectors, 2048 numbers together, meet in one fully connected layer.

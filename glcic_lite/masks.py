@@ -51,7 +51,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     """
     image = open_image(source)
     if size is not None and image.size != tuple(size):
-        raise MaskError(f"the mask is {image.width} x {image.height}, but the photo is {size[0]} x {size[1]} (width x height)")
+        raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
     if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit: half of the largest value the file can mean
         values = np.asarray(image, dtype=np.float64)
         top = 65535 if values.max() > 255 else 255 if values.max() > 1 else 1

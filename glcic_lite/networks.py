@@ -149,7 +149,8 @@ class CompletionNetwork(
         """
         if photo.ndim != 4 or photo.shape[1] != 3 or mask.shape != (photo.shape[0], 1, *photo.shape[2:]):
             raise ValueError(
-                f"expected a photo (N, 3, H, W) and a mask (N, 1, H, W), not {tuple(photo.shape)} and {tuple(mask.shape)}"
+                "expected a photo (N, 3, H, W) and a mask (N, 1, H, W), "
+                f"not {tuple(photo.shape)} and {tuple(mask.shape)}"
             )
         divisor = size_divisor()
         if photo.shape[2] % divisor or photo.shape[3] % divisor:
@@ -177,8 +178,8 @@ class CompletionNetwork(
             for needed in ("config.json", "model.safetensors"):
                 if not (folder / needed).is_file():
                     raise WeightsError(
-                        f"{name}: no {needed} in this folder (pickled weights such as .pt, .pth or .bin are not opened: "
-                        "they can run code)"
+                        f"{name}: no {needed} in this folder "
+                        "(pickled weights such as .pt, .pth or .bin are not opened: they can run code)"
                     )
         try:
             return super().from_pretrained(name, **kwargs)
@@ -194,9 +195,9 @@ class CompletionNetwork(
             from huggingface_hub import hf_hub_download
             from huggingface_hub.errors import EntryNotFoundError
 
-            options = {k: kwargs.get(k) for k in ("revision", "cache_dir", "force_download", "token", "local_files_only")}
+            names = ("revision", "cache_dir", "force_download", "token", "local_files_only")
             try:
-                hf_hub_download(model_id, "model.safetensors", **options)
+                hf_hub_download(model_id, "model.safetensors", **{name: kwargs.get(name) for name in names})
             except EntryNotFoundError as error:
                 raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
         return super()._from_pretrained(model_id=model_id, strict=True, **kwargs)

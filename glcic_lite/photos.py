@@ -54,8 +54,9 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
         raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
     if width * height == 0:
         raise PhotoError(f"{name}: has no pixels")
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
-        raise PhotoError(f"{name}: an animated or many-page picture ({image.n_frames} frames); save one frame as a photo")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
+        raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
     try:
         image.load()
         return ImageOps.exif_transpose(image)

@@ -1,13 +1,13 @@
 """A run's folder on disk: settings, checkpoints written whole or not at all, logs, sample pictures, the weights.
 
-    runs/mine/
-      settings.json        what decides the run's numbers
-      checkpoints/00012000 the full state after 12,000 iterations: networks, optimizers, averages, random states
-      log.csv              losses, averaged over a few iterations a row
-      validation.csv       PSNR in the hole on fixed crops
-      samples/*.png        the same fixed crops, completed, as the run goes on
-      network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
-      best/                the weights with the best validation so far
+runs/mine/
+  settings.json        what decides the run's numbers
+  checkpoints/00012000 the full state after 12,000 iterations: networks, optimizers, averages, random states
+  log.csv              losses, averaged over a few iterations a row
+  validation.csv       PSNR in the hole on fixed crops
+  samples/*.png        the same fixed crops, completed, as the run goes on
+  network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
+  best/                the weights with the best validation so far
 """
 
 import csv
@@ -96,7 +96,8 @@ class RunFolder:
         if not path.exists():
             return []
         with open(path, newline="", encoding="utf-8") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]  # a killed run may leave half a row
+            # A killed run may have left half a row.
+            return [row for row in csv.DictReader(file) if None not in row.values()]
 
     def forget_rows_after(self, iteration: int) -> None:
         """Drop the rows that a killed run wrote after its last checkpoint: the resumed run writes them again."""

@@ -51,6 +51,5 @@ class TrainingSamples(Dataset):
 
 def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:
     """Cut one square out of each photo: (N, 3, H, W) and corners (N, 2), top and left, to (N, 3, size, size)."""
-    return torch.stack(
-        [photo[:, top : top + size, left : left + size] for photo, (top, left) in zip(photos, corners.tolist(), strict=True)]
-    )
+    pairs = zip(photos, corners.tolist(), strict=True)
+    return torch.stack([photo[:, top : top + size, left : left + size] for photo, (top, left) in pairs])

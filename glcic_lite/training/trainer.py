@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from glcic_lite.device import bfloat16_is_faster, choose_device
-from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, composite
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, WeightsError, composite
 from glcic_lite.photos import mean_colour, save_image
 from glcic_lite.training.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.training.run_folder import RunError, RunFolder
@@ -55,6 +55,7 @@ class Trainer:
         out: the run's folder.
         resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted. The
             lengths of the phases may be changed by passing `settings`; nothing else may.
+        start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations.
         precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": bfloat16 where it is faster.
         checkpoint_minutes, validate_every, log_every: minutes between checkpoints; iterations between validations
@@ -63,6 +64,7 @@ class Trainer:
     Raises:
         RunError: the folder holds a run already (or none to resume), or cannot be written to.
         PhotoError: no photos in a folder.
+        WeightsError: weights to start from that cannot be read or are of another network.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Trainer:
         validation_photos: str | os.PathLike,
         out: str | os.PathLike,
         resume: bool = False,
+        start_from: str | os.PathLike | None = None,
         workers: int = 0,
         precision: str = "auto",
         checkpoint_minutes: float = 5.0,
@@ -105,16 +108,18 @@ class Trainer:
         if not resume and self.accelerator.is_main_process:
             self.run.start(self.settings)
         self.accelerator.wait_for_everyone()
-        self._build(mean_colour(photos))
+        self._build(mean_colour(photos), start_from)
         self.progress = _Progress()
         self.accelerator.register_for_checkpointing(self.average, self.progress)
         if resume:
             self._load_checkpoint()
 
-    def _build(self, colour: tuple[float, float, float]) -> None:
+    def _build(self, colour: tuple[float, float, float], start_from: str | os.PathLike | None) -> None:
         s = self.settings
         set_seed(s.seed)
         network = CompletionNetwork(s.width, colour, s.dilated, s.mask_channel)
+        if start_from is not None:
+            _load_weights(network, start_from)
         discriminator = ContextDiscriminator(s.crop_size, s.local_size, s.width, s.use_global, s.use_local)
         network, discriminator = (x.to(memory_format=torch.channels_last) for x in (network, discriminator))
         self.average = AveragedModel(network, avg_fn=_moving_average(s.averaging), use_buffers=True).to(self.device)
@@ -242,10 +247,8 @@ class Trainer:
         window: list[dict[str, float]] = []
         last_checkpoint = time.monotonic()
         stopped = False
-        bar = tqdm(
-            total=s.iterations, initial=progress.iteration, disable=not self.accelerator.is_main_process, unit="it",
-            mininterval=1.0,
-        )  # fmt: skip
+        shown = self.accelerator.is_main_process
+        bar = tqdm(total=s.iterations, initial=progress.iteration, disable=not shown, unit="it", mininterval=1.0)
         while progress.iteration < s.iterations and not stopped:
             start = time.monotonic()
             losses = self._iterate(batches)
@@ -363,6 +366,13 @@ def train(
     trainer = Trainer(settings, photos, validation_photos, out, **options)
     trainer.train(on_validation)
     return trainer.run.path / "network"
+
+
+def _load_weights(network: CompletionNetwork, source: str | os.PathLike) -> None:
+    try:
+        network.load_state_dict(CompletionNetwork.from_pretrained(source).state_dict())
+    except RuntimeError as error:
+        raise WeightsError(f"{source}: these weights are not of the network that the settings ask for") from error
 
 
 def network_is_training(*networks: nn.Module) -> None:

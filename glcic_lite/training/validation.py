@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from glcic_lite.masks import Box, box_mask, free_form_strokes
+from glcic_lite.masks import box_mask, free_form_strokes, random_box
 from glcic_lite.networks import CompletionNetwork, composite
 from glcic_lite.photos import PhotoCrops
 from glcic_lite.training.settings import Settings
@@ -38,8 +38,8 @@ class Validation:
         for side in sorted({low, (low + high) // 2, high}):
             holes = []
             for i in range(CROPS):
-                left, top = (int(x) for x in np.random.default_rng((side, i)).integers(0, size - side, 2, endpoint=True))
-                holes.append(box_mask((size, size), Box(left, top, left + side, top + side)))
+                box = random_box(np.random.default_rng((side, i)), (size, size), (side, side))
+                holes.append(box_mask((size, size), box))
             self.masks[f"box_{side}"] = _stacked(holes)
         if settings.stroke_share:
             width = sum(settings.stroke_width) // 2
@@ -79,7 +79,8 @@ class Validation:
         sheet = Image.fromarray((grid.clamp(0, 1) * 255).round().to(torch.uint8).numpy())
         draw = ImageDraw.Draw(sheet)
         for i, kind in enumerate(self.masks):
-            draw.text((4, (2 * i + 1) * size + 4), kind.replace("_", " "), fill="white", stroke_width=2, stroke_fill="black")
+            corner = (4, (2 * i + 1) * size + 4)
+            draw.text(corner, kind.replace("_", " "), fill="white", stroke_width=2, stroke_fill="black")
         return sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
 
 

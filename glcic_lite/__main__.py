@@ -1,0 +1,126 @@
+"""The command line: python -m glcic_lite complete | train | evaluate | doctor."""
+
+import csv
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glcic_lite.masks import MaskError
+from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork, WeightsError
+from glcic_lite.photos import PhotoError, save_image
+from glcic_lite.training import SETTINGS, RunError, TrainingError
+
+EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError)
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
+
+Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
+
+
+@app.command()
+def complete(
+    photo: Annotated[Path, typer.Argument(help="The photo.")],
+    mask: Annotated[Path, typer.Argument(help="The mask: white where the hole is, of the photo's size.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the completed photo, .png or .jpg.")],
+    weights: Weights = str(SHIPPED_WEIGHTS),
+    blend: Annotated[bool, typer.Option(help="Remove the tint between hole and photo.")] = True,
+) -> None:
+    """Fill the hole of a photo."""
+    from glcic_lite.completion import complete as fill
+
+    start = time.perf_counter()
+    network = CompletionNetwork.from_pretrained(weights)
+    result = fill(photo, mask, network, blend)
+    save_image(result, out)
+    print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
+
+
+SettingsName = StrEnum("SettingsName", list(SETTINGS))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")],
+    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
+    settings: Annotated[SettingsName, typer.Option(help="Which of the named settings to train with.")] = "lite",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that decode photos.")] = 0,
+    precision: Annotated[str, typer.Option(help="bf16, fp16, no (float32) or auto: bf16 where faster.")] = "auto",
+    checkpoint_minutes: Annotated[float, typer.Option(help="Minutes between checkpoints.")] = 5.0,
+    validate_every: Annotated[int, typer.Option(help="Iterations between validations with sample pictures.")] = 500,
+) -> None:
+    """Train the networks in the paper's three phases, or go on with a run (--resume)."""
+    from glcic_lite.training import train as run
+
+    weights = run(
+        None if resume else SETTINGS[settings],
+        data / "train",
+        data / "val",
+        out,
+        resume=resume,
+        start_from=start_from,
+        workers=workers,
+        precision=precision,
+        checkpoint_minutes=checkpoint_minutes,
+        validate_every=validate_every,
+    )
+    print(f"weights: {weights}")
+
+
+@app.command()
+def evaluate(
+    photos: Annotated[Path, typer.Argument(help="A folder of photos never trained on.")] = Path("data/photos/test"),
+    weights: Weights = str(SHIPPED_WEIGHTS),
+    seed: Annotated[int, typer.Option(help="Decides crops and holes.")] = 0,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,
+) -> None:
+    """Measure the weights against classical fills: PSNR, SSIM and texture inside seeded holes."""
+    from tqdm import tqdm
+
+    from glcic_lite.evaluation import averages
+    from glcic_lite.evaluation import evaluate as measure
+
+    network = CompletionNetwork.from_pretrained(weights)
+    with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
+        rows = measure(photos, network, seed, on_case=lambda case: bar.update())
+    if out:
+        with open(out, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'SSIM':>6} {'texture':>8}")
+    for row in averages(rows):
+        print(
+            f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} "
+            f"{row['ssim']:6.3f} {row['texture']:8.2f}"
+        )
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: versions, device, weights, photos. Exit status 1 if something is missing."""
+    from glcic_lite.doctor import checks
+
+    healthy = True
+    for check in checks():
+        healthy &= check.ok
+        print(f"{'OK     ' if check.ok else 'PROBLEM'}  {check.name}: {check.finding}")
+    raise typer.Exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """Run the command line; what can go wrong is said in one line on standard error, with exit status 2."""
+    try:
+        app()
+    except EXPECTED_ERRORS as error:
+        print(f"glcic_lite: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

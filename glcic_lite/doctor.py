@@ -1,0 +1,42 @@
+"""What a working installation needs, checked one by one, each with what to do if it is missing."""
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from glcic_lite.device import choose_device, describe
+from glcic_lite.networks import CompletionNetwork, WeightsError, count_parameters
+from glcic_lite.photos import PhotoError, list_photos
+
+PACKAGES = ("torch", "numpy", "pillow", "accelerate", "jupyterlab", "ipywidgets", "anywidget")
+PHOTOS = Path(__file__).parent.parent / "data" / "photos"
+
+
+class Check(NamedTuple):
+    name: str
+    ok: bool
+    finding: str
+
+
+def checks() -> Iterator[Check]:
+    """Python, packages, device, weights and photos, one after the other."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    recent = sys.version_info >= (3, 11)
+    yield Check("Python", recent, version if recent else f"{version}; the course needs 3.11 or newer")
+    for package in PACKAGES:
+        try:
+            yield Check(package, True, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(package, False, "missing; run: pip install -r requirements.txt")
+    yield Check("device", True, describe(choose_device()))
+    try:
+        network = CompletionNetwork.from_pretrained()
+        yield Check("weights", True, f"shipped network, {count_parameters(network):,} parameters")
+    except WeightsError as error:
+        yield Check("weights", False, f"{error}; fetch the repository again: git checkout -- glcic_lite/weights")
+    try:
+        yield Check("photos", True, f"{len(list_photos(PHOTOS))} in {PHOTOS.name}/")
+    except PhotoError as error:
+        yield Check("photos", False, f"{error}; the lessons need the repository's data folder")
