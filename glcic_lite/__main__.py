@@ -1,6 +1,6 @@
-"""The command line: python -m glcic_lite complete | train | evaluate | doctor."""
+"""The command line: python -m glcic_lite complete | train | evaluate | publish | doctor."""
 
-import csv
+import json
 import sys
 import time
 from enum import StrEnum
@@ -12,7 +12,7 @@ import typer
 from glcic_lite.masks import MaskError
 from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork, WeightsError
 from glcic_lite.photos import PhotoError, save_image
-from glcic_lite.training import SETTINGS, RunError, TrainingError
+from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
 
 EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError)
 
@@ -39,18 +39,33 @@ def complete(
     print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
 
 
-SettingsName = StrEnum("SettingsName", list(SETTINGS))
+Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
+
+
+def _settings(name: str) -> Settings:
+    if name in SETTINGS:
+        return SETTINGS[name]
+    try:
+        values = json.loads(Path(name).read_text(encoding="utf-8"))
+        values.pop("precision", None)  # noted in a run's settings.json, but no setting: it has an option of its own
+        return Settings.from_dict(values)
+    except FileNotFoundError as error:
+        raise RunError(f"settings {name!r}: neither one of {', '.join(SETTINGS)} nor a file") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"settings {name}: {error}") from error
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")],
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
-    settings: Annotated[SettingsName, typer.Option(help="Which of the named settings to train with.")] = "lite",
+    settings: Annotated[
+        str, typer.Option(help=f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json.")
+    ] = "lite",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that decode photos.")] = 0,
-    precision: Annotated[str, typer.Option(help="bf16, fp16, no (float32) or auto: bf16 where faster.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="no is float32, auto is bf16 where it is faster.")] = "auto",
     checkpoint_minutes: Annotated[float, typer.Option(help="Minutes between checkpoints.")] = 5.0,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations with sample pictures.")] = 500,
 ) -> None:
@@ -58,14 +73,14 @@ def train(
     from glcic_lite.training import train as run
 
     weights = run(
-        None if resume else SETTINGS[settings],
+        None if resume else _settings(settings),
         data / "train",
         data / "val",
         out,
         resume=resume,
         start_from=start_from,
         workers=workers,
-        precision=precision,
+        precision=str(precision),
         checkpoint_minutes=checkpoint_minutes,
         validate_every=validate_every,
     )
@@ -84,21 +99,38 @@ def evaluate(
 
     from glcic_lite.evaluation import averages
     from glcic_lite.evaluation import evaluate as measure
+    from glcic_lite.training.run_folder import csv_text, write_text
 
     network = CompletionNetwork.from_pretrained(weights)
     with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
         rows = measure(photos, network, seed, on_case=lambda case: bar.update())
     if out:
-        with open(out, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_text(out, csv_text(rows))
     print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'SSIM':>6} {'texture':>8}")
     for row in averages(rows):
         print(
             f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} "
             f"{row['ssim']:6.3f} {row['texture']:8.2f}"
         )
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="A training run's folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write.")] = SHIPPED_WEIGHTS,
+    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and test/ in it.")] = Path("data/photos"),
+    best: Annotated[bool, typer.Option(help="The weights with the best validation, not the latest ones.")] = False,
+) -> None:
+    """Turn a run into a folder of weights: evaluated, with logs, a sheet of completions and a model card."""
+    from tqdm import tqdm
+
+    from glcic_lite.photos import list_photos
+    from glcic_lite.publish import publish as write
+
+    with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
+        photos = len(list_photos(data / "train"))
+        write(run, out, data / "test", photos, "best" if best else "network", on_case=lambda case: bar.update())
+    print(f"{out}: weights, logs, evaluation and model card")
 
 
 @app.command()

@@ -12,9 +12,9 @@ from skimage.metrics import structural_similarity
 
 from glcic_lite.blending import smooth_fill
 from glcic_lite.completion import complete
-from glcic_lite.masks import Box, box_mask, free_form_strokes, hole_box
+from glcic_lite.masks import Box, box_mask, free_form_strokes
 from glcic_lite.networks import CompletionNetwork
-from glcic_lite.photos import list_photos, open_photo
+from glcic_lite.photos import PhotoError, list_photos, open_photo
 
 CROP = 256  # side of the test crops, in pixels
 LONG_SIDE = 640  # the photos are reduced to this first: at full size a crop would show a piece of fur, not a scene
@@ -36,7 +36,11 @@ class TestCase(NamedTuple):
 def test_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[TestCase]:
     """One crop of every photo in a folder, each with a box of every size and one brush stroke; the same every time."""
     for number, path in enumerate(list_photos(folder)):
-        photo = open_photo(path)
+        try:
+            photo = open_photo(path)
+        except PhotoError as error:
+            warnings.warn(f"photo skipped: {error}", stacklevel=2)
+            continue
         photo.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
         if min(photo.size) < CROP:
             warnings.warn(f"photo skipped: {path} is smaller than {CROP} x {CROP} once reduced", stacklevel=2)
@@ -135,6 +139,9 @@ def evaluate(
 
     Returns:
         One row a fill and hole: photo, hole, fill, psnr (dB), ssim, texture (ratio).
+
+    Raises:
+        PhotoError: no photo in the folder can be used; a few that cannot are skipped with a warning.
     """
     fills = {
         "network": network_fill(network, blend=False),
@@ -150,6 +157,8 @@ def evaluate(
             rows.append(row)
         if on_case:
             on_case(case)
+    if not rows:
+        raise PhotoError(f"{folder}: no photo can be read and is large enough for a crop of {CROP} x {CROP}")
     return rows
 
 
@@ -163,14 +172,3 @@ def averages(rows: list[dict]) -> list[dict]:
         | {metric: float(np.mean([row[metric] for row in group])) for metric in METRICS}
         for (hole, fill), group in groups.items()
     ]
-
-
-def close_up(photo: Image.Image, mask: np.ndarray, margin: int = 40) -> Box:
-    """A box around the hole with some surroundings, inside the photo: what a figure should show of it."""
-    hole = hole_box(mask)
-    return Box(
-        max(hole.left - margin, 0),
-        max(hole.top - margin, 0),
-        min(hole.right + margin, photo.width),
-        min(hole.bottom + margin, photo.height),
-    )

@@ -4,8 +4,15 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+)
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from glcic_lite.architecture import (
@@ -172,9 +179,9 @@ class CompletionNetwork(
         """
         name = str(pretrained_model_name_or_path)
         folder = Path(name)
-        if folder.exists() or name.startswith((".", "/", "~")):
+        if folder.exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):  # no Hub id "owner/name"
             if not folder.is_dir():
-                raise WeightsError(f"{name}: expected a folder with config.json and model.safetensors")
+                raise WeightsError(f"{name}: no such folder; expected one with config.json and model.safetensors")
             for needed in ("config.json", "model.safetensors"):
                 if not (folder / needed).is_file():
                     raise WeightsError(
@@ -185,22 +192,38 @@ class CompletionNetwork(
             return super().from_pretrained(name, **kwargs)
         except WeightsError:
             raise
-        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
+            raise WeightsError(
+                f"{name}: no such folder, and the Hub gives no such weights (or is out of reach)"
+            ) from error
+        except (
+            SafetensorError,
+            RuntimeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,  # config.json holds no dictionary
+            OverflowError,  # or an infinite width
+        ) as error:
             raise WeightsError(f"{name}: not the weights of a completion network ({_first_line(error)})") from error
 
     @classmethod
-    def _from_pretrained(cls, *, model_id, strict=True, **kwargs):
-        # The mixin would fall back to a pickled file where a Hub repository has no safetensors; here it may not.
-        if not Path(model_id).is_dir():
-            from huggingface_hub import hf_hub_download
-            from huggingface_hub.errors import EntryNotFoundError
-
-            names = ("revision", "cache_dir", "force_download", "token", "local_files_only")
+    def _from_pretrained(cls, *, model_id, map_location="cpu", strict=True, **kwargs):
+        """Called by the mixin once it has read config.json. Its own version would also open pickled weights."""
+        download = {name: kwargs.pop(name) for name in _DOWNLOAD_OPTIONS if name in kwargs}
+        if Path(model_id).is_dir():
+            file = Path(model_id) / "model.safetensors"
+        else:
             try:
-                hf_hub_download(model_id, "model.safetensors", **{name: kwargs.get(name) for name in names})
+                file = hf_hub_download(model_id, "model.safetensors", **download)
             except EntryNotFoundError as error:
                 raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
-        return super()._from_pretrained(model_id=model_id, strict=True, **kwargs)
+        network = cls(**kwargs)
+        network.load_state_dict(load_file(file, device=str(map_location)), strict=strict)
+        return network.eval()
+
+
+_DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
 
 def _first_line(error: Exception) -> str:

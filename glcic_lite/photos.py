@@ -54,7 +54,10 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
         raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
     if width * height == 0:
         raise PhotoError(f"{name}: has no pixels")
-    frames = getattr(image, "n_frames", 1)
+    try:
+        frames = getattr(image, "n_frames", 1)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise PhotoError(f"{name}: truncated or damaged ({error})") from error
     if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
         raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
     try:
@@ -75,20 +78,29 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
     """
     image = open_image(source, max_pixels)
     profile = image.info.get("icc_profile")
-    if image.mode == "RGB":
+    if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise PhotoError(f"a picture in mode {image.mode} must hold finite numbers")
         top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0 if values.max() > 255 else 255.0
         return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
     if image.mode == "CMYK":
         return _cmyk_to_rgb(image, profile)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    photo = image.convert("RGB")
+    grey = image.mode in ("1", "L", "LA", "La")  # an embedded profile is one for grey then, of no use for RGB
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        photo = image.convert("RGB")
+    except ValueError as error:
+        raise PhotoError(f"a picture in mode {image.mode} cannot be made RGB") from error
     photo.info.pop("transparency", None)
+    photo.info.pop("icc_profile", None)
+    if profile and not grey:
+        photo.info["icc_profile"] = profile
     return photo
 
 
@@ -225,7 +237,8 @@ class PhotoCrops(Dataset):
             photo = self._random_photo(random)
             width, height = photo.size
             low, high = np.log(self.short_edge)
-            short_edge = min(np.exp(random.uniform(low, high)), max(min(width, height), self.crop_size))
+            short_edge = max(np.exp(random.uniform(low, high)), self.crop_size)  # exp(log(64)) is a little under 64
+            short_edge = min(short_edge, max(min(width, height), self.crop_size))
             side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
             left, top = random.uniform(0, width - side), random.uniform(0, height - side)
             box = (left, top, left + side, top + side)

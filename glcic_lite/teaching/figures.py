@@ -1,5 +1,6 @@
 """The look of the course: one set of colours with one meaning each, one style, captions under every figure."""
 
+import io
 import platform
 import random
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import Image as DisplayedImage
 from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ STYLE = {
     "savefig.facecolor": "white",
     "font.size": 12,
     "axes.titlesize": 13,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
@@ -61,47 +63,57 @@ def caption(text: str) -> None:
     display(Markdown(f"*{text}*"))
 
 
+def show_figure(figure: Figure, alternative_text: str = "") -> None:
+    """Show a figure that holds photos, as JPEG: as PNG it would be five times as large and the notebook too heavy.
+
+    Args:
+        figure: closed afterwards.
+        alternative_text: what a screen reader says of it.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 85, "optimize": True})
+    plt.close(figure)
+    display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text or None))
+
+
 def show_pictures(
     pictures: Sequence[Picture] | Sequence[Sequence[Picture]],
     titles: Sequence[str] = (),
     caption_text: str | None = None,
     row_titles: Sequence[str] = (),
     width: float = 11.0,
-) -> Figure:
-    """Photos beside each other, in one row or several, at equal height, with titles above and a caption below.
+) -> None:
+    """Photos beside each other, in one row or several, with titles above and a caption below.
 
     Args:
         pictures: a row, or a list of rows, of PIL images or arrays; those of a row have the same size.
         titles: above the first row.
-        caption_text: the sentence under the figure.
+        caption_text: the sentence under the figure, also its alternative text.
         row_titles: left of each row.
         width: of the whole figure, in inches.
     """
     rows = [list(row) for row in pictures] if isinstance(pictures[0], (list, tuple)) else [list(pictures)]
     columns = max(len(row) for row in rows)
-    shapes = [np.asarray(row[0]).shape for row in rows]
-    heights = [width / columns * shape[0] / shape[1] for shape in shapes]
-    figure, axes = plt.subplots(
-        len(rows),
-        columns,
-        figsize=(width, sum(heights) + 0.35 * len(rows)),
-        squeeze=False,
-        gridspec_kw={"height_ratios": heights},
-        layout="constrained",
-    )
+    gap, left, top = 0.1, 0.35 if row_titles else 0.0, 0.35 if titles else 0.0  # in inches
+    picture_width = (width - left - gap * (columns - 1)) / columns
+    heights = [picture_width * np.asarray(row[0]).shape[0] / np.asarray(row[0]).shape[1] for row in rows]
+    total = top + sum(heights) + gap * (len(rows) - 1)
+    figure = plt.figure(figsize=(width, total))
+    y = total - top
     for i, row in enumerate(rows):
-        for j in range(columns):
-            axes[i, j].set_axis_off()
-            if j < len(row):
-                show_picture(axes[i, j], row[j], titles[j] if i == 0 and j < len(titles) else "")
+        y -= heights[i]
+        for j, picture in enumerate(row):
+            x = left + j * (picture_width + gap)
+            axes = figure.add_axes((x / width, y / total, picture_width / width, heights[i] / total))
+            show_picture(axes, picture, titles[j] if i == 0 and j < len(titles) else "")
         if i < len(row_titles):
-            axes[i, 0].text(
-                -0.03, 0.5, row_titles[i], rotation=90, ha="right", va="center", transform=axes[i, 0].transAxes
+            figure.text(
+                left / 2 / width, (y + heights[i] / 2) / total, row_titles[i], rotation=90, ha="center", va="center"
             )
-    plt.show()
+        y -= gap
+    show_figure(figure, caption_text or "")
     if caption_text:
         caption(caption_text)
-    return figure
 
 
 def show_picture(axes: Axes, picture: Picture, title: str = "") -> None:
@@ -113,7 +125,7 @@ def show_picture(axes: Axes, picture: Picture, title: str = "") -> None:
 
 
 def with_hole(photo: Picture, mask: np.ndarray) -> np.ndarray:
-    """A photo with its hole marked: pink with diagonal stripes, so that colour is not the only sign. (H, W, 3) uint8."""
+    """A photo with its hole marked: pink with diagonal stripes, so colour is not the only sign. (H, W, 3) uint8."""
     shown = np.array(photo)[..., :3].copy()
     rows, columns = np.indices(mask.shape)
     stripe = max(4, max(mask.shape) // 80)

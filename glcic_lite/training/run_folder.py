@@ -11,6 +11,7 @@ runs/mine/
 """
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -31,8 +32,8 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
 
-    def start(self, settings: Settings) -> None:
-        """Begin a new run.
+    def claim(self) -> None:
+        """Make the folder ready for a new run.
 
         Raises:
             RunError: the folder holds a run already, or cannot be written to.
@@ -40,23 +41,37 @@ class RunFolder:
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self.checkpoints, ignore_errors=True)  # of a run killed before `start`
+            self.checkpoints.mkdir(parents=True)
             self.samples.mkdir(exist_ok=True)
-            write_text(self.path / "settings.json", json.dumps(settings.to_dict(), indent=2) + "\n")
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
 
-    def settings(self) -> Settings:
-        """The settings the run was started with.
+    def start(self, settings: Settings, precision: str) -> None:
+        """Note what decides the numbers of a new run: from here on it can be resumed.
+
+        Raises:
+            RunError: the folder cannot be written to.
+        """
+        try:
+            values = settings.to_dict() | {"precision": precision}
+            write_text(self.path / "settings.json", json.dumps(values, indent=2) + "\n")
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
+
+    def settings(self) -> tuple[Settings, str | None]:
+        """The settings and the precision the run was started with; None where the precision was not noted.
 
         Raises:
             RunError: there is no run here, or its settings cannot be read.
         """
         try:
-            return Settings.from_dict(json.loads((self.path / "settings.json").read_text(encoding="utf-8")))
+            values = json.loads((self.path / "settings.json").read_text(encoding="utf-8"))
+            precision = values.pop("precision", None)
+            return Settings.from_dict(values), precision
         except FileNotFoundError as error:
             raise RunError(f"{self.path}: no run to resume here") from error
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, AttributeError, OSError) as error:
             raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
 
     def latest_checkpoint(self) -> Path | None:
@@ -106,9 +121,10 @@ class RunFolder:
             if not path.exists():
                 continue
             kept = [row for row in rows if int(row["iteration"]) <= iteration]
-            path.unlink()
-            for row in kept:
-                self.append(name, row)
+            if kept:
+                write_text(path, csv_text(kept))
+            else:
+                path.unlink()
 
     def replace_weights(self, name: str, save) -> None:
         """Replace the weights folder `name` by what `save(folder)` writes; a reader never meets half of them."""
@@ -120,6 +136,15 @@ class RunFolder:
             os.replace(final, old)
         os.replace(partial, final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def csv_text(rows: list[dict]) -> str:
+    """The text of a CSV file with these rows, all with the names of the first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
@@ -37,6 +38,7 @@ class _Progress:
         self.iteration = 0  # iterations done
         self.seconds = 0.0  # spent on them
         self.best_psnr = -math.inf
+        self.window: list[dict[str, float]] = []  # losses since the last row of the log
 
     def state_dict(self) -> dict:
         return dict(vars(self))
@@ -54,15 +56,17 @@ class Trainer:
         validation_photos: folder of photos never trained on.
         out: the run's folder.
         resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted. The
-            lengths of the phases may be changed by passing `settings`; nothing else may.
+            lengths of the phases may be changed by passing `settings`, and the precision; nothing else may.
         start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations.
-        precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": bfloat16 where it is faster.
+        precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": what the run to resume was started
+            with, for a new run bfloat16 where it is faster.
         checkpoint_minutes, validate_every, log_every: minutes between checkpoints; iterations between validations
             with their sample sheet; iterations averaged into one row of the log.
 
     Raises:
-        RunError: the folder holds a run already (or none to resume), or cannot be written to.
+        RunError: the folder holds a run already (or none to resume), or cannot be written to; or a precision that
+            this device does not have.
         PhotoError: no photos in a folder.
         WeightsError: weights to start from that cannot be read or are of another network.
     """
@@ -82,23 +86,28 @@ class Trainer:
         log_every: int = 20,
     ):
         self.run = RunFolder(out)
-        if precision == "auto":
-            precision = "bf16" if bfloat16_is_faster(choose_device().type) else "no"
         if resume:
-            started_with = self.run.settings()
+            started_with, first_precision = self.run.settings()
             self.settings = settings or started_with
             _check_same_run(self.settings, started_with)
+            if precision == "auto" and first_precision:
+                precision = first_precision
         elif settings is None:
             raise RunError("a new run needs settings")
         else:
             self.settings = settings
+        if precision == "auto":
+            precision = "bf16" if bfloat16_is_faster(choose_device().type) else "no"
         # The average over processes of gradients is right for buffers that stay each process's own (batch norm).
-        self.accelerator = Accelerator(
-            cpu=choose_device().type == "cpu",
-            mixed_precision=precision,
-            gradient_accumulation_steps=self.settings.accumulation,
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
+        try:
+            self.accelerator = Accelerator(
+                cpu=choose_device().type == "cpu",
+                mixed_precision=precision,
+                gradient_accumulation_steps=self.settings.accumulation,
+                kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+            )
+        except ValueError as error:
+            raise RunError(f"precision {precision}: {error}") from error
         self.device = self.accelerator.device
         self.precision = precision
         self.workers = workers
@@ -106,13 +115,19 @@ class Trainer:
         self.samples = TrainingSamples(photos, self.settings)
         self.validation = Validation(validation_photos, self.settings)
         if not resume and self.accelerator.is_main_process:
-            self.run.start(self.settings)
+            self.run.claim()
         self.accelerator.wait_for_everyone()
         self._build(mean_colour(photos), start_from)
         self.progress = _Progress()
         self.accelerator.register_for_checkpointing(self.average, self.progress)
         if resume:
             self._load_checkpoint()
+            return
+        if start_from is not None:
+            self.save_checkpoint()  # a run killed before its next checkpoint must not forget where it came from
+        if self.accelerator.is_main_process:
+            self.run.start(self.settings, precision)
+        self.accelerator.wait_for_everyone()
 
     def _build(self, colour: tuple[float, float, float], start_from: str | os.PathLike | None) -> None:
         s = self.settings
@@ -144,7 +159,14 @@ class Trainer:
             self._descend(loss, self.optimizer)
         return {"reconstruction": loss}
 
-    def _discriminator_step(self, batch: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Phase 2: the discriminators alone."""
+        with torch.no_grad(), self.accelerator.autocast():
+            output = self.bare_network(batch["photo"], batch["mask"])
+        with self.accelerator.accumulate(self.discriminator):
+            return self._train_discriminator(batch, output)
+
+    def _train_discriminator(self, batch: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:
         """Phases 2 and 3: the discriminators tell real photos from completed ones.
 
         They see the completed photo, hole from the network and the rest from the photo, never the bare output.
@@ -152,11 +174,10 @@ class Trainer:
         size = self.settings.local_size
         photo = batch["photo"]
         completed = composite(photo, output.detach().to(photo.dtype), batch["mask"])
-        with self.accelerator.accumulate(self.discriminator):
-            real = self.discriminator(photo, cut_patches(photo, batch["real_patch"], size))
-            fake = self.discriminator(completed, cut_patches(completed, batch["fake_patch"], size))
-            loss = discriminator_loss(real, fake)
-            self._descend(loss, self.discriminator_optimizer)
+        real = self.discriminator(photo, cut_patches(photo, batch["real_patch"], size))
+        fake = self.discriminator(completed, cut_patches(completed, batch["fake_patch"], size))
+        loss = discriminator_loss(real, fake)
+        self._descend(loss, self.discriminator_optimizer)
         return {
             "discriminator": loss,
             "real_accuracy": (real > 0).float().mean(),
@@ -166,9 +187,10 @@ class Trainer:
     def _joint_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Phase 3: first the discriminators, then the network on squared error plus alpha times the GAN loss."""
         photo, mask = batch["photo"], batch["mask"]
-        with self.accelerator.accumulate(self.network):
+        # One `accumulate` for both: each call counts as one part of a batch.
+        with self.accelerator.accumulate(self.network, self.discriminator):
             output = self.network(photo, mask)
-            losses = self._discriminator_step(batch, output)
+            losses = self._train_discriminator(batch, output)
             # The network's backward pass must leave no gradient in the discriminators for their next step to add in.
             self.bare_discriminator.requires_grad_(False)
             completed = composite(photo, output.to(photo.dtype), mask)
@@ -196,9 +218,7 @@ class Trainer:
             if phase == 1:
                 losses = self._reconstruction_step(batch)
             elif phase == 2:
-                with torch.no_grad(), self.accelerator.autocast():
-                    output = self.bare_network(batch["photo"], batch["mask"])
-                losses = self._discriminator_step(batch, output)
+                losses = self._discriminator_step(batch)
             else:
                 losses = self._joint_step(batch)
             for name, value in losses.items():
@@ -244,7 +264,7 @@ class Trainer:
         s, progress = self.settings, self.progress
         network_is_training(self.bare_network, self.bare_discriminator)
         batches = self._batches()
-        window: list[dict[str, float]] = []
+        window = progress.window
         last_checkpoint = time.monotonic()
         stopped = False
         shown = self.accelerator.is_main_process
@@ -333,10 +353,15 @@ class Trainer:
             self.accelerator.wait_for_everyone()
             if self.accelerator.is_main_process:
                 self.run.publish_checkpoint(partial, self.progress.iteration)
-        except OSError as error:
+        except (
+            OSError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:  # torch and safetensors have their own for a full disk
             shutil.rmtree(partial, ignore_errors=True)
             raise TrainingError(
-                f"checkpoint of iteration {self.progress.iteration} not written ({error}); the one before is intact"
+                f"checkpoint of iteration {self.progress.iteration} not written ({_first_line(error)}); "
+                "the one before is intact"
             ) from error
         self.accelerator.wait_for_everyone()
 
@@ -373,6 +398,10 @@ def _load_weights(network: CompletionNetwork, source: str | os.PathLike) -> None
         network.load_state_dict(CompletionNetwork.from_pretrained(source).state_dict())
     except RuntimeError as error:
         raise WeightsError(f"{source}: these weights are not of the network that the settings ask for") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def network_is_training(*networks: nn.Module) -> None:

@@ -1,0 +1,176 @@
+"""Turning a training run into weights worth sharing: measured, shown and described by this code, not by hand."""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from glcic_lite.device import choose_device, describe
+from glcic_lite.evaluation import TestCase, averages, evaluate, network_fill, telea_fill, test_cases
+from glcic_lite.networks import CompletionNetwork, count_parameters
+from glcic_lite.photos import save_image
+from glcic_lite.training.run_folder import RunFolder, csv_text, write_text
+
+SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
+COLUMNS = ("hole", "photo", "Telea", "network", "blended")
+
+CARD = """---
+library_name: glcic-lite
+license: mit
+tags: [image-inpainting, image-completion]
+---
+
+# {name}: completion network, width {width}
+
+The completion network of Iizuka, Simo-Serra and Ishikawa (*Globally and Locally Consistent Image Completion*, 2017),
+{parameters:,} parameters, trained by `python -m glcic_lite train` on the {photos} photos in `data/photos/train`. The
+photos' authors and licences are listed in `data/photos/ATTRIBUTION.csv`; the weights are under the MIT licence.
+
+```python
+from glcic_lite import CompletionNetwork, complete
+
+network = CompletionNetwork.from_pretrained({argument})
+completed = complete("photo.jpg", "mask.png", network)
+```
+
+## Training
+
+{iterations:,} iterations of {batch_size} crops of {crop_size} x {crop_size} pixels, {hours:.1f} hours of computing:
+{phases}. Holes: boxes with sides of {low} to {high} pixels, and brush strokes for {strokes:.0%} of the crops.
+Every setting is in `settings.json`, the losses in `log.csv`, the validation in `validation.csv`.
+
+## Evaluation
+
+The test photos (`data/photos/test`, never trained on), reduced to at most 640 pixels, one crop of 256 x 256 each, with
+seeded holes: boxes of 32, 48 and 64 pixels, and a brush stroke 20 pixels wide. All numbers are of the pixels inside
+the hole, averaged over photos: PSNR in dB / SSIM / gradient magnitude relative to the real photo's (1 would be as much
+texture; near 0 is fog). Every single measurement is in `evaluation.csv`; `python -m glcic_lite evaluate` makes it anew.
+Computed on {machine}.
+
+{table}
+
+"network" is the bare output, "network, blended" what `complete` returns. The harmonic fill is the smoothest of all;
+PSNR likes it, and it is pure fog.
+
+![Every test photo with a box of 48 pixels and with a brush stroke: the hole, the photo, Telea's fill, the network's
+output, and the blended result](completions.jpg)
+
+## Limits
+
+- Holes much larger than {high} pixels come out as fog: the network never saw such holes.
+- It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
+- {photos} photos are few. What they do not show (text, faces of people, interiors), it has not learned.
+"""
+
+
+def publish(
+    run: str | os.PathLike,
+    out: str | os.PathLike,
+    test_photos: str | os.PathLike,
+    train_photos: int,
+    weights: str = "network",
+    on_case: Callable[[TestCase], None] | None = None,
+) -> list[dict]:
+    """Copy a run's weights and logs to `out`, evaluate them, and write sheet and model card.
+
+    Args:
+        run: a training run's folder.
+        out: the folder to write, such as glcic_lite/weights/lite.
+        test_photos: photos never trained on.
+        train_photos: how many photos the run trained on, for the card.
+        weights: "network", the latest weights, or "best", those with the best validation.
+        on_case: as for `evaluate`.
+
+    Returns:
+        The rows of the evaluation.
+    """
+    run, out = RunFolder(run), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    settings, _ = run.settings()
+    for source in (
+        run.path / weights / "config.json",
+        run.path / weights / "model.safetensors",
+        run.path / "settings.json",
+        run.path / "log.csv",
+        run.path / "validation.csv",
+    ):
+        shutil.copyfile(source, out / source.name)
+    network = CompletionNetwork.from_pretrained(out)
+    rows = evaluate(test_photos, network, on_case=on_case)
+    short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    write_text(out / "evaluation.csv", csv_text(short))
+    save_image(completion_sheet(test_photos, network), out / "completions.jpg")
+    log = run.rows("log.csv")
+    done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
+    card = CARD.format(
+        name=out.name,
+        width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],
+        parameters=count_parameters(network),
+        photos=train_photos,
+        argument="" if out.name == "lite" else f'"{out.name}"',
+        iterations=int(log[-1]["iteration"]),
+        batch_size=settings.batch_size,
+        crop_size=settings.crop_size,
+        hours=float(log[-1]["seconds"]) / 3600,
+        phases=", ".join(
+            f"phase {phase} {'has not begun' if not count else f'{_iterations(log, phase):,} iterations'}"
+            for phase, count in done.items()
+        ),
+        low=settings.hole_sides[0],
+        high=settings.hole_sides[1],
+        strokes=settings.stroke_share,
+        machine=f"{describe(choose_device())}, {platform.machine()}",
+        table=markdown_table(rows),
+    )
+    write_text(out / "README.md", card)
+    return rows
+
+
+def _iterations(log: list[dict], phase: str) -> int:
+    """Iterations that a phase has had: from the end of the phase before to its own last row."""
+    before = [int(row["iteration"]) for row in log if row["phase"] < phase]
+    return max(int(row["iteration"]) for row in log if row["phase"] == phase) - max(before, default=0)
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """The averages of an evaluation: a row a fill, a column a kind of hole."""
+    means = averages(rows)
+    holes, fills = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
+    cells = {(row["fill"], row["hole"]): row for row in means}
+    lines = ["| fill | " + " | ".join(holes) + " |", "|---" * (len(holes) + 1) + "|"]
+    for fill in fills:
+        found = [cells[fill, hole] for hole in holes]
+        text = " | ".join(f"{r['psnr']:.2f} / {r['ssim']:.3f} / {r['texture']:.2f}" for r in found)
+        lines.append(f"| {fill} | {text} |")
+    return "\n".join(lines)
+
+
+def completion_sheet(folder: str | os.PathLike, network: CompletionNetwork) -> Image.Image:
+    """Every test photo with a box of 48 pixels and with a brush stroke, filled in several ways, cut out around it."""
+    fills = (telea_fill, network_fill(network, blend=False), network_fill(network))
+    rows = []
+    for case in test_cases(folder):
+        if case.hole_kind not in ("box 48", "stroke 20"):
+            continue
+        centre = np.argwhere(case.mask).mean(axis=0)
+        top, left = (int(np.clip(c - SHEET_CROP / 2, 0, case.mask.shape[0] - SHEET_CROP)) for c in centre)
+        square = np.s_[top : top + SHEET_CROP, left : left + SHEET_CROP]
+        emptied = np.where(case.mask[..., None], np.uint8(128), case.photo)
+        pictures = [emptied, case.photo, *(fill(case.photo, case.mask) for fill in fills)]
+        rows.append(np.concatenate([picture[square] for picture in pictures], axis=1))
+    half = np.concatenate(rows[0::2], axis=0), np.concatenate(rows[1::2], axis=0)  # boxes left, strokes right
+    gap = np.full((half[0].shape[0], 16, 3), 255, np.uint8)
+    body = np.concatenate([half[0], gap, half[1]], axis=1)
+    sheet = Image.new("RGB", (body.shape[1], body.shape[0] + 24), "white")
+    sheet.paste(Image.fromarray(body), (0, 24))
+    draw = ImageDraw.Draw(sheet)
+    for i in range(2):
+        for j, title in enumerate(COLUMNS):
+            x = i * (len(COLUMNS) * SHEET_CROP + 16) + j * SHEET_CROP + 6
+            draw.text((x, 4), title, fill="black", font_size=15)
+    return sheet
