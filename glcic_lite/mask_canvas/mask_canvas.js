@@ -198,8 +198,8 @@ const ICONS = {
   move: '<path d="M12 3v18M3 12h18M9 6l3-3 3 3M9 18l3 3 3-3M6 9l-3 3 3 3M18 9l3 3-3 3"/>',
   undo: '<path d="M8 4L3.5 8.5 8 13"/><path d="M4 8.5h10a6 6 0 0 1 0 12h-4"/>',
   redo: '<path d="M16 4l4.5 4.5L16 13"/><path d="M20 8.5H10a6 6 0 0 0 0 12h4"/>',
-  grow: '<circle cx="12" cy="12" r="3.5"/><path d="M12 5.5V2M12 18.5V22M5.5 12H2M18.5 12H22M10.5 3.5L12 2l1.5 1.5M10.5 20.5L12 22l1.5-1.5M3.5 10.5L2 12l1.5 1.5M20.5 10.5L22 12l-1.5 1.5"/>',
-  shrink: '<circle cx="12" cy="12" r="3.5"/><path d="M12 1.5V6M12 18v4.5M1.5 12H6M18 12h4.5M10.5 4.5L12 6l1.5-1.5M10.5 19.5L12 18l1.5 1.5M4.5 10.5L6 12l-1.5 1.5M19.5 10.5L18 12l1.5 1.5"/>',
+  grow: '<circle cx="12" cy="12" r="3" fill="currentColor"/><path d="M12 5.5V2M12 18.5V22M5.5 12H2M18.5 12H22M10.5 3.5L12 2l1.5 1.5M10.5 20.5L12 22l1.5-1.5M3.5 10.5L2 12l1.5 1.5M20.5 10.5L22 12l-1.5 1.5"/>',
+  shrink: '<circle cx="12" cy="12" r="3" fill="currentColor"/><path d="M12 1.5V6M12 18v4.5M1.5 12H6M18 12h4.5M10.5 4.5L12 6l1.5-1.5M10.5 19.5L12 18l1.5 1.5M4.5 10.5L6 12l-1.5 1.5M19.5 10.5L18 12l1.5 1.5"/>',
   invert: '<circle cx="12" cy="12" r="9"/><path d="M12 3a9 9 0 0 1 0 18z" fill="currentColor"/>',
   clear: '<path d="M4 6.5h16M9 6.5V4h6v2.5M6 6.5l1 14h10l1-14M10 10.5v6M14 10.5v6"/>',
   smaller: '<circle cx="10.5" cy="10.5" r="7"/><path d="M15.5 15.5L21 21M7.5 10.5h6"/>',
@@ -221,8 +221,8 @@ const KEYS_HELP = [
 ];
 
 // Red, green, blue, opacity. The hole has stripes and a double contour besides its colour, so colour is never alone.
-const TINT = [222, 0, 120, 105];
-const STRIPE = [222, 0, 120, 165];
+const TINT = [222, 0, 120, 115];
+const STRIPE = [222, 0, 120, 160];
 const INNER_CONTOUR = [150, 0, 80, 255];
 const OUTER_CONTOUR = [255, 255, 255, 255];
 const LARGEST_ZOOM = 16;
@@ -230,6 +230,7 @@ const LARGEST_ZOOM = 16;
 const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg>`;
 
 const SHELL = `
+  <p class="note">No Python is connected: the photo and the mask are shown as they were saved. Run the cell again to go on.</p>
   <div class="toolbar"></div>
   <div class="viewport">
     <div class="stage" tabindex="0" role="application" aria-label="Photo to draw on: arrow keys move the brush, Space puts it down and lifts it">
@@ -240,7 +241,6 @@ const SHELL = `
     </div>
   </div>
   <div class="status"><span role="status"></span><span class="size"></span></div>
-  <p class="note">No Python is connected: the photo and the mask are shown as they were saved. Run the cell again to go on.</p>
   <details class="error" hidden><summary role="alert"></summary><pre></pre></details>`;
 
 function render({ model, el }, drawing) {
@@ -250,12 +250,12 @@ function render({ model, el }, drawing) {
   el.append(root);
   const find = (selector) => root.querySelector(selector);
   const [toolbar, viewport, stage, photo, canvas] = [".toolbar", ".viewport", ".stage", "img", "canvas"].map(find);
-  const [frame, ring, status, note] = [".frame", ".ring", "[role=status]", ".error"].map(find);
+  const [frame, ring, status, error] = [".frame", ".ring", "[role=status]", ".error"].map(find);
   const context = canvas.getContext("2d");
 
   let tool = "brush";
   let zoom = 1;
-  let cursor = null; // where the brush is, as a point of the mask
+  let cursor = null; // where the brush is, as a point of the mask; null: in the middle
   let stroke = null; // what is being drawn: {erase, start, last}
   const pointers = new Map(); // those that are down on the photo: pointer id -> its latest event
 
@@ -285,7 +285,7 @@ function render({ model, el }, drawing) {
         if (!pixels[index]) continue;
         if (endsWithin(line, x, y, index)) colours[target] = outer;
         else if (endsWithin(2 * line, x, y, index)) colours[target] = inner;
-        else colours[target] = Math.floor((x + y) / (5 * line)) % 2 ? stripe : tint;
+        else colours[target] = Math.floor((x + y) / (7 * line)) % 2 ? stripe : tint;
       }
     }
     context.putImageData(image, left, top);
@@ -302,8 +302,8 @@ function render({ model, el }, drawing) {
     repaint({ left: 0, top: 0, right: width, bottom: height });
     const share = (100 * drawing.holePixels) / (width * height);
     status.textContent = share ? `Hole: ${share < 0.1 ? "under 0.1" : share.toFixed(1)} % of the photo` : "No hole yet: paint over what should go";
-    buttons.undo.disabled = drawing.position === 0;
-    buttons.redo.disabled = drawing.position === drawing.history.length - 1;
+    setDisabled("undo", drawing.position === 0);
+    setDisabled("redo", drawing.position === drawing.history.length - 1);
   }
 
   function showPhoto() {
@@ -313,9 +313,9 @@ function render({ model, el }, drawing) {
 
   function showError() {
     const text = model.get("error").trim();
-    note.hidden = !text;
-    note.querySelector("summary").textContent = text.split("\n").pop();
-    note.querySelector("pre").textContent = text;
+    error.hidden = !text;
+    error.querySelector("summary").textContent = text.split("\n").pop();
+    error.querySelector("pre").textContent = text;
   }
 
   // ------------------------------------------------------------------------------- the brush and its strokes
@@ -398,8 +398,9 @@ function render({ model, el }, drawing) {
     const box = stage.getBoundingClientRect();
     find(".size").textContent = `${width} × ${height} px, shown at ${Math.round((100 * box.width) / width)} %`;
     canvas.classList.toggle("pixels", box.width > 3 * width); // so near, the reader wants to see single pixels
-    buttons.smaller.disabled = buttons.fit.disabled = zoom === 1;
-    buttons.larger.disabled = zoom === LARGEST_ZOOM;
+    setDisabled("smaller", zoom === 1);
+    setDisabled("fit", zoom === 1);
+    setDisabled("larger", zoom === LARGEST_ZOOM);
   }
 
   /** The middle of the pointers that are down, and the distance between them. */
@@ -447,10 +448,12 @@ function render({ model, el }, drawing) {
   }
 
   function pointerMove(event) {
-    if (stroke && !pointers.has(event.pointerId)) return; // a hand beside the pen
+    const isDown = pointers.has(event.pointerId);
+    if (stroke && !isDown) return; // a hand beside the pen
+    if (!isDown && !event.movementX && !event.movementY) return; // the page moved under a resting mouse
     cursor = pointAt(event);
     showBrush();
-    if (!pointers.has(event.pointerId)) return;
+    if (!isDown) return;
     if (stroke) {
       // The browser hands over several positions at once; each belongs to the line.
       const moments = event.getCoalescedEvents?.() ?? [];
@@ -512,6 +515,11 @@ function render({ model, el }, drawing) {
     ring.hidden = true;
   }
 
+  /** Not by `disabled`: a button that has the focus would lose it, and the next key would reach the notebook. */
+  function setDisabled(name, isDisabled) {
+    buttons[name].setAttribute("aria-disabled", isDisabled);
+  }
+
   function setBrushSize(size) {
     const odd = 2 * Math.round((size - 1) / 2) + 1;
     model.set("brush_size", Math.min(Math.max(odd, 1), 2 * slider.max + 1));
@@ -564,15 +572,15 @@ function render({ model, el }, drawing) {
   }
   toolbar.children[0].insertAdjacentHTML(
     "afterend",
-    `<label class="brush-size" title="Brush size ([ and ])"><span class="dot"></span>
-       <input type="range" min="0" aria-label="Brush size"><output></output></label>`,
+    `<label class="brush-size" title="Brush size ([ and ])"><input type="range" min="0" aria-label="Brush size"><output></output></label>`,
   );
   toolbar.insertAdjacentHTML(
     "beforeend",
-    `<details class="keys"><summary aria-label="Keys" title="Keys">${icon("keys")}</summary><dl>${KEYS_HELP.map(
+    `<button type="button" aria-label="Keys" title="Keys">${icon("keys")}</button><dl class="keys" popover>${KEYS_HELP.map(
       ([keys, meaning]) => `<dt>${keys.split(" ").map((key) => `<kbd>${key}</kbd>`).join(" ")}</dt><dd>${meaning}</dd>`,
-    ).join("")}</dl></details>`,
+    ).join("")}</dl>`,
   );
+  toolbar.lastElementChild.previousElementSibling.popoverTargetElement = toolbar.lastElementChild;
   const slider = find("input");
 
   function showBrushSize() {
@@ -587,7 +595,6 @@ function render({ model, el }, drawing) {
   const KEYS = {
     "[": () => setBrushSize(brushSize() / 1.25 - 1),
     "]": () => setBrushSize(brushSize() * 1.25 + 1),
-    Escape: giveUp,
     Backspace: ACTIONS.clear[2],
     "=": ACTIONS.larger[2], // the key that has + on it
   };
@@ -632,6 +639,10 @@ function render({ model, el }, drawing) {
     }
     event.stopPropagation(); // else "x" on a button cuts the cell
     if (event.altKey || pointers.size) return;
+    if (key === "Escape") {
+      giveUp(); // and the browser closes the list of keys, if it is open
+      return;
+    }
     if (event.target === stage && key in ARROWS) moveByKey(ARROWS[key], event.shiftKey);
     else if (event.target === stage && (key === " " || key === "Enter")) pressOrLift();
     else if (key in KEYS) KEYS[key]();

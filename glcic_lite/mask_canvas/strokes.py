@@ -60,7 +60,7 @@ def draw_stroke(mask: np.ndarray, points: Sequence[Point], size: int, erase: boo
         for x, y in line(start, end):
             left, top, right, bottom = x - radius, y - radius, x + radius + 1, y + radius + 1
             inside = np.s_[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-            stamp = brush[max(-top, 0) : height - top, max(-left, 0) : width - left]
+            stamp = brush[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
             mask[inside][stamp] = not erase
 
 

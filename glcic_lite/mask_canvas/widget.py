@@ -60,12 +60,10 @@ class MaskCanvas(anywidget.AnyWidget):
     def __init__(self, photo: PhotoSource, mask: PhotoSource | None = None, brush_size: int | None = None, **options):
         self._callbacks: list[Callable[[MaskCanvas], None]] = []
         self._photo_number = 0
-        self._assigned_mask: np.ndarray | None = None
-        super().__init__(**options)
-        self.photo = photo
-        if mask is not None:
-            self.mask = mask
-        self.brush_size = brush_size or max(self._shown_size) // 40 * 2 + 1
+        jpeg = self._take_photo(photo)
+        drawing = self._take_mask(np.zeros(self._full_photo.size[::-1], dtype=bool) if mask is None else mask)
+        brush_size = max(self._shown_size) // 40 * 2 + 1 if brush_size is None else brush_size
+        super().__init__(_photo=jpeg, _drawing=drawing, brush_size=brush_size, **options)
 
     @property
     def photo(self) -> Image.Image:
@@ -73,19 +71,22 @@ class MaskCanvas(anywidget.AnyWidget):
 
     @photo.setter
     def photo(self, photo: PhotoSource) -> None:
-        self._full_photo = open_photo(photo)
-        shown = self._full_photo
+        jpeg = self._take_photo(photo)
+        with self.hold_sync():  # one message: the browser never sees the new photo under the old mask
+            self._photo = jpeg
+            self.mask = np.zeros(self._full_photo.size[::-1], dtype=bool)
+
+    def _take_photo(self, photo: PhotoSource) -> bytes:
+        """Make this the photo. Returns what the browser gets: a JPEG."""
+        self._full_photo = shown = open_photo(photo)
         if max(shown.size) > LONGEST_SIDE:
             scale = LONGEST_SIDE / max(shown.size)
             shown = shown.resize([max(1, round(side * scale)) for side in shown.size], reducing_gap=2.0)
         jpeg = io.BytesIO()
         shown.save(jpeg, "JPEG", quality=90, icc_profile=self._full_photo.info.get("icc_profile"))
         self._shown_size = shown.size
-        self._assigned_mask = None
         self._photo_number += 1
-        with self.hold_sync():  # one message: the browser never sees the new photo under the old mask
-            self._photo = jpeg.getvalue()
-            self._show(np.zeros(shown.size[::-1], dtype=bool))
+        return jpeg.getvalue()
 
     @property
     def mask(self) -> np.ndarray:
@@ -101,6 +102,10 @@ class MaskCanvas(anywidget.AnyWidget):
 
     @mask.setter
     def mask(self, mask: PhotoSource) -> None:
+        self._drawing = self._take_mask(mask)
+
+    def _take_mask(self, mask: PhotoSource) -> dict:
+        """Make this the mask. Returns what the browser gets."""
         full = open_mask(mask, self._full_photo.size)
         (width, height), (shown_width, shown_height) = self._full_photo.size, self._shown_size
         # The blocks of pixels that `mask` above makes of one shown pixel. One hole pixel makes the whole block a hole.
@@ -108,7 +113,8 @@ class MaskCanvas(anywidget.AnyWidget):
         first_columns = -(-np.arange(shown_width) * width // shown_width)
         shown = np.logical_or.reduceat(np.logical_or.reduceat(full, first_rows, axis=0), first_columns, axis=1)
         self._assigned_mask = full  # comes back exactly as it was set, until the reader draws on it
-        self._show(shown)
+        runs = encode_runs(shown)
+        return {"photo": self._photo_number, "width": shown_width, "height": shown_height, "runs": runs}
 
     def on_stroke(self, callback: Callable[["MaskCanvas"], None], remove: bool = False) -> None:
         """Call `callback(canvas)` after everything the reader draws, erases or undoes, or stop doing so.
@@ -119,11 +125,6 @@ class MaskCanvas(anywidget.AnyWidget):
             self._callbacks.remove(callback)
         else:
             self._callbacks.append(callback)
-
-    def _show(self, shown: np.ndarray) -> None:
-        """Make `shown`, bool (height, width) of the photo as shown, the mask."""
-        width, height = self._shown_size
-        self._drawing = {"photo": self._photo_number, "width": width, "height": height, "runs": encode_runs(shown)}
 
     def set_state(self, sync_data: dict) -> None:
         """Take over what arrives from the browser, a mask only after checking it."""
@@ -148,9 +149,15 @@ class MaskCanvas(anywidget.AnyWidget):
         if drawing["photo"] != self._photo_number:
             return False
         if (drawing["width"], drawing["height"]) != self._shown_size:
-            raise RunLengthError(f"it is {drawing['width']} x {drawing['height']}, the photo is shown at {self._shown_size}")
+            raise RunLengthError(f"it is {drawing['width']} x {drawing['height']}, but the photo as shown is not")
         decode_runs(drawing["runs"], *self._shown_size)
         return True
+
+    @traitlets.validate("brush_size")
+    def _check_brush_size(self, proposal: traitlets.Bunch) -> int:
+        if proposal["value"] < 1 or proposal["value"] % 2 == 0:
+            raise traitlets.TraitError(f"a brush has an odd size of at least 1 pixel, not {proposal['value']}")
+        return proposal["value"]
 
     @traitlets.observe("_drawing")
     def _tell_observers_of_mask(self, change: traitlets.Bunch) -> None:

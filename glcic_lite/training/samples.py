@@ -38,6 +38,8 @@ class TrainingSamples(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         random = self.crops.generator(index)
         photo = self.crops.crop(random)
+        if random.random() < self.settings.shuffled_colours:
+            photo = photo[random.permutation(3)]
         mask = random_hole(random, self.settings)
         size, patch = self.settings.crop_size, self.settings.local_size
         fake: Box = local_patch(hole_box(mask), patch, (size, size))

@@ -1,0 +1,79 @@
+"""Publishing a run: weights with logs, measurements, a sheet of completions, and a card that says what was measured."""
+
+import csv
+
+import numpy as np
+import pytest
+from conftest import narrow_network, texture
+from PIL import Image
+
+from glcic_lite.evaluation import averages
+from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork
+from glcic_lite.publish import COLUMNS, SHEET_CROP, completion_sheet, markdown_table, publish
+from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.settings import LESSON
+
+
+def read_rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            {**row, **{name: float(row[name]) for name in ("psnr", "ssim", "texture")}} for row in csv.DictReader(file)
+        ]
+
+
+@pytest.fixture(scope="module")
+def test_photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("test")
+    Image.fromarray(texture(270, 300)).save(folder / "one.png")
+    return folder
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A run that has done 40 iterations of phase 1 and 20 of phase 2."""
+    run = RunFolder(tmp_path / "run")
+    run.claim()
+    run.start(LESSON, "no")
+    for iteration, phase in ((20, 1), (40, 1), (60, 2)):
+        run.append(
+            "log.csv", {"iteration": iteration, "phase": phase, "seconds": iteration * 60, "reconstruction": 0.1}
+        )
+    run.append("validation.csv", {"iteration": 40, "phase": 1, "seconds": 2400, "psnr": 15.0})
+    narrow_network(seed=1).save_pretrained(run.path / "network")
+    narrow_network(seed=2).save_pretrained(run.path / "best")
+    return run.path
+
+
+@pytest.mark.parametrize(("weights", "seed"), [("network", 1), ("best", 2)])
+def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, tmp_path, weights, seed):
+    out = tmp_path / "mine"
+    rows = publish(run_folder, out, test_photos, train_photos=162, weights=weights)
+    published = CompletionNetwork.from_pretrained(out).state_dict()
+    expected = narrow_network(seed=seed).state_dict()
+    assert all((published[name] == value).all() for name, value in expected.items())
+    for name in ("settings.json", "log.csv", "validation.csv"):
+        assert (out / name).read_bytes() == (run_folder / name).read_bytes()
+    assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert markdown_table(rows) in card
+    assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
+    assert "1.0 hours" in card and "162 photos" in card
+    assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
+
+
+def test_the_sheet_shows_the_photo_and_never_the_truth_under_the_hole(test_photos):
+    sheet = np.asarray(completion_sheet(test_photos, narrow_network()))[24 : 24 + SHEET_CROP]
+    with_hole, photo = sheet[:, :SHEET_CROP], sheet[:, SHEET_CROP : 2 * SHEET_CROP]
+    hole = (with_hole == 128).all(axis=2)
+    assert 48 * 48 <= hole.sum() < 48 * 48 + 50
+    assert np.array_equal(with_hole[~hole], photo[~hole])
+
+
+def test_the_card_of_the_shipped_weights_states_what_was_measured():
+    rows = read_rows(SHIPPED_WEIGHTS / "evaluation.csv")
+    assert markdown_table(rows) in (SHIPPED_WEIGHTS / "README.md").read_text(encoding="utf-8")
+    assert {row["photos"] for row in averages(rows)} == {22}
+
+
+def test_the_shipped_weights_are_small():
+    assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.iterdir()) < 15e6
