@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 from torch.utils.data import Dataset
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
@@ -25,7 +25,7 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
 
     Args:
         source: a path, a PIL image, or an array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); bool, unsigned 8 or 16 bit
-            integers, or floats in [0, 1].
+            integers, or floats in [0, 1]. A PIL image that needs no change is returned itself, not copied.
         max_pixels: refuse pictures of more pixels than this before decoding them.
 
     Raises:
@@ -62,7 +62,8 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
         raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
     try:
         image.load()
-        return ImageOps.exif_transpose(image)
+        upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        return image if upright else ImageOps.exif_transpose(image)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
 
@@ -84,7 +85,9 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
         values = np.asarray(image, dtype=np.float64)
         if not np.isfinite(values).all():
             raise PhotoError(f"a picture in mode {image.mode} must hold finite numbers")
-        top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0 if values.max() > 255 else 255.0
+        top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
+        if image.mode == "F" and values.max() <= 1:
+            top = 1.0
         return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
     if image.mode == "CMYK":
         return _cmyk_to_rgb(image, profile)

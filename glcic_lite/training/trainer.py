@@ -86,6 +86,8 @@ class Trainer:
         log_every: int = 20,
     ):
         self.run = RunFolder(out)
+        if resume and start_from is not None:
+            raise RunError("a resumed run goes on with its own weights: leave start_from out")
         if resume:
             started_with, first_precision = self.run.settings()
             self.settings = settings or started_with

@@ -1,0 +1,227 @@
+"""How an exercise answers: not attempted, not yet and what differs, or correct; never with the answer itself.
+
+A check tries the learner's work on random inputs against an oracle (torch's own operator, autograd, exact counting).
+Where the work is wrong in a way that is often met, the check names the likely cause; the caller supplies such wrong
+variants as `suspects`, and a variant is named only if it explains every answer that the learner's code has given.
+"""
+
+import dis
+import functools
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+NOT_ATTEMPTED = "not attempted"
+NOT_YET = "not yet"
+CORRECT = "correct"
+MARKS = {NOT_ATTEMPTED: "○", NOT_YET: "✗", CORRECT: "✓"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says. Jupyter shows it in words and with a mark, so that no colour is needed."""
+
+    exercise: str
+    state: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{MARKS[self.state]} {self.exercise}: {self.state}. {self.message}".rstrip()
+
+    def _repr_markdown_(self) -> str:
+        return f"{MARKS[self.state]} **{self.exercise}: {self.state}.** {self.message}".rstrip()
+
+
+class NotAttempted(Exception):
+    """The stub is as it was."""
+
+
+class NotYet(Exception):
+    """The learner's work is wrong; the message says in what."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A wrong variant that is often met.
+
+    Attributes:
+        compute: takes what the learner's function takes, and gives the wrong answer.
+        cause: what to say if the learner's function gives the same.
+    """
+
+    compute: Callable
+    cause: str
+
+
+def check(exercise: str) -> Callable:
+    """Decorator: turns a function that raises `NotAttempted` or `NotYet`, or returns praise, into a check."""
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def checked(*args, **kwargs) -> Verdict:
+            try:
+                return Verdict(exercise, CORRECT, function(*args, **kwargs) or "")
+            except NotAttempted as untouched:
+                return Verdict(exercise, NOT_ATTEMPTED, str(untouched) or "Replace the dots, then run this cell again.")
+            except NotYet as difference:
+                return Verdict(exercise, NOT_YET, str(difference))
+
+        return checked
+
+    return decorate
+
+
+def call(function: Callable, *args, shown: str = "", first: bool = False, **kwargs):
+    """Run the learner's function on copies of the arguments.
+
+    Args:
+        function: the learner's.
+        shown: how to name the arguments in a message, such as "size=7, kernel=3".
+        first: whether this is the first call, which finds out whether the stub is untouched.
+
+    Raises:
+        NotAttempted: the stub is untouched.
+        NotYet: it is no function, raised an exception, or returned nothing.
+    """
+    if function is None or function is ...:
+        raise NotAttempted
+    if not callable(function):
+        raise NotYet(f"A function is expected here, not {_kind(function)}.")
+    try:
+        answer = function(*_copies(args), **{name: _copies((value,))[0] for name, value in kwargs.items()})
+    except NotImplementedError:
+        raise NotAttempted from None
+    except (Exception, RecursionError) as error:
+        where = traceback.extract_tb(error.__traceback__)[1:]
+        line = f", in the line `{where[0].line}`" if where and where[0].line else ""
+        first_line = (str(error).splitlines() or [""])[0][:160]
+        raise NotYet(f"For {shown or 'a random input'} your code stopped with {type(error).__name__}: "
+                     f"{first_line}{line}.") from None  # fmt: skip
+    if answer is None or answer is ...:
+        if first and _is_stub(function):
+            raise NotAttempted
+        raise NotYet(f"For {shown or 'a random input'} your function returns nothing. Is a `return` missing?")
+    return answer
+
+
+def _is_stub(function: Callable) -> bool:
+    """Whether a function does nothing at all; one that works but forgets to return has been attempted."""
+    code = getattr(function, "__code__", None)
+    idle = {"RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP"}
+    return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
+
+
+def expect_number(answer, shown: str) -> float:
+    """The learner's answer as a number.
+
+    Raises:
+        NotYet: it is none.
+    """
+    if isinstance(answer, torch.Tensor | np.ndarray) and np.prod(tuple(answer.shape)) == 1:
+        answer = answer.item()
+    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or answer != answer:
+        raise NotYet(f"For {shown} a number is expected, not {_kind(answer)}.")
+    return answer
+
+
+def expect_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
+    """The learner's answer as a tensor of the shape of `like`.
+
+    Raises:
+        NotYet: it is none, or of another shape.
+    """
+    if isinstance(answer, np.ndarray):
+        answer = torch.from_numpy(answer)
+    if not isinstance(answer, torch.Tensor):
+        raise NotYet(f"For {shown} a tensor is expected, not {_kind(answer)}.")
+    if answer.shape != like.shape:
+        raise NotYet(
+            f"For {shown} the shape should be {tuple(like.shape)}; yours is {tuple(answer.shape)}."
+            + (" The number of dimensions differs." if answer.ndim != like.ndim else "")
+        )
+    return answer.detach().to(like.dtype)
+
+
+def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float = 1e-5) -> None:
+    """Hold two tensors equal.
+
+    Raises:
+        NotYet: naming the first place that differs, and in which direction; the right value stays unsaid.
+    """
+    answer = expect_tensor(answer, expected, shown)
+    wrong = ~torch.isclose(answer, expected, rtol=tolerance, atol=tolerance)
+    if not wrong.any():
+        return
+    index = tuple(wrong.nonzero()[0].tolist())
+    value = answer[index].item()
+    if value != value:
+        how = "is not a number (NaN)"
+    else:
+        how = "is too large" if value > expected[index].item() else "is too small"
+    share = wrong.float().mean().item()
+    where = ", ".join(map(str, index))
+    raise NotYet(
+        f"For {shown} the shape is right, but {share:.0%} of the values differ. "
+        f"The first of them, at [{where}], {how}: yours is {value:.4g}."
+    )
+
+
+def try_numbers(
+    function: Callable, cases: Sequence[dict], oracle: Callable, suspects: Sequence[Suspect] = (), unit: str = ""
+) -> None:
+    """Hold a function of numbers equal to an oracle on many cases.
+
+    Raises:
+        NotAttempted, NotYet.
+    """
+    answers, wrong = [], None
+    for number, case in enumerate(cases):
+        shown = ", ".join(f"{name}={value}" for name, value in case.items())
+        answer = expect_number(call(function, shown=shown, first=number == 0, **case), shown)
+        answers.append(answer)
+        expected = oracle(**case)
+        if answer != expected and wrong is None:
+            wrong = f"For {shown} your answer, {answer:g}{unit}, is too {'large' if answer > expected else 'small'}."
+            if answer == int(answer) and abs(answer - expected) == 1:
+                wrong += " By one."
+    if wrong:
+        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+
+
+def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Suspect]) -> str:
+    """The cause of the first suspect that gives just what the learner's code gave, in every case."""
+    for suspect in suspects:
+        try:
+            same = all(_same(suspect.compute(**case), answer) for case, answer in zip(cases, answers, strict=True))
+        except Exception:
+            continue
+        if same:
+            return f" Likely cause: {suspect.cause}"
+    return ""
+
+
+def _same(a, b) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
+    return not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) and a == b
+
+
+def _copies(values: Sequence) -> list:
+    """Copies, so that code which writes into its input cannot change what it is compared with."""
+    return [
+        v.clone() if isinstance(v, torch.Tensor) else v.copy() if isinstance(v, np.ndarray | list) else v
+        for v in values
+    ]
+
+
+def _kind(value) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, float) and value != value:
+        return "NaN"
+    return {"NoneType": "None", "ellipsis": "dots", "bool": "True or False", "str": "text"}.get(
+        type(value).__name__, f"a {type(value).__name__}"
+    )

@@ -1,0 +1,263 @@
+"""The command line: what it writes, and one line on standard error with exit status 2 for what goes wrong."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import hole, narrow_network, noise, texture
+from PIL import Image
+from typer.testing import CliRunner
+
+from glcic_lite import __main__ as command_line
+from glcic_lite import evaluation
+from glcic_lite.completion import complete
+from glcic_lite.doctor import checks
+from glcic_lite.masks import mask_image
+from glcic_lite.training import Settings
+
+PHOTO, MASK = texture(40, 60), hole(40, 60, (20, 10, 40, 30))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a photo and a mask, some of them broken."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("photo.png")
+    mask_image(MASK).save("mask.png")
+    mask_image(MASK[:, 1:]).save("narrow.png")
+    mask_image(np.ones_like(MASK)).save("full.png")
+    frames = [Image.fromarray(noise(40, 60, seed)) for seed in range(2)]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "broken.png").write_bytes((tmp_path / "photo.png").read_bytes()[:800])
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command line in this process: (exit status, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["glcic_lite", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+def assert_one_line(status, err, reason):
+    assert status == 2
+    assert err.startswith("glcic_lite: ") and reason in err
+    assert err.count("\n") == 1 and err.endswith("\n"), err
+
+
+# complete
+
+
+@pytest.mark.parametrize("blend", [True, False])
+def test_complete_writes_what_the_function_returns(folder, run, weights_folder, blend):
+    flag = "--blend" if blend else "--no-blend"
+    status, out, err = run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", weights_folder, flag)
+    assert (status, err) == (0, "")
+    assert "out.png: 60 x 40" in out
+    expected = complete(PHOTO, MASK, narrow_network(), blend)
+    assert np.array_equal(np.asarray(Image.open("out.png")), np.asarray(expected))
+
+
+def test_complete_reads_and_writes_jpeg(folder, run, weights_folder):
+    Image.fromarray(PHOTO).save("photo.jpg")
+    mask_image(MASK).save("mask.jpg")
+    status, _, err = run("complete", "photo.jpg", "mask.jpg", "--out", "out.jpg", "--weights", weights_folder)
+    assert (status, err) == (0, "")
+    with Image.open("out.jpg") as image:
+        assert image.format == "JPEG" and image.size == (60, 40)
+
+
+BAD_CALLS = {
+    "no photo": ("lost.png mask.png -o out.png", "lost.png: no such file"),
+    "broken photo": ("broken.png mask.png -o out.png", "broken.png: truncated"),
+    "text as photo": ("text.png mask.png -o out.png", "text.png: not a picture"),
+    "folder as photo": ("empty mask.png -o out.png", "empty: a folder"),
+    "animated photo": ("moving.gif mask.png -o out.png", "moving.gif: an animated"),
+    "no mask": ("photo.png lost.png -o out.png", "lost.png: no such file"),
+    "mask of another size": ("photo.png narrow.png -o out.png", "59 x 40"),
+    "mask over everything": ("photo.png full.png -o out.png", "whole photo"),
+    "unknown format": ("photo.png mask.png -o out.xyz", "out.xyz"),
+    "no such folder to write to": ("photo.png mask.png -o lost/out.png", "lost"),
+    "folder to write over": ("photo.png mask.png -o empty/../folder.png", "folder.png"),
+}
+
+
+@pytest.mark.parametrize("arguments, reason", BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_complete_says_in_one_line_what_is_wrong(folder, run, weights_folder, arguments, reason):
+    (folder / "folder.png").mkdir()
+    before = sorted(p.name for p in folder.iterdir())
+    status, _, err = run("complete", *arguments.split(), "--weights", weights_folder)
+    assert_one_line(status, err, reason)
+    assert sorted(p.name for p in folder.iterdir()) == before, "something was left behind"
+
+
+@pytest.mark.parametrize("weights", ["lost", "empty", "photo.png"])
+def test_bad_weights_are_named_in_one_line(folder, run, weights):
+    status, _, err = run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", weights)
+    assert_one_line(status, err, weights)
+
+
+@pytest.mark.parametrize("bad", ["broken.png mask.png", "photo.png narrow.png", "photo.png full.png"])
+def test_a_failing_call_leaves_the_old_output_as_it_was(folder, run, weights_folder, bad):
+    (folder / "out.png").write_bytes(b"precious")
+    assert run("complete", *bad.split(), "-o", "out.png", "--weights", weights_folder)[0] == 2
+    assert (folder / "out.png").read_bytes() == b"precious"
+
+
+def test_output_that_exists_is_replaced(folder, run, weights_folder):
+    (folder / "out.png").write_bytes(b"old")
+    assert run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", weights_folder)[0] == 0
+    assert Image.open("out.png").size == (60, 40)
+
+
+@pytest.mark.parametrize("arguments", ["complete photo.png", "complete photo.png mask.png", "train", "nonsense"])
+def test_incomplete_calls_end_with_status_2_and_no_traceback(folder, run, arguments):
+    status, _, err = run(*arguments.split())
+    assert status == 2 and err and "Traceback" not in err
+
+
+def test_help_names_every_command():
+    out = CliRunner().invoke(command_line.app, ["--help"]).stdout
+    assert all(name in out for name in ("complete", "train", "evaluate", "doctor"))
+
+
+def test_the_program_runs_as_a_module_without_a_traceback(folder):
+    """The one test in a process of its own: the exit status and both streams as a shell sees them."""
+    call = [sys.executable, "-m", "glcic_lite", "complete", "lost.png", "mask.png", "-o", "out.png"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.stdout == ""
+    assert_one_line(done.returncode, done.stderr, "lost.png: no such file")
+
+
+# evaluate
+
+
+def test_evaluate_prints_averages_and_writes_every_measurement(folder, run, weights_folder, photos_folder, monkeypatch):
+    monkeypatch.setattr(evaluation, "BOX_SIDES", (32,))
+    status, out, _ = run("evaluate", photos_folder / "test", "--weights", weights_folder, "--out", "rows.csv")
+    assert status == 0
+    assert "box 32" in out and "Telea" in out and "network, blended" in out
+    with open("rows.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 * 6
+    assert set(rows[0]) == {"photo", "hole", "fill", "psnr", "ssim", "texture"}
+
+
+@pytest.mark.parametrize("photos, reason", [("empty", "no photos"), ("lost", "no such folder")])
+def test_evaluate_names_a_folder_without_photos(folder, run, weights_folder, photos, reason):
+    status, _, err = run("evaluate", photos, "--weights", weights_folder)
+    assert_one_line(status, err, reason)
+
+
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_evaluate_with_no_photo_large_enough_is_an_error_and_keeps_the_old_table(folder, run, weights_folder):
+    (folder / "rows.csv").write_text("precious")
+    (folder / "small").mkdir()
+    Image.fromarray(PHOTO).save("small/photo.png")
+    status, _, err = run("evaluate", "small", "--weights", weights_folder, "--out", "rows.csv")
+    assert_one_line(status, err, "256 x 256")
+    assert (folder / "rows.csv").read_text() == "precious"
+
+
+# train
+
+
+TINY = Settings(
+    width=1 / 16,
+    crop_size=64,
+    local_size=32,
+    short_edge=(64, 80),
+    hole_sides=(16, 16),
+    phase_1=1,
+    phase_2=1,
+    phase_3=1,
+    batch_size=2,
+    optimizer="adam",
+    learning_rate=1e-3,
+)
+
+
+@pytest.fixture
+def tiny_training(monkeypatch, fresh_accelerator):
+    monkeypatch.setitem(command_line.SETTINGS, "lesson", TINY)
+    monkeypatch.setattr("glcic_lite.training.validation.CROPS", 8)
+
+
+def test_train_makes_weights_that_complete_opens_and_resume_finds_nothing_left(
+    folder, run, photos_folder, tiny_training
+):
+    data = ("--data", photos_folder, "--out", "run", "--precision", "no")
+    status, out, _ = run("train", *data, "--settings", "lesson")
+    assert status == 0 and out.endswith("weights: run/network\n")
+    first = (folder / "run/network/model.safetensors").read_bytes()
+    assert run("train", *data, "--resume")[0] == 0
+    assert (folder / "run/network/model.safetensors").read_bytes() == first
+    assert run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", "run/network")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        (["--resume"], "no run to resume"),
+        (["--data", "lost"], "no such folder"),
+        (["--start-from", "lost"], "lost: no such folder"),
+        (["--out", "photo.png"], "photo.png"),
+    ],
+)
+def test_train_says_in_one_line_what_is_wrong(folder, run, photos_folder, tiny_training, arguments, reason):
+    status, _, err = run("train", "--settings", "lesson", "--out", "run", "--data", photos_folder, *arguments)
+    assert_one_line(status, err, reason)
+
+
+def test_train_refuses_a_folder_that_holds_a_run(folder, run, photos_folder, tiny_training):
+    (folder / "run").mkdir()
+    (folder / "run/settings.json").write_text("{}")
+    status, _, err = run("train", "--settings", "lesson", "--out", "run", "--data", photos_folder)
+    assert_one_line(status, err, "--resume")
+    assert (folder / "run/settings.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("option", ["--settings", "--precision"])
+def test_train_refuses_unknown_names(folder, run, option):
+    status, _, err = run("train", "--out", "run", option, "nonsense")
+    assert status == 2 and "nonsense" in err and "Traceback" not in err
+
+
+# doctor
+
+
+def test_doctor_finds_everything_in_place(run):
+    status, out, _ = run("doctor")
+    assert status == 0, out
+    assert "PROBLEM" not in out
+    for name in ("Python", "torch", "device", "weights", "photos"):
+        assert f"OK       {name}: " in out
+
+
+def test_doctor_says_what_is_missing_and_what_to_do(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("glcic_lite.doctor.PHOTOS", tmp_path / "lost")
+    monkeypatch.setattr("glcic_lite.doctor.PACKAGES", ("torch", "no-such-package"))
+    status, out, _ = run("doctor")
+    assert status == 1
+    assert "PROBLEM  photos: " in out
+    assert "PROBLEM  no-such-package: missing; run: pip install -r requirements.txt" in out
+
+
+def test_doctor_reports_damaged_weights(monkeypatch):
+    def refuse():
+        raise command_line.WeightsError("truncated")
+
+    monkeypatch.setattr("glcic_lite.doctor.CompletionNetwork.from_pretrained", refuse)
+    found = {check.name: check for check in checks()}
+    assert not found["weights"].ok and "truncated" in found["weights"].finding

@@ -1,0 +1,200 @@
+"""Evaluation: metrics against values computed by hand, fills that cannot cheat, and the same cases every time."""
+
+import numpy as np
+import pytest
+from conftest import DATA, hole, narrow_network, noise, texture
+from PIL import Image
+
+from glcic_lite import evaluation
+from glcic_lite.evaluation import CLASSICAL_FILLS, CROP, METRICS
+from glcic_lite.photos import PhotoError
+
+PHOTO = texture(64, 80)
+MASK = hole(64, 80, (20, 10, 50, 40))
+FILLS = {**CLASSICAL_FILLS, "network": evaluation.network_fill(narrow_network())}
+every_fill = pytest.mark.parametrize("fill", FILLS.values(), ids=FILLS.keys())
+
+
+# Metrics
+
+
+def test_psnr_of_a_constant_error_is_known():
+    filled = PHOTO.copy()
+    filled[MASK] = np.where(PHOTO[MASK] > 127, PHOTO[MASK] - 51, PHOTO[MASK] + 51)  # a fifth of 255
+    assert evaluation.hole_psnr(PHOTO, filled, MASK) == pytest.approx(20 * np.log10(5))
+
+
+def test_psnr_of_an_equal_photo_is_infinite():
+    assert evaluation.hole_psnr(PHOTO, PHOTO, MASK) == float("inf")
+
+
+def test_psnr_does_not_overflow_in_eight_bits():
+    black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    everywhere = np.ones((8, 8), bool)
+    assert evaluation.hole_psnr(black, white, everywhere) == evaluation.hole_psnr(white, black, everywhere) == 0
+
+
+def test_ssim_is_one_for_an_equal_photo_and_near_zero_for_an_unrelated_one():
+    assert evaluation.hole_ssim(PHOTO, PHOTO, MASK) == pytest.approx(1)
+    filled = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    assert abs(evaluation.hole_ssim(noise(64, 80), filled, MASK)) < 0.1
+
+
+def test_ssim_of_a_flat_fill_follows_the_formula():
+    """Of two flat areas only the brightness term of the formula is left."""
+    first, second = np.full((64, 80, 3), 100, np.uint8), np.full((64, 80, 3), 150, np.uint8)
+    c = (0.01 * 255) ** 2
+    expected = (2 * 100 * 150 + c) / (100**2 + 150**2 + c)
+    assert evaluation.hole_ssim(first, second, MASK) == pytest.approx(expected, abs=1e-6)
+
+
+def test_texture_is_one_for_the_photo_zero_for_fog_and_grows_with_contrast():
+    fog = np.full_like(PHOTO, 128)
+    soft = (PHOTO // 2 + 64).astype(np.uint8)
+    assert evaluation.gradient_energy_ratio(PHOTO, PHOTO, MASK) == 1
+    assert evaluation.gradient_energy_ratio(PHOTO, fog, MASK) == 0
+    assert evaluation.gradient_energy_ratio(PHOTO, soft, MASK) == pytest.approx(0.5, abs=0.02)
+
+
+def test_texture_of_a_ramp_is_its_slope():
+    ramp = np.repeat(np.arange(0, 160, 2, dtype=np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    assert evaluation.gradient_energy_ratio(ramp // 2, ramp, MASK) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
+def test_metrics_look_at_the_hole_only(metric):
+    filled = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    elsewhere = filled.copy()
+    elsewhere[:, 60:] = 255 - elsewhere[:, 60:]  # further away than any window reaches
+    assert metric(PHOTO, filled, MASK) == metric(PHOTO, elsewhere, MASK)
+
+
+# Fills
+
+
+@every_fill
+def test_fills_keep_what_is_known_and_change_the_hole(fill):
+    filled = fill(PHOTO, MASK)
+    assert filled.dtype == np.uint8 and filled.shape == PHOTO.shape
+    assert np.array_equal(filled[~MASK], PHOTO[~MASK])
+    assert (filled != PHOTO)[MASK].any()
+
+
+@every_fill
+def test_fills_never_read_the_hole(fill):
+    other = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    assert np.array_equal(fill(PHOTO, MASK), fill(other, MASK))
+
+
+@every_fill
+def test_fills_do_not_change_the_photo_they_are_given(fill):
+    photo = PHOTO.copy()
+    fill(photo, MASK)
+    assert np.array_equal(photo, PHOTO)
+
+
+def test_mean_fill_is_the_mean_of_what_is_known():
+    filled = evaluation.mean_fill(PHOTO, MASK)
+    assert (filled[MASK] == np.rint(PHOTO[~MASK].mean(axis=0))).all()
+
+
+# Cases
+
+
+def cases(folder, seed=0):
+    return list(evaluation.test_cases(folder, seed))
+
+
+def test_cases_are_the_same_every_time(photos_folder):
+    first, second = cases(photos_folder / "test"), cases(photos_folder / "test")
+    assert all(
+        np.array_equal(a.photo, b.photo) and np.array_equal(a.mask, b.mask) for a, b in zip(first, second, strict=True)
+    )
+
+
+def test_another_seed_gives_other_cases(photos_folder):
+    first, second = cases(photos_folder / "test"), cases(photos_folder / "test", seed=1)
+    assert not any(np.array_equal(a.mask, b.mask) for a, b in zip(first, second, strict=True))
+
+
+def test_each_photo_has_a_box_of_every_size_and_a_stroke(photos_folder):
+    kinds = ["box 32", "box 48", "box 64", "stroke 20"]
+    assert [(c.photo_name, c.hole_kind) for c in cases(photos_folder / "test")] == [
+        (f"test-{i}.png", kind) for i in range(2) for kind in kinds
+    ]
+
+
+def test_crops_lie_inside_their_photos_and_boxes_have_their_size(photos_folder):
+    for case in cases(photos_folder / "test"):
+        photo = np.asarray(Image.open(photos_folder / "test" / case.photo_name))
+        windows = np.lib.stride_tricks.sliding_window_view(photo[..., 0], (CROP, CROP))
+        assert (windows == case.photo[..., 0]).all(axis=(2, 3)).any()
+        assert case.mask.shape == (CROP, CROP)
+        if case.hole_kind.startswith("box"):
+            assert case.mask.sum() == int(case.hole_kind.split()[1]) ** 2
+
+
+def test_small_and_broken_photos_are_skipped_with_a_warning_that_names_them(tmp_path):
+    Image.fromarray(texture(280, 280)).save(tmp_path / "good.png")
+    Image.fromarray(texture(255, 400)).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    with pytest.warns(UserWarning) as caught:
+        names = {case.photo_name for case in cases(tmp_path)}
+    assert names == {"good.png"}
+    assert "broken.png" in str(caught[0].message) and "small.png" in str(caught[1].message)
+
+
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_a_folder_without_one_usable_photo_is_an_error(tmp_path):
+    Image.fromarray(texture(40, 40)).save(tmp_path / "small.png")
+    with pytest.raises(PhotoError, match="256 x 256"):
+        evaluation.evaluate(tmp_path, narrow_network())
+
+
+def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch):
+    monkeypatch.setattr(evaluation, "BOX_SIDES", (32,))
+    seen = []
+    rows = evaluation.evaluate(photos_folder / "test", narrow_network(), on_case=seen.append)
+    assert len(seen) == 4
+    assert len(rows) == 4 * 6
+    assert {row["fill"] for row in rows} == {"network", "network, blended", *CLASSICAL_FILLS}
+    case = seen[2]
+    wanted = {"photo": case.photo_name, "hole": case.hole_kind, "fill": "Telea"}
+    (row,) = [row for row in rows if wanted.items() <= row.items()]
+    filled = evaluation.telea_fill(case.photo, case.mask)
+    assert [row[name] for name in METRICS] == [measure(case.photo, filled, case.mask) for measure in METRICS.values()]
+
+
+def test_averages_are_taken_over_photos_for_each_hole_and_fill():
+    def row(photo, hole_kind, fill, value):
+        return {"photo": photo, "hole": hole_kind, "fill": fill, "psnr": value, "ssim": value / 10, "texture": 1.0}
+
+    rows = [
+        row("a", "box 32", "x", 1),
+        row("a", "box 32", "y", 5),
+        row("b", "box 32", "x", 4),
+        row("a", "box 48", "x", 7),
+    ]
+    found = {(r["hole"], r["fill"]): (r["photos"], r["psnr"], r["ssim"]) for r in evaluation.averages(rows)}
+    assert found == {
+        ("box 32", "x"): (2, 2.5, pytest.approx(0.25)),
+        ("box 32", "y"): (1, 5, 0.5),
+        ("box 48", "x"): (1, 7, pytest.approx(0.7)),
+    }
+
+
+def test_the_shipped_weights_beat_filling_with_the_mean_colour():
+    """On the first three photos of the test split, blended and bare, for every kind of hole."""
+    psnr: dict[str, list[float]] = {"mean": [], "bare": [], "blended": []}
+    fills = {
+        "mean": evaluation.mean_fill,
+        "bare": evaluation.network_fill(blend=False),
+        "blended": evaluation.network_fill(),
+    }
+    for number, case in enumerate(evaluation.test_cases(DATA / "photos" / "test")):
+        if number == 12:
+            break
+        for name, fill in fills.items():
+            psnr[name].append(evaluation.hole_psnr(case.photo, fill(case.photo, case.mask), case.mask))
+    assert np.mean(psnr["bare"]) > np.mean(psnr["mean"])
+    assert np.mean(psnr["blended"]) > np.mean(psnr["mean"])
