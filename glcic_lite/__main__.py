@@ -1,4 +1,4 @@
-"""The command line: python -m glcic_lite complete | train | evaluate | publish | doctor."""
+"""The command line: python -m glcic_lite complete | train | evaluate | bench | publish | doctor."""
 
 import json
 import sys
@@ -23,20 +23,72 @@ Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json a
 
 @app.command()
 def complete(
-    photo: Annotated[Path, typer.Argument(help="The photo.")],
-    mask: Annotated[Path, typer.Argument(help="The mask: white where the hole is, of the photo's size.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the completed photo, .png or .jpg.")],
+    photo: Annotated[Path, typer.Argument(help="The photo; or a folder of photos.")],
+    mask: Annotated[
+        Path,
+        typer.Argument(
+            help="The mask: white where the hole is, of the photo's size; or a folder of masks of its names."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="Where to write the completed photo, .png or .jpg; or the results' folder."),
+    ],
     weights: Weights = str(SHIPPED_WEIGHTS),
     blend: Annotated[bool, typer.Option(help="Remove the tint between hole and photo.")] = True,
 ) -> None:
-    """Fill the hole of a photo."""
+    """Fill the hole of a photo, or those of a folder of photos; called again, a folder is gone on with."""
     from glcic_lite.completion import complete as fill
 
     start = time.perf_counter()
     network = CompletionNetwork.from_pretrained(weights)
-    result = fill(photo, mask, network, blend)
-    save_image(result, out)
-    print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
+    if photo.is_dir():
+        _complete_folder(photo, mask, out, network, blend)
+    else:
+        result = fill(photo, mask, network, blend)
+        save_image(result, out)
+        print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
+
+
+def _complete_folder(photos: Path, masks: Path, out: Path, network: CompletionNetwork, blend: bool) -> None:
+    from tqdm import tqdm
+
+    from glcic_lite.folders import complete_folder
+
+    if not masks.is_dir():
+        raise PhotoError(f"{photos}: a folder of photos needs a folder of masks, and {masks} is none")
+    with tqdm(unit="photo", disable=not sys.stderr.isatty()) as bar:
+        report = complete_folder(
+            photos, masks, out, network, blend, on_start=bar.reset, on_each=lambda target: bar.update()
+        )
+    for reason in report.left_out:
+        print(f"glcic_lite: left out: {' '.join(reason.split())}", file=sys.stderr)
+    if not (report.completed or report.already_there):
+        raise PhotoError(f"{photos}: none of the photos could be completed")
+    print(
+        f"{out}: {len(report.completed)} completed, {len(report.already_there)} already there, "
+        f"{len(report.left_out)} left out"
+    )
+
+
+bench = typer.Typer(no_args_is_help=True, help="Measure how fast this machine is.", rich_markup_mode=None)
+app.add_typer(bench, name="bench")
+
+
+@bench.command(name="complete")
+def bench_complete(
+    width: Annotated[float, typer.Option(help="Width of the network; 1 is the paper's. Its weights are random.")] = 1.0,
+    megapixels: Annotated[float, typer.Option(help="Leave out photos larger than this.")] = 24.0,
+    eager_megapixels: Annotated[
+        float, typer.Option(help="Do not run the plain network on photos larger than this: it needs 1 GB a megapixel.")
+    ] = 1.0,
+    rounds: Annotated[int, typer.Option(help="Measure this often, in turns; the fastest counts.")] = 3,
+) -> None:
+    """The plain network, eager and in float32 on the whole photo, against `complete`: time, memory, matrix peak."""
+    from glcic_lite import benchmarks
+
+    for line in benchmarks.complete_table(width, megapixels, eager_megapixels, rounds):
+        print(line, flush=True)
 
 
 Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])

@@ -13,20 +13,22 @@ The network is not run on the whole photo but only on what the hole can see (`le
 from collections.abc import Iterator
 from functools import cache
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.architecture import COMPLETION_NETWORK, size_divisor
-from glcic_lite.blending import poisson_blend
+from glcic_lite.blending import CROSS, blend_in_place
 from glcic_lite.inference import FastNetwork
-from glcic_lite.masks import Box, MaskError, open_mask
+from glcic_lite.masks import Box, MaskError, hole_box, open_mask
 from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import PhotoSource, open_photo
 from glcic_lite.receptive_field import input_span
 
-TILE = 768  # holes larger than this are completed in tiles of this side, in pixels: memory stays bounded
+TILE = 1024  # more than the square of this many pixels are completed in tiles: memory stays bounded
+CELL = 64  # pixels; what lies in the same or in neighbouring cells of this size is one part of a hole
 
 
 @cache
@@ -66,14 +68,22 @@ def complete(
     if hole.all():
         raise MaskError("the mask covers the whole photo: nothing is known to complete it from")
     network = network or shipped_network()  # step 1
-    known = np.asarray(image)
-    painted = paint(known, hole, network, dtype)
-    filled = poisson_blend(known, painted, hole) if blend else painted
-    result = known.copy()
-    result[hole] = np.rint(filled[hole]).clip(0, 255).astype(np.uint8)  # step 6: the answer counts in the hole only
-    completed = Image.fromarray(result)
-    if image.info.get("icc_profile"):
-        completed.info["icc_profile"] = image.info["icc_profile"]
+    fast = FastNetwork(network, dtype)
+    completed = image.copy()
+    completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
+    for part in parts(hole):
+        box = _with_rim(part, hole.shape)
+        view = _inside(seen_by(box, hole.shape), hole.shape)  # nothing beyond matters: the cost follows the hole
+        known, its_hole = np.asarray(image.crop(view)), hole[view.slices]
+        inside = _relative(box, view)
+        painted = paint_box(known, its_hole, inside, fast)
+        known, its_hole = known[inside.slices], its_hole[inside.slices]
+        if blend:
+            blend_in_place(known, painted, its_hole)
+        np.rint(painted, out=painted).clip(0, 255, out=painted)
+        piece = known.copy()
+        np.copyto(piece, painted, where=its_hole[..., None], casting="unsafe")  # step 6: it counts in the hole only
+        completed.paste(Image.fromarray(piece), (box.left, box.top))
     return completed
 
 
@@ -92,57 +102,62 @@ def paint(
         (H, W, 3) float32 from 0 to 255: the network's output inside the hole and on its rim, the pixels just outside,
         where blending compares it with the photo; zeros elsewhere.
     """
-    height, width = hole.shape
-    padded_photo, padded_hole = _padded(photo), _padded(hole)  # step 2
-    wanted = ndimage.binary_dilation(padded_hole)
-    painted = np.zeros((*padded_hole.shape, 3), dtype=np.float32)
-    device = network.mean_colour.device
+    painted = np.zeros(photo.shape, dtype=np.float32)
     fast = FastNetwork(network, dtype)
+    for part in parts(hole):
+        box = _with_rim(part, hole.shape)
+        painted[box.slices] = paint_box(photo, hole, box, fast)
+    return painted
+
+
+def paint_box(photo: np.ndarray, hole: np.ndarray, box: Box, fast: FastNetwork) -> np.ndarray:
+    """What `paint` paints in a box that holds whole parts of the hole and their rim: (box height, box width, 3)."""
+    wanted = np.zeros(hole.shape, dtype=bool)
+    wanted[box.slices] = cv2.dilate(hole[box.slices].astype(np.uint8), CROSS)
+    painted = np.zeros((box.height, box.width, 3), dtype=np.float32)
     for target, region in regions(wanted):
-        inputs = torch.from_numpy(padded_photo[region.slices].transpose(2, 0, 1)[None].copy())  # step 3
-        mask = torch.from_numpy(padded_hole[region.slices][None, None].copy())
-        inputs, mask = inputs.to(device).float() / 255, mask.to(device).float()
-        output = fast(inputs, mask)[0]  # steps 4 and 5: the network blackens the hole itself
-        inside = Box(*(np.array(target) - np.array(region[:2] * 2)).tolist())
-        piece = output[(slice(None), *inside.slices)].permute(1, 2, 0) * 255
-        where = wanted[target.slices]
-        painted[target.slices][where] = piece.cpu().numpy()[where]
-    return painted[:height, :width]
+        inputs = torch.from_numpy(_cut_out(photo, region).transpose(2, 0, 1)[None].copy())  # steps 2 and 3
+        mask = torch.from_numpy(_cut_out(hole, region)[None, None].copy())
+        inputs, mask = inputs.to(fast.device).float() / 255, mask.to(fast.device).float()
+        output = fast(inputs, mask, _relative(target, region))  # steps 4 and 5: the network blackens the hole itself
+        piece = (output[0] * 255).permute(1, 2, 0).cpu().numpy()
+        np.copyto(painted[_relative(target, box).slices], piece, where=wanted[target.slices][..., None])
+    return painted
 
 
-def _padded(array: np.ndarray) -> np.ndarray:
-    """Repeat the last row and column until both sides are multiples of 4."""
-    divisor = size_divisor()
-    down, across = -array.shape[0] % divisor, -array.shape[1] % divisor
-    return np.pad(array, [(0, down), (0, across), (0, 0)][: array.ndim], mode="edge")
+def _cut_out(array: np.ndarray, region: Box) -> np.ndarray:
+    """A region of a photo; where it reaches over the border, the last row and column are repeated."""
+    cut = array[region.slices]
+    missing = [(0, region.height - cut.shape[0]), (0, region.width - cut.shape[1]), (0, 0)][: cut.ndim]
+    return np.pad(cut, missing, mode="edge") if any(after for _, after in missing) else cut
 
 
 def regions(wanted: np.ndarray) -> Iterator[tuple[Box, Box]]:
     """Where to run the network: for each part of the wanted pixels, the part's box and the crop of the photo it needs.
 
     Parts that lie close together share a crop where that is less work than a crop each. Large parts are cut into
-    tiles.
+    tiles, and so are parts that leave much of their box empty.
 
     Args:
-        wanted: (H, W) bool, True for the output pixels that are needed; both sides multiples of 4.
+        wanted: (H, W) bool, True for the output pixels that are needed.
 
     Yields:
         (target, region): together the targets hold all wanted pixels; a region is all that its target can see, clipped
-        to the photo, with corners at multiples of 4, so that strides and padding fall where they would in the whole
-        photo.
+        to the photo (padded to multiples of 4), with corners at multiples of 4, so that strides and padding fall where
+        they would in the whole photo.
     """
-    for part in _parts(wanted):
-        for top in range(part.top, part.bottom, TILE):
-            for left in range(part.left, part.right, TILE):
-                tile = Box(left, top, min(left + TILE, part.right), min(top + TILE, part.bottom))
-                if wanted[tile.slices].any():
-                    yield tile, seen_by(tile, wanted.shape)
+    for part in parts(wanted):
+        for tile in _tiles(part, wanted):
+            yield tile, seen_by(tile, wanted.shape)
 
 
 def seen_by(target: Box, shape: tuple[int, int]) -> Box:
-    """The crop that the network needs to paint `target` as it would with the whole photo of (height, width)."""
+    """The crop that the network needs to paint `target` as it would with the whole photo of (height, width).
+
+    Its corners are multiples of 4; at the right and lower border it reaches over a photo whose sides are not.
+    """
     divisor = size_divisor()
-    height, width = shape
+    height, width = (-(-side // divisor) * divisor for side in shape)
     left, right = input_span(target.left, target.right, COMPLETION_NETWORK)
     top, bottom = input_span(target.top, target.bottom, COMPLETION_NETWORK)
     return Box(
@@ -153,16 +168,33 @@ def seen_by(target: Box, shape: tuple[int, int]) -> Box:
     )
 
 
-def _parts(wanted: np.ndarray) -> list[Box]:
-    """Boxes around the connected parts of a mask, merged while that saves work."""
-    found = ndimage.find_objects(ndimage.label(wanted, structure=np.ones((3, 3)))[0])
-    boxes = [Box(columns.start, rows.start, columns.stop, rows.stop) for rows, columns in found]
+def parts(wanted: np.ndarray) -> list[Box]:
+    """Boxes around the parts of a mask, merged while that saves work.
+
+    No box touches another, so that each connected part lies in one box together with the known pixels on its rim.
+    """
+    if not wanted.any():
+        return []
+    around = hole_box(wanted)
+    # Coarse cells are enough to find what belongs together, and a thousand times fewer than pixels.
+    rows = np.logical_or.reduceat(wanted[around.slices], np.arange(0, around.height, CELL), axis=0)
+    cells = np.logical_or.reduceat(rows, np.arange(0, around.width, CELL), axis=1)
+    labels = ndimage.label(cells, structure=np.ones((3, 3)))[0]
     merged: list[Box] = []
-    for box in boxes:
+    for rows, columns in ndimage.find_objects(labels):
+        box = Box(
+            around.left + columns.start * CELL,
+            around.top + rows.start * CELL,
+            min(around.left + columns.stop * CELL, around.right),
+            min(around.top + rows.stop * CELL, around.bottom),
+        )
+        box = _shrunk(box, wanted)
         while True:  # a box that has grown by a merger may swallow further ones
             for other in merged:
                 union = _union(box, other)
-                if _work(union, wanted.shape) <= _work(box, wanted.shape) + _work(other, wanted.shape):
+                if _touch(box, other) or _work(union, wanted.shape) <= sum(
+                    _work(b, wanted.shape) for b in (box, other)
+                ):
                     merged.remove(other)
                     box = union
                     break
@@ -172,10 +204,60 @@ def _parts(wanted: np.ndarray) -> list[Box]:
     return merged
 
 
+def _tiles(box: Box, wanted: np.ndarray) -> Iterator[Box]:
+    """The box itself; or its two halves, and theirs, if it is too large or they are less work."""
+    halves = [_shrunk(half, wanted) for half in _halves(box) if wanted[half.slices].any()]
+    if box.width * box.height > TILE**2 or sum(_work(half, wanted.shape) for half in halves) < _work(box, wanted.shape):
+        for half in halves:
+            yield from _tiles(half, wanted)
+    else:
+        yield box
+
+
+def _halves(box: Box) -> tuple[Box, ...]:
+    if max(box.width, box.height) < 2:
+        return (box,)
+    if box.width >= box.height:
+        middle = (box.left + box.right) // 2
+        return box._replace(right=middle), box._replace(left=middle)
+    middle = (box.top + box.bottom) // 2
+    return box._replace(bottom=middle), box._replace(top=middle)
+
+
+def _work(target: Box, shape: tuple[int, int]) -> float:
+    """What painting a box costs, in pixels: the first layers work on all it sees, the last ones on little more than it.
+
+    Of the operations in a photo of any size, about half belong to either kind.
+    """
+    region = seen_by(target, shape)
+    return (region.width * region.height + target.width * target.height) / 2
+
+
+def _shrunk(box: Box, wanted: np.ndarray) -> Box:
+    """The box around the wanted pixels in a box, which has some."""
+    inner = hole_box(wanted[box.slices])
+    return Box(inner.left + box.left, inner.top + box.top, inner.right + box.left, inner.bottom + box.top)
+
+
+def _with_rim(box: Box, shape: tuple[int, int]) -> Box:
+    """The box and one pixel around it, inside a photo of (height, width)."""
+    return _inside(Box(box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), shape)
+
+
+def _inside(box: Box, shape: tuple[int, int]) -> Box:
+    """What of a box lies in a photo of (height, width)."""
+    return Box(max(box.left, 0), max(box.top, 0), min(box.right, shape[1]), min(box.bottom, shape[0]))
+
+
 def _union(a: Box, b: Box) -> Box:
     return Box(min(a.left, b.left), min(a.top, b.top), max(a.right, b.right), max(a.bottom, b.bottom))
 
 
-def _work(target: Box, shape: tuple[int, int]) -> int:
-    region = seen_by(target, shape)
-    return region.width * region.height
+def _touch(a: Box, b: Box) -> bool:
+    """Whether two boxes, each with its rim, have a pixel in common."""
+    return a.left <= b.right + 1 and b.left <= a.right + 1 and a.top <= b.bottom + 1 and b.top <= a.bottom + 1
+
+
+def _relative(box: Box, origin: Box) -> Box:
+    """A box in the pixels of another one that holds it."""
+    return Box(box.left - origin.left, box.top - origin.top, box.right - origin.left, box.bottom - origin.top)

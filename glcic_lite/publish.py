@@ -105,7 +105,7 @@ def publish(
     short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     write_text(out / "evaluation.csv", csv_text(short))
     save_image(completion_sheet(test_photos, network), out / "completions.jpg")
-    log = run.rows("log.csv")
+    log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
     done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
     card = CARD.format(
         name=out.name,

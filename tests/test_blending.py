@@ -174,7 +174,7 @@ def test_all_solvers_agree_on_ragged_holes(seed, share):
     st.integers(0, 2**32),
 )
 def test_the_quadtree_stays_close_to_the_solution_on_every_pixel(size, frame, seed):
-    """However the hole lies at the photo's borders: within 0.3 % of the tint's range."""
+    """However the hole lies at the photo's borders: within half a per cent of the tint's range."""
     height, width = size
     left, top, right, bottom = frame
     mask = hole(height, width, (left, top, width - right, height - bottom))
@@ -183,7 +183,7 @@ def test_the_quadtree_stays_close_to_the_solution_on_every_pixel(size, frame, se
     photo, painted = (texture(height, width, s).astype(float) for s in (seed % 100, 200))
     exact, fast = (solve_with(limits, photo, painted, mask) for limits in (EVERY_PIXEL, QUADTREE))
     tint = (photo - painted)[blending.rim_of(mask)]
-    assert np.abs(exact - fast).max() < 0.003 * np.ptp(tint)
+    assert np.abs(exact - fast).max() < 0.005 * np.ptp(tint)
     assert np.abs(exact - fast).mean() < 0.0002 * np.ptp(tint)
 
 

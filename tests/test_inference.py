@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import hole, narrow_network, noise
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.completion import paint
-from glcic_lite.inference import FastNetwork
+from glcic_lite.inference import FastNetwork, needs
+from glcic_lite.masks import Box
 from glcic_lite.networks import CompletionNetwork
+
+NETWORKS = {dilated: narrow_network(dilated=dilated) for dilated in (True, False)}
 
 
 @pytest.fixture
@@ -37,6 +43,43 @@ def test_the_shipped_weights_in_bfloat16_are_within_a_grey_level_on_average():
     photo, mask = noise(96, 96), hole(96, 96, (30, 30, 70, 62))
     exact, fast = (paint(photo, mask, network, dtype) for dtype in (torch.float32, torch.bfloat16))
     assert np.abs(exact - fast)[mask].mean() < 1
+
+
+@settings(max_examples=40)
+@given(st.sampled_from([(4, 4), (8, 400), (64, 72), (340, 16)]), st.booleans(), st.integers(0, 2**32))
+def test_each_layer_may_compute_only_what_is_wanted(size, dilated, seed):
+    """Any part of the output is what the whole output holds there, however it lies at the photo's border."""
+    height, width = size
+    network = NETWORKS[dilated]
+    random = np.random.default_rng(seed)
+    left, top = int(random.integers(width)), int(random.integers(height))
+    right, bottom = int(random.integers(left + 1, width + 1)), int(random.integers(top + 1, height + 1))
+    photo = torch.from_numpy(noise(height, width)).permute(2, 0, 1)[None] / 255
+    mask = torch.from_numpy(hole(height, width, (left, top, right, bottom)))[None, None].float()
+    with torch.inference_mode():
+        expected = network(photo, mask)[..., top:bottom, left:right]
+    target = Box(left, top, right, bottom)
+    assert (FastNetwork(network, torch.float32)(photo, mask, target) - expected).abs().max() < 1e-5
+
+
+def test_the_later_a_layer_the_less_it_computes_for_a_small_hole():
+    steps = needs(500, 600, 1000)
+    in_pixels = []  # what each layer computes, in pixels of the photo
+    jump = 1.0
+    for row, step in zip(COMPLETION_NETWORK, steps, strict=True):
+        jump *= float(row.stride)
+        in_pixels.append((step.output[1] - step.output[0]) * jump)
+    assert in_pixels == sorted(in_pixels, reverse=True)
+    assert in_pixels[-1] == 100 and in_pixels[0] > 380
+
+
+def test_zeros_are_added_only_at_the_photos_border():
+    assert all(step.zeros == (0, 0) for step in needs(400, 500, 1000))
+    assert all(
+        step.zeros[0] == row.padding
+        for row, step in zip(COMPLETION_NETWORK, needs(0, 64, 64), strict=True)
+        if row.stride == 1
+    )
 
 
 def test_the_network_it_was_made_from_stays_as_it_was(inputs):

@@ -1,0 +1,116 @@
+"""A folder of photos and a folder of masks, completed one after the other."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glcic_lite.completion import complete
+from glcic_lite.masks import MaskError
+from glcic_lite.networks import CompletionNetwork
+from glcic_lite.photos import PhotoError, list_photos, save_image
+
+SEPARATOR = "--"  # "harbour--boat.png" and "harbour--crane.png" are two masks for "harbour.jpg"
+
+
+@dataclass
+class FolderReport:
+    """What became of a folder of photos.
+
+    Attributes:
+        completed: the files written now.
+        already_there: the files that an earlier call had written, left as they are.
+        left_out: for each photo or mask that gave no result, the reason, which names it.
+    """
+
+    completed: list[Path] = field(default_factory=list)
+    already_there: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def complete_folder(
+    photos: str | os.PathLike,
+    masks: str | os.PathLike,
+    out: str | os.PathLike,
+    network: CompletionNetwork | None = None,
+    blend: bool = True,
+    on_start: Callable[[int], None] | None = None,
+    on_each: Callable[[Path], None] | None = None,
+) -> FolderReport:
+    """Complete every photo of a folder, and of the folders in it, with each of its masks.
+
+    A mask belongs to a photo if it has the photo's name up to the suffix: "harbour.png" to "harbour.jpg"; so do
+    "harbour--boat.png" and whatever else begins with the name and two hyphens. It lies in the same place in its own
+    folder, or directly in that. The result has the mask's name and is a PNG, so that no known pixel changes.
+
+    Each result is written whole or not at all. Called again, the function goes on where it was stopped: results that
+    are newer than their photo and mask are left alone.
+
+    Args:
+        photos, masks: the two folders; they may be the same one only if photos and masks differ in their names.
+        out: the folder for the results; made if need be.
+        network, blend: as for `complete`.
+        on_start: told how many results there will be.
+        on_each: told the file of each result, written or not, once it is dealt with.
+
+    Returns:
+        A `FolderReport`. Photos and masks that cannot be used are named there, and the others completed.
+
+    Raises:
+        PhotoError: no photos, no masks, or results that would lie among the photos or masks.
+        OSError: the results cannot be written.
+    """
+    photos, masks, out = Path(photos), Path(masks), Path(out)
+    if out.resolve() in (photos.resolve(), masks.resolve()):
+        raise PhotoError(f"{out}: results need a folder of their own, not that of the photos or masks")
+    report = FolderReport()
+    work = _pairs(photos, masks, out, report)
+    if on_start:
+        on_start(len(work))
+    for target, (photo, mask) in work.items():
+        if target.exists() and target.stat().st_mtime >= max(p.stat().st_mtime for p in (photo, mask)):
+            report.already_there.append(target)
+        else:
+            try:
+                result = complete(photo, mask, network, blend)
+            except PhotoError as error:
+                report.left_out.append(str(error))
+            except MaskError as error:
+                report.left_out.append(f"{mask}: {error}")
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                save_image(result, target)
+                report.completed.append(target)
+        if on_each:
+            on_each(target)
+    return report
+
+
+def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
+    """Which photo and mask make which result; what has no counterpart goes into the report."""
+    inside_out = out.resolve()
+    photo_files = [p for p in list_photos(photos) if inside_out not in p.resolve().parents]
+    mask_files = [m for m in list_photos(masks) if inside_out not in m.resolve().parents]
+    work: dict[Path, tuple[Path, Path]] = {}
+    used = set()
+    for photo in photo_files:
+        place = photo.relative_to(photos).parent
+        its_own = [
+            mask
+            for mask in mask_files
+            if mask != photo
+            and mask.relative_to(masks).parent in (place, Path())
+            and (mask.stem == photo.stem or mask.stem.startswith(photo.stem + SEPARATOR))
+        ]
+        if not its_own and photos.resolve() != masks.resolve():
+            report.left_out.append(f"{photo}: no mask of this name in {masks}")
+        for mask in its_own:
+            used.add(mask)
+            target = out / place / f"{mask.stem}.png"
+            if target in work:
+                report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
+            else:
+                work[target] = photo, mask
+    if photos.resolve() != masks.resolve():
+        report.left_out += [f"{mask}: no photo of this name in {photos}" for mask in mask_files if mask not in used]
+    return work

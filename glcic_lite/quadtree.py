@@ -1,0 +1,196 @@
+"""Laplace's equation in large holes, on a grid that is fine at the hole's rim and coarse far from it.
+
+A solution of Laplace's equation is rough only near the rim that it has to meet; d pixels further in, nothing finer than
+about d pixels is left of it. So the hole is cut into squares of 1 pixel at the rim, of 2, 4, 8, ... pixels further
+in (a quadtree), with unknowns at their corners and straight interpolation inside them. Their number grows with the
+length of the rim and not with the hole's area: a hole of 24 million pixels has some 100,000. (After A. Agarwala:
+"Efficient gradient-domain compositing using quadtrees", SIGGRAPH 2007.)
+
+Where all squares are 1 pixel wide, the equations are those of `blending.laplace_equations`.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from scipy import sparse
+
+# A square of s pixels keeps at least this many times s away from the rim. The larger, the more exact and the slower:
+# at 4 the result stays within half a per cent of the range of the rim's values, and on average within 0.02 %.
+DISTANCE = 4
+CHUNK = 1_000_000  # values interpolated at once
+
+
+class Quadtree(NamedTuple):
+    """The squares that fill a hole.
+
+    Attributes:
+        squares: for every size 1, 2, 4, ... an array (n, 2): row and column of the squares' upper left pixels. A square
+            of size s has its corners at pixels s apart, and shares its sides with its neighbours.
+        shape: (height, width) of the mask.
+    """
+
+    squares: list[np.ndarray]
+    shape: tuple[int, int]
+
+
+def quadtree(mask: np.ndarray) -> Quadtree:
+    """Cut a hole into squares: bool (H, W), True in the hole, with H and W at least 2."""
+    hole = mask.astype(np.uint8)
+    corners = (hole[:-1, :-1], hole[:-1, 1:], hole[1:, :-1], hole[1:, 1:])
+    used = corners[0] | corners[1] | corners[2] | corners[3]
+    inner = corners[0] & corners[1] & corners[2] & corners[3]
+    squares, size = [], 1
+    while True:
+        # Four squares become one where they, and DISTANCE squares around them, lie in the hole. Nothing beyond the
+        # photo's border stands in the way: there is no rim there. The ring of squares also keeps neighbours within a
+        # factor of two of each other.
+        core = cv2.erode(inner, np.ones((2 * DISTANCE + 1, 2 * DISTANCE + 1), np.uint8))
+        core = core[: core.shape[0] // 2 * 2, : core.shape[1] // 2 * 2]
+        parents = core[::2, ::2] & core[1::2, ::2] & core[::2, 1::2] & core[1::2, 1::2]
+        children = used.copy()
+        children[: core.shape[0], : core.shape[1]] &= 1 - parents.repeat(2, axis=0).repeat(2, axis=1)
+        squares.append(np.argwhere(children) * size)
+        if not parents.any():
+            return Quadtree(squares, mask.shape)
+        used, inner, size = parents, parents, 2 * size
+
+
+def _stiffness(size: int) -> np.ndarray:
+    """What a square adds to the equations of its corners (upper left, upper right, lower left, lower right): (4, 4).
+
+    It is the sum of (p - q)^2 over all neighbouring pixels p, q of the square, for values interpolated between the
+    corners: u' K u. Neighbours on a side of the square count half, as they also belong to the next one.
+    """
+    same, other = 1 / 3 + 1 / (6 * size**2), 1 / 6 - 1 / (6 * size**2)
+    matrix = np.zeros((4, 4))
+    for one, two in (((0, 1), (2, 3)), ((0, 2), (1, 3))):  # opposite sides: upper and lower, left and right
+        first, second = np.zeros(4), np.zeros(4)
+        first[list(one)], second[list(two)] = (-1, 1), (-1, 1)
+        matrix += same * (np.outer(first, first) + np.outer(second, second))
+        matrix += other * (np.outer(first, second) + np.outer(second, first))
+    return matrix
+
+
+class QuadtreeEquations:
+    """Laplace's equation on the squares of a hole.
+
+    Args:
+        mask: (H, W) bool, True in the hole; H and W at least 2.
+    """
+
+    def __init__(self, mask: np.ndarray):
+        self.mask = mask
+        self.tree = quadtree(mask)
+        height, width = mask.shape
+        corners = []
+        for level, squares in enumerate(self.tree.squares):
+            corner = squares[:, :1] * width + squares[:, 1:]
+            corners.append(corner + np.array([0, 1, width, width + 1]) * 2**level)
+            corners[-1][:, 3] = corner[:, 0] + 2**level * (width + 1)
+        self.pixels = np.unique(np.concatenate([c.ravel() for c in corners]))  # of all corners, as row * width + column
+        self.corners = [np.searchsorted(self.pixels, c) for c in corners]
+        self.in_hole = mask.ravel()[self.pixels]
+        hanging, self.spread = self._spread(corners)
+        stiffness = self._assemble()
+        unknown = self.in_hole & ~hanging
+        # A hanging corner has no unknown of its own; what would be its equation is shared out like its value.
+        self.unknown = np.flatnonzero(unknown)
+        known = np.flatnonzero(~self.in_hole)
+        spread = self.spread.tocsc()
+        onto_unknowns = spread[:, self.unknown]
+        self.matrix = (onto_unknowns.T @ stiffness @ onto_unknowns).tocsc()
+        self.from_known = (onto_unknowns.T @ stiffness @ spread[:, known]).tocsr()
+        self.known_pixels = self.pixels[known]
+        self._known = known
+
+    def _spread(self, corners: list[np.ndarray]) -> tuple[np.ndarray, sparse.csr_array]:
+        """Corners in the middle of a larger square's side hang there: their value is the mean of that side's ends.
+
+        Returns:
+            Which corners hang: bool (n,); and the matrix (n, n) that turns the values of the others into those of all.
+        """
+        hanging = np.zeros(len(self.pixels), dtype=bool)
+        ends = []
+        for corner in corners[1:]:
+            for a, b in ((0, 1), (2, 3), (0, 2), (1, 3)):
+                middle = (corner[:, a] + corner[:, b]) // 2
+                place = np.searchsorted(self.pixels, middle).clip(max=len(self.pixels) - 1)
+                found = self.pixels[place] == middle
+                ends.append(np.stack([place, *(np.searchsorted(self.pixels, corner[:, k]) for k in (a, b))])[:, found])
+        ends = np.concatenate(ends, axis=1) if ends else np.zeros((3, 0), dtype=np.int64)
+        ends = ends[:, np.unique(ends[0], return_index=True)[1]]  # a side between two large squares comes twice
+        hanging[ends[0]] = True
+        own = np.flatnonzero(~hanging)
+        rows = np.concatenate([own, ends[0], ends[0]])
+        columns = np.concatenate([own, ends[1], ends[2]])
+        entries = np.concatenate([np.ones(len(own)), np.full(2 * ends.shape[1], 0.5)])
+        return hanging, sparse.csr_array((entries, (rows, columns)), shape=(len(hanging), len(hanging)))
+
+    def _assemble(self) -> sparse.csr_array:
+        height, width = self.mask.shape
+        rows, columns, entries = [], [], []
+
+        def add(nodes: np.ndarray, block: np.ndarray) -> None:
+            count = block.shape[0]
+            rows.append(nodes.repeat(count, axis=1).ravel())
+            columns.append(np.tile(nodes, count).ravel())
+            entries.append(np.tile(block.ravel(), len(nodes)))
+
+        for level, (squares, corners) in enumerate(zip(self.tree.squares, self.corners, strict=True)):
+            size = 2**level
+            add(corners, _stiffness(size))
+            # Pixels along the photo's border belong to one square only; the other half is added here.
+            side = np.array([[1, -1], [-1, 1]]) / (2 * size)
+            row, column = squares[:, 0], squares[:, 1]
+            for at_border, ends in (
+                (row == 0, [0, 1]),
+                (row + size == height - 1, [2, 3]),
+                (column == 0, [0, 2]),
+                (column + size == width - 1, [1, 3]),
+            ):
+                add(corners[at_border][:, ends], side)
+        everything = (np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns)))
+        return sparse.csr_array(sparse.coo_array(everything, shape=(len(self.pixels),) * 2))
+
+    def solve(self, rim: np.ndarray, solver: Callable) -> np.ndarray:
+        """The values at all corners, from those at the known ones.
+
+        Args:
+            rim: (len(self.known_pixels), C), the values there.
+            solver: takes the sparse matrix and the right-hand side (n, C), returns the solution (n, C).
+
+        Returns:
+            (len(self.pixels), C).
+        """
+        values = np.zeros((len(self.pixels), rim.shape[1]))
+        values[self._known] = rim
+        if len(rim) and len(self.unknown):
+            values[self.unknown] = solver(self.matrix, -(self.from_known @ rim))
+        return self.spread @ values
+
+    def add_to(self, target: np.ndarray, values: np.ndarray) -> None:
+        """Add the solution to the hole's pixels of `target` (H, W, C), interpolated inside the squares."""
+        height, width = self.mask.shape
+        for level, (squares, corners) in enumerate(zip(self.tree.squares, self.corners, strict=True)):
+            size = 2**level
+            at_bottom, at_right = squares[:, 0] + size == height - 1, squares[:, 1] + size == width - 1
+            # Each square fills all but its last row and column, which the next ones begin with; at the photo's border
+            # no next one is there.
+            for last_row, last_column in itertools.product((0, 1), repeat=2):
+                chosen = np.flatnonzero((at_bottom == last_row) & (at_right == last_column))
+                down, across = np.arange(size + last_row), np.arange(size + last_column)
+                weights = [
+                    np.outer(y, x) for y in (1 - down / size, down / size) for x in (1 - across / size, across / size)
+                ]
+                step = max(1, CHUNK // weights[0].size)
+                for start in range(0, len(chosen), step):
+                    some = chosen[start : start + step]
+                    added = np.einsum("kyx,nkc->nyxc", weights, values[corners[some]], optimize=True)
+                    rows = squares[some, :1, None] + down[:, None]
+                    columns = squares[some, 1:, None] + across
+                    if size == 1:  # only these squares reach over the rim
+                        added *= self.mask[rows, columns][..., None]
+                    target[rows, columns] += added
