@@ -71,11 +71,15 @@ class CanvasPage:
 
     def ink(self, view=0):
         """Where the browser shows ink: bool (H, W)."""
-        opacity = self.page.locator(".mask-canvas canvas").nth(view).evaluate(
-            """canvas => {
+        opacity = (
+            self.page.locator(".mask-canvas canvas")
+            .nth(view)
+            .evaluate(
+                """canvas => {
                 const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
                 return data.filter((_, index) => index % 4 === 3).join();
             }"""
+            )
         )
         return np.fromstring(opacity, dtype=np.uint8, sep=",").reshape(self.height, self.width) > 0
 
