@@ -1,0 +1,145 @@
+"""The checks of lesson 07: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import numpy as np
+import pytest
+import torch
+
+from glcic_lite.teaching import checks_completing as checks
+from glcic_lite.teaching.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
+
+
+def pad(photo, mode="edge", always=False):
+    pads = [(0, 4 - side % 4 if always else -side % 4) for side in photo.shape[:2]]
+    return np.pad(photo, [*pads, (0, 0)], mode=mode)
+
+
+def crop(start, stop, size, up=153, down=150, clip=True, align=4, inward=False):
+    first, end = start - up, stop + down
+    first, end = (-(-first // align), end // align) if inward else (first // align, -(-end // align))
+    first, end = first * align, end * align
+    return (max(first, 0), min(end, size)) if clip else (first, end)
+
+
+def fold(weight, bias, mean, variance, gamma, beta, eps):
+    scale = gamma / torch.sqrt(variance + eps)
+    return weight * scale[:, None, None, None], (bias - mean) * scale + beta
+
+
+def tiles(size, tile, make=crop):
+    return [(a, min(a + tile, size), *make(a, min(a + tile, size), size)) for a in range(0, size, tile)]
+
+
+def relax(values, mask):
+    around = np.pad(values, 1, constant_values=np.nan)
+    means = np.nanmean([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]], axis=0)
+    return np.where(mask, means, values)
+
+
+def rolled(values, mask):
+    means = sum(np.roll(values, step, axis) for step in (-1, 1) for axis in (0, 1)) / 4
+    return np.where(mask, means, values)
+
+
+def by_four(values, mask):
+    around = np.pad(values, 1)
+    means = (around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]) / 4
+    return np.where(mask, means, values)
+
+
+def in_place(values, mask):
+    for row, column in zip(*np.nonzero(mask), strict=True):
+        around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+        values[row, column] = np.mean(
+            [values[y, x] for y, x in around if 0 <= y < len(values) and 0 <= x < values.shape[1]]
+        )
+    return values
+
+
+RIGHT = [
+    (checks.check_padded, pad),
+    (checks.check_padded, lambda photo: torch.from_numpy(pad(photo))),
+    (checks.check_crop, crop),
+    (checks.check_crop, lambda start, stop, size: list(crop(start, stop, size))),
+    (checks.check_fold, fold),
+    (checks.check_tiles, tiles),
+    (checks.check_tiles, lambda size, tile: [list(t) for t in tiles(size, tile)]),
+    (checks.check_relax, relax),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.check_padded, lambda photo: pad(photo, "constant"), "black bars"),
+    (checks.check_padded, lambda photo: pad(photo, always=True), "four more"),
+    (checks.check_padded, lambda photo: pad(photo, "reflect"), "mirrored"),
+    (checks.check_padded, lambda photo: photo[: len(photo) // 4 * 4, : photo.shape[1] // 4 * 4], "lost"),
+    (checks.check_padded, lambda photo: photo, "as it came"),
+    (checks.check_padded, lambda photo: photo.shape, "tensor is expected"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, clip=False), "over the photo's border"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, align=1), "no multiple of 4"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, inward=True), "lacks pixels"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, up=0, down=0), "margin"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, up=95, down=95), "lacks pixels"),
+    (checks.check_crop, lambda a, b, size: crop(a, b, size, up=303, down=303), "larger than it need be"),
+    (checks.check_crop, lambda a, b, size: (0, size), "larger than it need be"),
+    (checks.check_crop, lambda a, b, size: a, "pair"),
+    (checks.check_fold, lambda w, b, *rest: (fold(w, b, *rest)[0], b), "bias is left"),
+    (checks.check_fold, lambda w, b, m, v, g, be, e: (fold(w, b, m, v, g, be, e)[0], b - m + be), "scaled"),
+    (checks.check_fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, be * 0, e), "beta"),
+    (checks.check_fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, be, 0), "eps"),
+    (checks.check_fold, lambda w, b, m, v, g, be, e: fold(w, b, m, (v + e) ** 2 - e, g, be, e), "square root"),
+    (
+        checks.check_fold,
+        lambda w, b, *rest: (fold(w.transpose(0, 1), b, *rest)[0].transpose(0, 1), fold(w, b, *rest)[1]),
+        "first axis",
+    ),
+    (checks.check_fold, lambda w, *rest: w, "pair"),
+    (checks.check_tiles, lambda size, tile: tiles(size, tile)[:-1], "left out"),
+    (checks.check_tiles, lambda size, tile: tiles(size, tile + 4), "larger than a tile"),
+    (checks.check_tiles, lambda size, tile: tiles(size, max(tile // 2, 1)), "fewer do"),
+    (checks.check_tiles, lambda size, tile: [(a, min(a + tile, size), *crop(a, min(a + tile, size), size))
+                                             for a in range(0, size, max(tile - 8, 1))], "twice"),
+    (checks.check_tiles, lambda size, tile: tiles(size, tile, lambda a, b, s: (a // 4 * 4, -(-b // 4) * 4)), "margin"),
+    (checks.check_tiles, lambda size, tile: [(a, a + tile, *crop(a, a + tile, size)) for a in range(0, size, tile)],
+     "over the photo's border"),
+    (checks.check_tiles, lambda size, tile: [(0, size)], "list of (start, stop, first, end)"),
+    (checks.check_relax, in_place, "old values"),
+    (checks.check_relax, rolled, "opposite side"),
+    (checks.check_relax, by_four, "fewer than four"),
+    (checks.check_relax, lambda values, mask: relax(values, np.ones_like(mask)), "known pixels"),
+    (checks.check_relax, lambda values, mask: values, "nothing is changed"),
+    (checks.check_relax, lambda values, mask: relax(values, mask)[mask], "shape"),
+]  # fmt: skip
+CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
+
+
+def stub(*args): ...
+
+
+def unfinished(*args):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("answer", [stub, unfinished, None, ...], ids=["stub", "unfinished", "None", "dots"])
+def test_untouched_is_not_attempted(check, answer):
+    assert check(answer).state == NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT)
+def test_right_is_correct_every_time(check, answer):
+    for _ in range(3):  # the inputs are random
+        verdict = check(answer)
+        assert verdict.state == CORRECT, verdict
+
+
+@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
+def test_wrong_is_not_yet_and_says_why(check, answer, words):
+    for _ in range(3):
+        verdict = check(answer)
+        assert verdict.state == NOT_YET, verdict
+        assert words in verdict.message, verdict
+
+
+def test_every_check_has_several_wrong_answers():
+    for check in CHECKS:
+        assert sum(wrong[0] is check for wrong in WRONG) >= 5, check.__name__
