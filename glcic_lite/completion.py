@@ -7,7 +7,7 @@
 5. Feed both to the network.
 6. Keep the network's answer inside the hole only, and add it to the photo.
 
-The network is not run on the whole photo but only on what the hole can see (`lesson 01`): the result is the same.
+The network is not run on the whole photo but only on what the hole can see (lesson 01): the result is the same.
 """
 
 from collections.abc import Iterator

@@ -368,11 +368,11 @@ def test_the_average_over_weights_is_what_is_saved(start):
 def frozen_norm(monkeypatch):
     """Batch normalisation in evaluation mode: the one thing that ties the photos of a batch together is gone."""
 
-    def evaluate(*networks):
-        for network in networks:
-            network.eval()
+    def evaluate(trainer):
+        trainer.bare_network.eval()
+        trainer.bare_discriminator.eval()
 
-    monkeypatch.setattr("glcic_lite.training.trainer.network_is_training", evaluate)
+    monkeypatch.setattr(Trainer, "_normalise_by_batch", evaluate)
 
 
 @pytest.mark.parametrize("counts", [(2, 0, 0), (0, 2, 0), (0, 0, 2)], ids=["phase 1", "phase 2", "phase 3"])

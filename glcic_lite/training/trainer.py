@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -264,7 +264,7 @@ class Trainer:
             TrainingError: the loss is no longer a number.
         """
         s, progress = self.settings, self.progress
-        network_is_training(self.bare_network, self.bare_discriminator)
+        self._normalise_by_batch()
         batches = self._batches()
         window = progress.window
         last_checkpoint = time.monotonic()
@@ -334,13 +334,18 @@ class Trainer:
             if row["psnr"] > progress.best_psnr:
                 progress.best_psnr = row["psnr"]
                 self.run.replace_weights("best", network.save_pretrained)
-            network_is_training(self.bare_network, self.bare_discriminator)
+            self._normalise_by_batch()
         return row
 
     @property
     def validated_network(self) -> CompletionNetwork:
         """The network that is validated and saved: the moving average over the weights, or the weights themselves."""
         return self.average.module if self.settings.averaging else self.bare_network
+
+    def _normalise_by_batch(self) -> None:
+        """Let batch normalisation use the batch's own statistics; a validation switches to those it has kept."""
+        self.bare_network.train()
+        self.bare_discriminator.train()
 
     # Checkpoints
 
@@ -404,12 +409,6 @@ def _load_weights(network: CompletionNetwork, source: str | os.PathLike) -> None
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def network_is_training(*networks: nn.Module) -> None:
-    """Switch batch normalisation back to the statistics of the batch, after a validation in evaluation mode."""
-    for network in networks:
-        network.train()
 
 
 def _moving_average(decay: float) -> Callable:
