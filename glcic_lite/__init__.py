@@ -2,7 +2,8 @@
 
 from glcic_lite.completion import complete
 from glcic_lite.masks import MaskError
-from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, WeightsError
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.photos import PhotoError
+from glcic_lite.pretrained import WeightsError
 
 __all__ = ["CompletionNetwork", "ContextDiscriminator", "MaskError", "PhotoError", "WeightsError", "complete"]

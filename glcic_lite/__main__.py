@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from glcic_lite.masks import MaskError
-from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork, WeightsError
+from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import PhotoError, save_image
+from glcic_lite.pretrained import SHIPPED_WEIGHTS, WeightsError
 from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
 
 EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError)

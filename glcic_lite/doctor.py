@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glcic_lite.device import choose_device, describe
-from glcic_lite.networks import CompletionNetwork, WeightsError, count_parameters
+from glcic_lite.networks import CompletionNetwork, count_parameters
 from glcic_lite.photos import PhotoError, list_photos
+from glcic_lite.pretrained import WeightsError
 
 PACKAGES = ("torch", "numpy", "pillow", "accelerate", "jupyterlab", "ipywidgets", "anywidget")
 PHOTOS = Path(__file__).parent.parent / "data" / "photos"

@@ -1,18 +1,8 @@
 """The completion network and the discriminators, built from the tables in `architecture.py` at any width."""
 
 from collections import OrderedDict
-from pathlib import Path
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-)
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from glcic_lite.architecture import (
@@ -27,13 +17,9 @@ from glcic_lite.architecture import (
     size_divisor,
     without_dilation,
 )
+from glcic_lite.pretrained import SHIPPED_WEIGHTS, Pretrained
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "lite"
 MID_GREY = (0.5, 0.5, 0.5)
-
-
-class WeightsError(ValueError):
-    """Weights that are missing, damaged, of another network, or in a format that could run code."""
 
 
 def _initialise(module: nn.Module) -> None:
@@ -93,7 +79,7 @@ def _stack(layers: tuple[Layer, ...], in_channels: int, width: float) -> nn.Sequ
 
 class CompletionNetwork(
     nn.Module,
-    PyTorchModelHubMixin,
+    Pretrained,
     library_name="glcic-lite",
     license="mit",
     tags=["image-inpainting", "image-completion"],
@@ -108,6 +94,8 @@ class CompletionNetwork(
 
     The state dict names follow the table: `layers.07_dilated_conv.convolution.weight` belongs to row 7.
     """
+
+    SHIPPED = SHIPPED_WEIGHTS
 
     def __init__(
         self,
@@ -167,69 +155,6 @@ class CompletionNetwork(
             )
         return self.layers(self.prepare(photo, mask))
 
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = SHIPPED_WEIGHTS, **kwargs):
-        """Load weights: the shipped ones, a folder with config.json and model.safetensors, or a Hub id.
-
-        The network comes back in evaluation mode. Only safetensors files are opened: they hold numbers and nothing
-        that could run.
-
-        Raises:
-            WeightsError: for a folder without such weights, damaged ones, or ones of another network.
-        """
-        name = str(pretrained_model_name_or_path)
-        folder = Path(name)
-        if folder.exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):  # no Hub id "owner/name"
-            if not folder.is_dir():
-                raise WeightsError(f"{name}: no such folder; expected one with config.json and model.safetensors")
-            for needed in ("config.json", "model.safetensors"):
-                if not (folder / needed).is_file():
-                    raise WeightsError(
-                        f"{name}: no {needed} in this folder "
-                        "(pickled weights such as .pt, .pth or .bin are not opened: they can run code)"
-                    )
-        try:
-            return super().from_pretrained(name, **kwargs)
-        except WeightsError:
-            raise
-        except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
-            raise WeightsError(
-                f"{name}: no such folder, and the Hub gives no such weights (or is out of reach)"
-            ) from error
-        except (
-            SafetensorError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,  # config.json holds no dictionary
-            OverflowError,  # or an infinite width
-        ) as error:
-            raise WeightsError(f"{name}: not the weights of a completion network ({_first_line(error)})") from error
-
-    @classmethod
-    def _from_pretrained(cls, *, model_id, map_location="cpu", strict=True, **kwargs):
-        """Called by the mixin once it has read config.json. Its own version would also open pickled weights."""
-        download = {name: kwargs.pop(name) for name in _DOWNLOAD_OPTIONS if name in kwargs}
-        if Path(model_id).is_dir():
-            file = Path(model_id) / "model.safetensors"
-        else:
-            try:
-                file = hf_hub_download(model_id, "model.safetensors", **download)
-            except EntryNotFoundError as error:
-                raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
-        network = cls(**kwargs)
-        network.load_state_dict(load_file(file, device=str(map_location)), strict=strict)
-        return network.eval()
-
-
-_DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[1] if len(lines) > 1 else lines[0] if lines else type(error).__name__)[:200]
-
 
 def composite(photo: Tensor, output: Tensor, mask: Tensor) -> Tensor:
     """The completed photo: the network's output inside the hole, the photo outside (step 6 of the program).
@@ -275,7 +200,13 @@ class GlobalDiscriminator(_Discriminator):
         super().__init__(GLOBAL_DISCRIMINATOR, size, width)
 
 
-class ContextDiscriminator(nn.Module):
+class ContextDiscriminator(
+    nn.Module,
+    Pretrained,
+    library_name="glcic-lite",
+    license="mit",
+    tags=["image-inpainting", "image-completion"],
+):
     """Both discriminators and the layer that joins them (section 3.3, Table 2c): is this photo real?
 
     Args:
@@ -283,6 +214,8 @@ class ContextDiscriminator(nn.Module):
         width: scales every channel; at 1 the pair has 45,063,681 parameters.
         use_global, use_local: False leaves one critic out, for the comparison in lessons 05 and 09.
     """
+
+    SHIPPED = SHIPPED_WEIGHTS / "discriminators"
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from glcic_lite.device import choose_device, describe
 from glcic_lite.evaluation import TestCase, averages, evaluate, network_fill, telea_fill, test_cases
-from glcic_lite.networks import CompletionNetwork, count_parameters
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import save_image
 from glcic_lite.training.run_folder import RunFolder, csv_text, write_text
 
@@ -43,6 +43,9 @@ completed = complete("photo.jpg", "mask.png", network)
 {iterations:,} iterations of {batch_size} crops of {crop_size} x {crop_size} pixels, {hours:.1f} hours of computing:
 {phases}. Holes: boxes with sides of {low} to {high} pixels, and brush strokes for {strokes:.0%} of the crops.
 Every setting is in `settings.json`, the losses in `log.csv`, the validation in `validation.csv`.
+
+`discriminators/` holds the two discriminators it was trained against, global and local, as they were at the end: for
+`ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
 
 ## Evaluation
 
@@ -76,7 +79,7 @@ def publish(
     weights: str = "network",
     on_case: Callable[[TestCase], None] | None = None,
 ) -> list[dict]:
-    """Copy a run's weights and logs to `out`, evaluate them, and write sheet and model card.
+    """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write sheet and model card.
 
     Args:
         run: a training run's folder.
@@ -100,6 +103,12 @@ def publish(
         run.path / "validation.csv",
     ):
         shutil.copyfile(source, out / source.name)
+    shutil.rmtree(out / "discriminators", ignore_errors=True)
+    if (run.path / "discriminators").is_dir():
+        critics = ContextDiscriminator.from_pretrained(run.path / "discriminators")
+        # They only judge, which half precision does as well in half the space; they load as float32 all the same.
+        critics.half().save_pretrained(out / "discriminators")
+        (out / "discriminators" / "README.md").unlink()  # the mixin's own; the card below is for both
     network = CompletionNetwork.from_pretrained(out)
     rows = evaluate(test_photos, network, on_case=on_case)
     short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]

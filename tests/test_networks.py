@@ -16,10 +16,10 @@ from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.networks import (
     CompletionNetwork,
     ContextDiscriminator,
-    WeightsError,
     composite,
     count_parameters,
 )
+from glcic_lite.pretrained import WeightsError
 
 
 def photo_and_mask(height=64, width=64, batch=2, seed=0):
@@ -244,7 +244,7 @@ def test_a_folder_without_one_of_the_two_files_is_refused_by_name(damaged, missi
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "nothing", "a/b/c", "~/nothing-here"])
 def test_a_folder_that_is_not_there_is_refused_without_asking_the_hub(monkeypatch, name):
-    monkeypatch.setattr("glcic_lite.networks.hf_hub_download", lambda *a, **k: pytest.fail("asked the Hub"))
+    monkeypatch.setattr("glcic_lite.pretrained.hf_hub_download", lambda *a, **k: pytest.fail("asked the Hub"))
     with pytest.raises(WeightsError, match="no such folder"):
         CompletionNetwork.from_pretrained(name)
 

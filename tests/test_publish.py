@@ -8,7 +8,8 @@ from conftest import narrow_network, texture
 from PIL import Image
 
 from glcic_lite.evaluation import averages
-from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork
+from glcic_lite.networks import CompletionNetwork
+from glcic_lite.pretrained import SHIPPED_WEIGHTS
 from glcic_lite.publish import COLUMNS, SHEET_CROP, completion_sheet, markdown_table, publish
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import LESSON

@@ -20,8 +20,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
-from glcic_lite.networks import CompletionNetwork, WeightsError
+from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import PhotoError
+from glcic_lite.pretrained import WeightsError
 from glcic_lite.training import LESSON, LITE, PAPER, RunError, Settings, TrainingError
 from glcic_lite.training import train as train_run
 from glcic_lite.training.losses import discriminator_loss, gan_loss, reconstruction_loss

@@ -12,7 +12,7 @@ from PIL import Image
 from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.completion import complete, seen_by
 from glcic_lite.masks import Box, hole_box, local_patch
-from glcic_lite.networks import SHIPPED_WEIGHTS
+from glcic_lite.pretrained import SHIPPED_WEIGHTS
 from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_figure, with_hole
 from glcic_lite.teaching.samples import sample
 

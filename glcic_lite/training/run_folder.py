@@ -7,6 +7,7 @@ runs/mine/
   validation.csv       PSNR in the hole on fixed crops
   samples/*.png        the same fixed crops, completed, as the run goes on
   network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
+  discriminators/      from phase 2 on: the latest discriminators, as `ContextDiscriminator.from_pretrained` opens them
   best/                the weights with the best validation so far
 """
 

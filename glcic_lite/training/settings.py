@@ -11,7 +11,8 @@ class Settings:
     """
 
     # The networks
-    width: float = 1.0  # scales the channels of all three networks
+    width: float = 1.0  # scales the channels of all three networks ...
+    discriminator_width: float | None = None  # ... unless the discriminators are to have a width of their own
     dilated: bool = True
     mask_channel: bool = True
     use_global: bool = True

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from glcic_lite.device import bfloat16_is_faster, choose_device
-from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, WeightsError, composite
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, composite
 from glcic_lite.photos import mean_colour, save_image
+from glcic_lite.pretrained import WeightsError
 from glcic_lite.training.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.training.run_folder import RunError, RunFolder
 from glcic_lite.training.samples import TrainingSamples, cut_patches
@@ -137,7 +138,8 @@ class Trainer:
         network = CompletionNetwork(s.width, colour, s.dilated, s.mask_channel)
         if start_from is not None:
             _load_weights(network, start_from)
-        discriminator = ContextDiscriminator(s.crop_size, s.local_size, s.width, s.use_global, s.use_local)
+        critics_width = s.width if s.discriminator_width is None else s.discriminator_width
+        discriminator = ContextDiscriminator(s.crop_size, s.local_size, critics_width, s.use_global, s.use_local)
         network, discriminator = (x.to(memory_format=torch.channels_last) for x in (network, discriminator))
         self.average = AveragedModel(network, avg_fn=_moving_average(s.averaging), use_buffers=True).to(self.device)
         make = {"adadelta": _adadelta, "adam": _adam}[s.optimizer]
@@ -331,6 +333,8 @@ class Trainer:
             self.run.append("validation.csv", row)
             save_image(self.validation.sheet(network, self.device), self.run.samples / f"{progress.iteration:08d}.png")
             self.run.replace_weights("network", network.save_pretrained)
+            if phase > 1:
+                self.run.replace_weights("discriminators", self.bare_discriminator.save_pretrained)
             if row["psnr"] > progress.best_psnr:
                 progress.best_psnr = row["psnr"]
                 self.run.replace_weights("best", network.save_pretrained)
