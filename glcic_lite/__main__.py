@@ -156,7 +156,7 @@ def evaluate(
 
     network = CompletionNetwork.from_pretrained(weights)
     with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
-        rows = measure(photos, network, seed, on_case=lambda case: bar.update())
+        rows = measure(photos, network, seed, on_case=lambda case, filled: bar.update())
     if out:
         write_text(out, csv_text(rows))
     print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'SSIM':>6} {'texture':>8}")
@@ -182,8 +182,25 @@ def publish(
 
     with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
         photos = len(list_photos(data / "train"))
-        write(run, out, data / "test", photos, "best" if best else "network", on_case=lambda case: bar.update())
+        write(run, out, data / "test", photos, "best" if best else "network", on_case=lambda case, filled: bar.update())
     print(f"{out}: weights, logs, evaluation and model card")
+
+
+@app.command()
+def ablations(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets a run folder for each.")],
+    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
+    names: Annotated[list[str] | None, typer.Argument(help="Which of them; all if left out.")] = None,
+    precision: Annotated[Precision, typer.Option(help="no is float32, auto is bf16 where it is faster.")] = "auto",
+) -> None:
+    """Train the small networks of lesson 09, each with a part of the method left out; called again, it goes on."""
+    from glcic_lite.ablations import ABLATIONS, train_ablations
+
+    unknown = sorted(set(names or ()) - set(ABLATIONS))
+    if unknown:
+        raise RunError(f"no such ablation: {', '.join(unknown)}; there are {', '.join(ABLATIONS)}")
+    for folder in train_ablations(data, out, names, precision=str(precision), validate_every=250):
+        print(f"{folder}: trained")
 
 
 @app.command()

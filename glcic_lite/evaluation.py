@@ -133,9 +133,15 @@ def evaluate(
     folder: str | os.PathLike,
     network: CompletionNetwork | None = None,
     seed: int = 0,
-    on_case: Callable[[TestCase], None] | None = None,
+    on_case: Callable[[TestCase, dict[str, np.ndarray]], None] | None = None,
 ) -> list[dict]:
     """Fill every hole of `test_cases` in every way and measure it.
+
+    Args:
+        folder: photos never trained on.
+        network: the weights to measure; None: the shipped ones.
+        seed: decides crops and holes.
+        on_case: called after each hole with the case and what every fill, by its name, has made of it.
 
     Returns:
         One row a fill and hole: photo, hole, fill, psnr (dB), ssim, texture (ratio).
@@ -150,13 +156,13 @@ def evaluate(
     }
     rows = []
     for case in test_cases(folder, seed):
-        for name, fill in fills.items():
-            filled = fill(case.photo, case.mask)
+        filled = {name: fill(case.photo, case.mask) for name, fill in fills.items()}
+        for name, result in filled.items():
             row = {"photo": case.photo_name, "hole": case.hole_kind, "fill": name}
-            row |= {metric: measure(case.photo, filled, case.mask) for metric, measure in METRICS.items()}
+            row |= {metric: measure(case.photo, result, case.mask) for metric, measure in METRICS.items()}
             rows.append(row)
         if on_case:
-            on_case(case)
+            on_case(case, filled)
     if not rows:
         raise PhotoError(f"{folder}: no photo can be read and is large enough for a crop of {CROP} x {CROP}")
     return rows

@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from glcic_lite.device import choose_device, describe
-from glcic_lite.evaluation import TestCase, averages, evaluate, network_fill, telea_fill, test_cases
+from glcic_lite.evaluation import TestCase, averages, evaluate
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import save_image
 from glcic_lite.training.run_folder import RunFolder, csv_text, write_text
 
 SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
+SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
+SHEET_FILLS = ("Telea", "network", "network, blended")
 COLUMNS = ("hole", "photo", "Telea", "network", "blended")
 
 CARD = """---
@@ -77,7 +79,7 @@ def publish(
     test_photos: str | os.PathLike,
     train_photos: int,
     weights: str = "network",
-    on_case: Callable[[TestCase], None] | None = None,
+    on_case: Callable[[TestCase, dict[str, np.ndarray]], None] | None = None,
 ) -> list[dict]:
     """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write sheet and model card.
 
@@ -110,10 +112,18 @@ def publish(
         critics.half().save_pretrained(out / "discriminators")
         (out / "discriminators" / "README.md").unlink()  # the mixin's own; the card below is for both
     network = CompletionNetwork.from_pretrained(out)
-    rows = evaluate(test_photos, network, on_case=on_case)
+    strips: dict[str, list[np.ndarray]] = {hole: [] for hole in SHEET_HOLES}
+
+    def keep_strip(case: TestCase, filled: dict[str, np.ndarray]) -> None:
+        if case.hole_kind in SHEET_HOLES:
+            strips[case.hole_kind].append(sheet_strip(case, filled))
+        if on_case:
+            on_case(case, filled)
+
+    rows = evaluate(test_photos, network, on_case=keep_strip)
     short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     write_text(out / "evaluation.csv", csv_text(short))
-    save_image(completion_sheet(test_photos, network), out / "completions.jpg")
+    save_image(completion_sheet(*strips.values()), out / "completions.jpg")
     log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
     done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
     card = CARD.format(
@@ -159,20 +169,18 @@ def markdown_table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def completion_sheet(folder: str | os.PathLike, network: CompletionNetwork) -> Image.Image:
-    """Every test photo with a box of 48 pixels and with a brush stroke, filled in several ways, cut out around it."""
-    fills = (telea_fill, network_fill(network, blend=False), network_fill(network))
-    rows = []
-    for case in test_cases(folder):
-        if case.hole_kind not in ("box 48", "stroke 20"):
-            continue
-        centre = np.argwhere(case.mask).mean(axis=0)
-        top, left = (int(np.clip(c - SHEET_CROP / 2, 0, case.mask.shape[0] - SHEET_CROP)) for c in centre)
-        square = np.s_[top : top + SHEET_CROP, left : left + SHEET_CROP]
-        emptied = np.where(case.mask[..., None], np.uint8(128), case.photo)
-        pictures = [emptied, case.photo, *(fill(case.photo, case.mask) for fill in fills)]
-        rows.append(np.concatenate([picture[square] for picture in pictures], axis=1))
-    half = np.concatenate(rows[0::2], axis=0), np.concatenate(rows[1::2], axis=0)  # boxes left, strokes right
+def sheet_strip(case: TestCase, filled: dict[str, np.ndarray]) -> np.ndarray:
+    """One hole, filled in several ways and cut out around it, side by side: (SHEET_CROP, 5 * SHEET_CROP, 3)."""
+    centre = np.argwhere(case.mask).mean(axis=0)
+    top, left = (int(np.clip(c - SHEET_CROP / 2, 0, case.mask.shape[0] - SHEET_CROP)) for c in centre)
+    emptied = np.where(case.mask[..., None], np.uint8(128), case.photo)
+    pictures = [emptied, case.photo, *(filled[name] for name in SHEET_FILLS)]
+    return np.concatenate([p[top : top + SHEET_CROP, left : left + SHEET_CROP] for p in pictures], axis=1)
+
+
+def completion_sheet(left: list[np.ndarray], right: list[np.ndarray]) -> Image.Image:
+    """Every test photo: the strips of `sheet_strip` below one another, one kind of hole on either side."""
+    half = np.concatenate(left, axis=0), np.concatenate(right, axis=0)
     gap = np.full((half[0].shape[0], 16, 3), 255, np.uint8)
     body = np.concatenate([half[0], gap, half[1]], axis=1)
     sheet = Image.new("RGB", (body.shape[1], body.shape[0] + 24), "white")

@@ -154,7 +154,7 @@ def test_a_folder_without_one_usable_photo_is_an_error(tmp_path):
 def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch):
     monkeypatch.setattr(evaluation, "BOX_SIDES", (32,))
     seen = []
-    rows = evaluation.evaluate(photos_folder / "test", narrow_network(), on_case=seen.append)
+    rows = evaluation.evaluate(photos_folder / "test", narrow_network(), on_case=lambda case, filled: seen.append(case))
     assert len(seen) == 4
     assert len(rows) == 4 * 6
     assert {row["fill"] for row in rows} == {"network", "network, blended", *CLASSICAL_FILLS}

@@ -4,13 +4,15 @@ import csv
 
 import numpy as np
 import pytest
-from conftest import narrow_network, texture
+import torch
+from conftest import NARROW, narrow_network, texture
 from PIL import Image
 
-from glcic_lite.evaluation import averages
-from glcic_lite.networks import CompletionNetwork
+from glcic_lite import evaluation
+from glcic_lite.evaluation import averages, telea_fill
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.pretrained import SHIPPED_WEIGHTS
-from glcic_lite.publish import COLUMNS, SHEET_CROP, completion_sheet, markdown_table, publish
+from glcic_lite.publish import COLUMNS, SHEET_CROP, SHEET_FILLS, markdown_table, publish, sheet_strip
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import LESSON
 
@@ -42,6 +44,7 @@ def run_folder(tmp_path):
     run.append("validation.csv", {"iteration": 40, "phase": 1, "seconds": 2400, "psnr": 15.0})
     narrow_network(seed=1).save_pretrained(run.path / "network")
     narrow_network(seed=2).save_pretrained(run.path / "best")
+    ContextDiscriminator(128, 64, NARROW).save_pretrained(run.path / "discriminators")
     return run.path
 
 
@@ -52,6 +55,9 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
     published = CompletionNetwork.from_pretrained(out).state_dict()
     expected = narrow_network(seed=seed).state_dict()
     assert all((published[name] == value).all() for name, value in expected.items())
+    trained = ContextDiscriminator.from_pretrained(run_folder / "discriminators").state_dict()
+    shipped = ContextDiscriminator.from_pretrained(out / "discriminators").state_dict()
+    assert all(torch.allclose(shipped[name], value, rtol=1e-3, atol=1e-6) for name, value in trained.items())
     for name in ("settings.json", "log.csv", "validation.csv"):
         assert (out / name).read_bytes() == (run_folder / name).read_bytes()
     assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
@@ -63,7 +69,10 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
 
 
 def test_the_sheet_shows_the_photo_and_never_the_truth_under_the_hole(test_photos):
-    sheet = np.asarray(completion_sheet(test_photos, narrow_network()))[24 : 24 + SHEET_CROP]
+    case = next(case for case in evaluation.test_cases(test_photos) if case.hole_kind == "box 48")
+    sheet = sheet_strip(
+        case, {name: fill(case.photo, case.mask) for name, fill in dict.fromkeys(SHEET_FILLS, telea_fill).items()}
+    )
     with_hole, photo = sheet[:, :SHEET_CROP], sheet[:, SHEET_CROP : 2 * SHEET_CROP]
     hole = (with_hole == 128).all(axis=2)
     assert 48 * 48 <= hole.sum() < 48 * 48 + 50
@@ -77,4 +86,4 @@ def test_the_card_of_the_shipped_weights_states_what_was_measured():
 
 
 def test_the_shipped_weights_are_small():
-    assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.iterdir()) < 15e6
+    assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.rglob("*")) < 15e6
