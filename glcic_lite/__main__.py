@@ -1,4 +1,4 @@
-"""The command line: python -m glcic_lite complete | train | evaluate | bench | publish | doctor."""
+"""The command line: python -m glcic_lite complete | train | evaluate | bench | publish | import-weights | doctor."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from glcic_lite.masks import MaskError
-from glcic_lite.networks import CompletionNetwork
+from glcic_lite.networks import CompletionNetwork, count_parameters
 from glcic_lite.photos import PhotoError, save_image
 from glcic_lite.pretrained import SHIPPED_WEIGHTS, WeightsError
 from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
@@ -19,6 +19,9 @@ EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError,
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
 
+SettingsName = Annotated[
+    str, typer.Option(help=f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json.")
+]
 Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
 
 
@@ -92,6 +95,19 @@ def bench_complete(
         print(line, flush=True)
 
 
+@bench.command(name="train")
+def bench_train(
+    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ in it.")] = Path("data/photos"),
+    settings: SettingsName = "lite",
+    rounds: Annotated[int, typer.Option(help="Measure this often, in turns; the fastest counts.")] = 5,
+) -> None:
+    """A training step, plain in float32 against the project's; and how many training samples a core draws a second."""
+    from glcic_lite import benchmarks
+
+    for line in benchmarks.training_table(_settings(settings), data / "train", rounds):
+        print(line, flush=True)
+
+
 Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
 
 
@@ -112,20 +128,28 @@ def _settings(name: str) -> Settings:
 def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")],
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
-    settings: Annotated[
-        str, typer.Option(help=f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json.")
-    ] = "lite",
+    settings: SettingsName = "lite",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that decode photos.")] = 0,
-    precision: Annotated[Precision, typer.Option(help="no is float32, auto is bf16 where it is faster.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode photos; by default what suits the device.")
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="no is float32, auto is what is fastest here.")] = "auto",
+    compile: Annotated[bool, typer.Option("--compile", help="Let torch.compile make the networks faster.")] = False,
     checkpoint_minutes: Annotated[float, typer.Option(help="Minutes between checkpoints.")] = 5.0,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations with sample pictures.")] = 500,
+    log_every: Annotated[int, typer.Option(help="Iterations averaged into a row of the log.")] = 20,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Go on where the discriminators are dead, instead of stopping.")
+    ] = False,
 ) -> None:
-    """Train the networks in the paper's three phases, or go on with a run (--resume)."""
-    from glcic_lite.training import train as run
+    """Train the networks in the paper's three phases, or go on with a run (--resume).
 
-    weights = run(
+    Ctrl-C ends it with a checkpoint. On several GPUs or machines: accelerate launch -m glcic_lite train ...
+    """
+    from glcic_lite.training import Trainer
+
+    trainer = Trainer(
         None if resume else _settings(settings),
         data / "train",
         data / "val",
@@ -134,10 +158,16 @@ def train(
         start_from=start_from,
         workers=workers,
         precision=str(precision),
+        compile=compile,
         checkpoint_minutes=checkpoint_minutes,
         validate_every=validate_every,
+        log_every=log_every,
+        keep_going=keep_going,
     )
-    print(f"weights: {weights}")
+    if not trainer.train():
+        raise typer.Exit(130)  # as programs do that an interrupt has ended
+    if trainer.accelerator.is_main_process:
+        print(f"weights: {trainer.run.path / 'network'}")
 
 
 @app.command()
@@ -201,6 +231,18 @@ def ablations(
         raise RunError(f"no such ablation: {', '.join(unknown)}; there are {', '.join(ABLATIONS)}")
     for folder in train_ablations(data, out, names, precision=str(precision), validate_every=250):
         print(f"{folder}: trained")
+
+
+@app.command(name="import-weights")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="The authors' Torch7 file, such as completionnet_places2.t7.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for --weights.")],
+) -> None:
+    """Turn the authors' own weights, downloaded from their repository, into a folder that all commands open."""
+    from glcic_lite import importing
+
+    network = importing.import_weights(file, out)
+    print(f"{out}: {count_parameters(network):,} parameters; {importing.LICENCE}")
 
 
 @app.command()

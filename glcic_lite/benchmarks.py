@@ -1,7 +1,10 @@
-"""How fast `complete` is on this machine, against the plain network: one table, measured in one run."""
+"""How fast `complete` and training are on this machine, against the plain way: tables, each measured in one run."""
 
 import ctypes
+import itertools
+import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,16 +15,21 @@ import torch
 from PIL import Image
 
 from glcic_lite.completion import complete, regions
-from glcic_lite.device import choose_device, describe
+from glcic_lite.device import choose_device, describe, training_choices
 from glcic_lite.inference import FastNetwork, needs
 from glcic_lite.masks import Box, box_mask
 from glcic_lite.networks import CompletionNetwork
+from glcic_lite.photos import PhotoCrops
+from glcic_lite.training import Settings, Trainer
+from glcic_lite.training.samples import TrainingSamples
 
 # What the commissioning report gives for its program, photo opened to photo saved, on its own machine.
 REPORTED_SECONDS = {(1083, 658): 14.6, (960, 540): 10.6}
 SIZES = ((256, 256), (512, 512), (960, 540), (1083, 658), (1920, 1080), (4000, 3000), (6000, 4000))
 HOLES = (100, 300, None)  # sides of a square hole in pixels; None: all but a frame
 FRAME = 16  # pixels that stay known around the photo where all else is hole
+# The steps of training that are measured: the completion network alone, and both against each other.
+STEPS = {"phase 1": {"phase_1": 1}, "phase 3": {"phase_1": 0, "phase_2": 0, "phase_3": 1}}
 
 
 @dataclass(frozen=True)
@@ -207,3 +215,70 @@ def _line(row: Measured, plain_seconds: float) -> str:
         f"{row.size[0]:5} x {row.size[1]:4}  {hole:>7}  {sign}{plain_seconds:7.2f} s {memories[0]} "
         f"{row.seconds:7.2f} s {memories[1]}  {sign}{plain_seconds / row.seconds:5.1f} x  {row.share:6.0%}  {report}"
     ).rstrip()
+
+
+def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 5) -> Iterator[str]:
+    """The lines of another table: a training step, plain against the project's, and how fast samples are drawn.
+
+    Plain is the same step in float32, with pixels in memory channel after channel, an Adam that updates one weight
+    tensor after the other, and gradients also for the biases that batch normalisation cancels. The batch is drawn
+    beforehand; drawing is measured by itself.
+
+    Args:
+        settings: of the step; its networks start at random.
+        photos: a folder of photos.
+        rounds: how often each step is measured, in turns; the fastest counts.
+    """
+    fast = training_choices(workers=0)
+    plain = replace(fast, precision="no", memory_format=torch.contiguous_format, fused=False)
+    yield f"{platform.processor() or platform.machine()}, {describe(fast.device)}, torch {torch.__version__}"
+    crops = f"{settings.batch_size} crops of {settings.crop_size} x {settings.crop_size} pixels"
+    yield f"{crops}, networks of width {settings.width:g}, the project's step in precision {fast.precision!r}"
+    yield ""
+    yield "step           plain float32                the project's        ratio"
+    for name, lengths in STEPS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            steps = []
+            for kind, choices in (("plain", plain), ("project", fast)):
+                own = replace(settings, **lengths)
+                trainer = Trainer(own, photos, photos, Path(folder, kind), choices=choices)
+                if kind == "plain":
+                    trainer.bare_network.requires_grad_(True)
+                    trainer.bare_discriminator.requires_grad_(True)
+                steps.append(_step(trainer))
+            turns = [[_timed(step, fast.device)[0] for step in steps] for _ in range(rounds)]
+        seconds = [min(times) for times in zip(*turns, strict=True)]
+        columns = "   ".join(f"{taken:6.3f} s {settings.batch_size / taken:7.1f} photos/s" for taken in seconds)
+        yield f"{name:8}  {columns}  {seconds[0] / seconds[1]:6.2f} x"
+    yield ""
+    for place, cached in (("opened anew each time", False), ("in memory", True)):
+        speed = samples_a_second(settings, photos, cached)
+        yield f"samples drawn by one process, photos {place}: {speed:.0f} a second"
+
+
+def _step(trainer: Trainer) -> Callable[[], None]:
+    """One iteration, always on the same photos; the first, which prepares things, has been made."""
+    batches = itertools.islice(trainer.batches(), trainer.settings.accumulation)
+    batch = list(batches)
+
+    def step():
+        trainer.iterate(iter(batch))
+
+    step()
+    return step
+
+
+def samples_a_second(settings: Settings, photos: str | os.PathLike, cached: bool, count: int = 60) -> float:
+    """How many training samples one process draws in a second: opening, cropping, resizing, a hole.
+
+    Args:
+        cached: whether the photos are in memory already, as later in a run with few photos.
+        count: how many samples are drawn.
+    """
+    samples = TrainingSamples(photos, settings)
+    samples.crops = PhotoCrops(photos, settings.crop_size, settings.short_edge, cache_bytes=10**9 if cached else 0)
+    if cached:
+        list(map(samples.__getitem__, range(count)))
+    start = time.perf_counter()
+    list(map(samples.__getitem__, range(count)))
+    return count / (time.perf_counter() - start)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glcic_lite.device import choose_device, describe
-from glcic_lite.networks import CompletionNetwork, count_parameters
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import PhotoError, list_photos
 from glcic_lite.pretrained import WeightsError
 
@@ -32,11 +32,12 @@ def checks() -> Iterator[Check]:
         except importlib.metadata.PackageNotFoundError:
             yield Check(package, False, "missing; run: pip install -r requirements.txt")
     yield Check("device", True, describe(choose_device()))
-    try:
-        network = CompletionNetwork.from_pretrained()
-        yield Check("weights", True, f"shipped network, {count_parameters(network):,} parameters")
-    except WeightsError as error:
-        yield Check("weights", False, f"{error}; fetch the repository again: git checkout -- glcic_lite/weights")
+    for kind, name in ((CompletionNetwork, "weights"), (ContextDiscriminator, "discriminators")):
+        try:
+            network = kind.from_pretrained()
+            yield Check(name, True, f"the shipped ones, {count_parameters(network):,} parameters")
+        except WeightsError as error:
+            yield Check(name, False, f"{error}; fetch the repository again: git checkout -- glcic_lite/weights")
     try:
         yield Check("photos", True, f"{len(list_photos(PHOTOS))} in {PHOTOS.name}/")
     except PhotoError as error:

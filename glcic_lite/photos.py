@@ -3,14 +3,20 @@
 import io
 import os
 import warnings
+from array import array
+from bisect import bisect
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
+DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at the least, where it is decoded in a hurry
+MEAN_PHOTOS = 1000
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
@@ -20,13 +26,15 @@ class PhotoError(ValueError):
     """A photo that cannot be used; the message names it and says why."""
 
 
-def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: int | None = None) -> Image.Image:
     """Open a still picture in its own mode, upright, fully decoded.
 
     Args:
         source: a path, a PIL image, or an array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); bool, unsigned 8 or 16 bit
             integers, or floats in [0, 1]. A PIL image that needs no change is returned itself, not copied.
         max_pixels: refuse pictures of more pixels than this before decoding them.
+        least_edge: a JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as its short edge
+            keeps this many pixels; None: at its size.
 
     Raises:
         PhotoError: unreadable, truncated, animated, too large, empty, or an array of another shape or range.
@@ -61,6 +69,9 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
     if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
         raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
     try:
+        if least_edge is not None and not isinstance(source, Image.Image) and min(image.size) >= 2 * least_edge:
+            scale = least_edge / min(image.size)
+            image.draft(None, (ceil(image.width * scale), ceil(image.height * scale)))
         image.load()
         upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         return image if upright else ImageOps.exif_transpose(image)
@@ -68,7 +79,7 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
 
 
-def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: int | None = None) -> Image.Image:
     """Open a photo as 8-bit RGB, whatever its mode.
 
     Rotation from EXIF is applied; greyscale and palette photos become RGB; 16-bit ones are reduced to 8 bit; CMYK is
@@ -77,7 +88,7 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Image.Image
 
     Args and errors are those of `open_image`.
     """
-    image = open_image(source, max_pixels)
+    image = open_image(source, max_pixels, least_edge)
     profile = image.info.get("icc_profile")
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
@@ -166,19 +177,76 @@ def save_image(image: Image.Image, path: str | os.PathLike) -> None:
         partial.unlink(missing_ok=True)
 
 
-def list_photos(folder: str | os.PathLike) -> list[Path]:
+class PhotoIndex(Sequence):
     """The photos in a folder and the folders below it, sorted by path; told by their suffix, not opened.
+
+    Made for millions of photos: their names lie in one string of bytes, 32 bytes a photo for names of 28 letters, where
+    paths take hundreds. While it is made, the names in the largest single folder are in memory as a list too. Processes
+    forked to decode photos share it. Folders are not followed through links.
+
+    It is not kept on disk: listing takes some seconds a million photos on a local disk, and is never out of date.
 
     Raises:
         PhotoError: where there is no such folder, or no photo in it.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise PhotoError(f"{folder}: no such folder")
-    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and not p.name.startswith("."))
-    if not photos:
-        raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
-    return photos
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise PhotoError(f"{folder}: no such folder")
+        names, ends = bytearray(), array("Q")
+        self._starts, self._folders = [], []  # the number of the first photo in each stretch of one folder
+        for place, name in _photo_names(os.fsencode(self.folder)):
+            if not self._folders or self._folders[-1] != place:
+                self._starts.append(len(ends))
+                self._folders.append(place)
+            names += name
+            ends.append(len(names))
+        if not ends:
+            raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
+        self._names = bytes(names)
+        self._ends = np.array(ends, dtype=np.min_scalar_type(ends[-1]))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> Path:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"photo {number} of {len(self)}")
+        number %= len(self)
+        start = int(self._ends[number - 1]) if number else 0
+        place = self._folders[bisect(self._starts, number) - 1]
+        return Path(os.fsdecode(place), os.fsdecode(self._names[start : int(self._ends[number])]))
+
+
+def _photo_names(folder: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Folder and name of each photo, in the order of their paths: files and folders side by side, by name."""
+    found = []
+    try:
+        entries = os.scandir(folder)
+    except PermissionError as error:
+        warnings.warn(f"folder skipped: {os.fsdecode(folder)}: {error.strerror}", stacklevel=2)
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found.append((entry.name, True))
+            elif (
+                not entry.name.startswith(b".")
+                and os.fsdecode(os.path.splitext(entry.name)[1]).lower() in PHOTO_SUFFIXES
+            ):
+                found.append((entry.name, False))
+    found.sort()
+    for name, is_folder in found:
+        if is_folder:
+            yield from _photo_names(os.path.join(folder, name))
+        else:
+            yield folder, name
+
+
+def list_photos(folder: str | os.PathLike) -> list[Path]:
+    """As `PhotoIndex`, as a list."""
+    return list(PhotoIndex(folder))
 
 
 class PhotoCrops(Dataset):
@@ -198,7 +266,10 @@ class PhotoCrops(Dataset):
         seed: decides all random choices.
         least_contrast: crops whose grey levels (0 to 255) have a smaller standard deviation teach nothing; another one
             is drawn, up to ten times.
-        cache_bytes: decoded photos are kept in memory up to this much.
+        cache_bytes: decoded photos are kept in memory up to this much, over all processes that draw crops.
+
+    A large JPEG is decoded at a half, a quarter or an eighth of its size, which is faster, as long as its short edge
+    keeps `DRAFT_EDGE` pixels and twice the largest `short_edge`.
 
     Broken photos are skipped with a warning that names them.
 
@@ -217,13 +288,14 @@ class PhotoCrops(Dataset):
     ):
         if short_edge[0] < crop_size or short_edge[1] < short_edge[0]:
             raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
-        self.paths = list_photos(folder)
+        self.paths = PhotoIndex(folder)
         self.crop_size = crop_size
         self.short_edge = short_edge
         self.seed = seed
         self.least_contrast = least_contrast
         self._cache: OrderedDict[int, Image.Image] = OrderedDict()
         self._cache_room = cache_bytes
+        self._shared = False  # whether the room is this process's own share
         self._broken: set[int] = set()
 
     def generator(self, index: int) -> np.random.Generator:
@@ -269,7 +341,10 @@ class PhotoCrops(Dataset):
     def _photo(self, number: int) -> Image.Image:
         if number in self._cache:
             return self._cache[number]
-        photo = open_photo(self.paths[number])
+        photo = open_photo(self.paths[number], least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
+        if not self._shared and (worker := get_worker_info()) is not None:
+            self._cache_room //= worker.num_workers
+        self._shared = True
         cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
         if cost <= self._cache_room:
             self._cache_room -= cost
@@ -278,11 +353,15 @@ class PhotoCrops(Dataset):
 
 
 def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:
-    """The mean red, green and blue in [0, 1] over a folder of photos, each photo counting the same."""
+    """The mean red, green and blue in [0, 1] over a folder of photos, each photo counting the same.
+
+    Of a large folder `MEAN_PHOTOS` photos are looked at, spread evenly over it.
+    """
+    photos = PhotoIndex(folder)
     means = []
-    for path in list_photos(folder):
+    for number in np.linspace(0, len(photos) - 1, min(len(photos), MEAN_PHOTOS)).round():
         try:
-            photo = open_photo(path)
+            photo = open_photo(photos[int(number)], least_edge=DRAFT_EDGE)
         except PhotoError as error:
             warnings.warn(f"photo skipped: {error}", stacklevel=2)
             continue

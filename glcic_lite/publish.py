@@ -44,7 +44,7 @@ completed = complete("photo.jpg", "mask.png", network)
 
 {iterations:,} iterations of {batch_size} crops of {crop_size} x {crop_size} pixels, {hours:.1f} hours of computing:
 {phases}. Holes: boxes with sides of {low} to {high} pixels, and brush strokes for {strokes:.0%} of the crops.
-Every setting is in `settings.json`, the losses in `log.csv`, the validation in `validation.csv`.
+Every setting is in `settings.json`, the losses in `log.csv`, the validation in `validation.csv`.{history}
 
 `discriminators/` holds the two discriminators it was trained against, global and local, as they were at the end: for
 `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
@@ -126,6 +126,7 @@ def publish(
     save_image(completion_sheet(*strips.values()), out / "completions.jpg")
     log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
     done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
+    history = run.path / "history.md"
     card = CARD.format(
         name=out.name,
         width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],
@@ -143,6 +144,7 @@ def publish(
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
         strokes=settings.stroke_share,
+        history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
         machine=f"{describe(choose_device())}, {platform.machine()}",
         table=markdown_table(rows),
     )

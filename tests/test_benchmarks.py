@@ -11,9 +11,10 @@ from conftest import narrow_network
 from torch.utils.flop_counter import FlopCounterMode
 
 from glcic_lite import benchmarks
-from glcic_lite.benchmarks import complete_table, hole_mask, matrix_peak, measure, operations
+from glcic_lite.benchmarks import complete_table, hole_mask, matrix_peak, measure, operations, training_table
 from glcic_lite.inference import FastNetwork
 from glcic_lite.masks import Box
+from glcic_lite.training import Settings, Trainer
 
 
 @pytest.mark.parametrize("target", [Box(0, 0, 64, 48), Box(10, 9, 21, 30)])
@@ -51,6 +52,41 @@ def test_the_table_has_a_line_a_photo_and_hole_and_the_reported_times(monkeypatc
     assert all("10.6 s" in row for row in rows if "960" in row)
     assert all("~" in row for row in rows if "960" in row), "the plain network was not run there"
     assert not any("~" in row for row in rows if "160" in row)
+
+
+def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(photos_folder, monkeypatch):
+    settings = Settings(
+        width=1 / 16,
+        crop_size=64,
+        local_size=32,
+        short_edge=(64, 80),
+        hole_sides=(16, 16),
+        batch_size=4,
+        accumulation=2,
+        optimizer="adam",
+    )
+    monkeypatch.setattr("glcic_lite.training.validation.CROPS", 2)
+    monkeypatch.setattr("glcic_lite.device.bfloat16_is_faster", lambda device_type: True)
+    measured = []
+    iterate = Trainer.iterate
+
+    def watch(trainer, batches):
+        idle = [p for p in trainer.bare_network.parameters() if not p.requires_grad]
+        measured.append((trainer.settings.phase(0), trainer.precision, bool(idle)))
+        return iterate(trainer, batches)
+
+    monkeypatch.setattr(Trainer, "iterate", watch)
+    lines = list(training_table(settings, photos_folder / "train", rounds=2))
+    plain, project = ("no", False), ("bf16", True)
+    assert measured == [(phase, *kind) for phase in (1, 3) for kind in (plain, project) * 3]
+    rows = [line.split() for line in lines if line.startswith("phase")]
+    assert [row[:2] for row in rows] == [["phase", "1"], ["phase", "3"]]
+    for row in rows:
+        seconds, ratio = [float(row[i]) for i in (2, 6)], float(row[-2])
+        assert ratio == pytest.approx(seconds[0] / seconds[1], rel=0.2)
+        assert float(row[4]) == pytest.approx(4 / seconds[0], rel=0.2)
+    speeds = [float(re.search(r"([\d.]+) a second", line)[1]) for line in lines if "samples" in line]
+    assert len(speeds) == 2 and min(speeds) > 1
 
 
 MEMORY = """

@@ -1,6 +1,7 @@
 """The command line: what it writes, and one line on standard error with exit status 2 for what goes wrong."""
 
 import csv
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import hole, narrow_network, noise, texture
 from PIL import Image
+from torch7_files import save, sequential, torch7_layers
 from typer.testing import CliRunner
 
 from glcic_lite import __main__ as command_line
@@ -15,7 +17,7 @@ from glcic_lite import evaluation
 from glcic_lite.completion import complete
 from glcic_lite.doctor import checks
 from glcic_lite.masks import mask_image
-from glcic_lite.training import Settings
+from glcic_lite.training import Settings, Trainer
 
 PHOTO, MASK = texture(40, 60), hole(40, 60, (20, 10, 40, 30))
 
@@ -232,6 +234,69 @@ def test_train_refuses_a_folder_that_holds_a_run(folder, run, photos_folder, tin
 def test_train_refuses_unknown_names(folder, run, option):
     status, _, err = run("train", "--out", "run", option, "nonsense")
     assert status == 2 and "nonsense" in err and "Traceback" not in err
+
+
+def test_an_interrupted_run_ends_with_status_130_and_goes_on_with_resume(
+    folder, run, photos_folder, tiny_training, monkeypatch
+):
+    data = ("train", "--data", photos_folder, "--out", "run", "--precision", "no")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_log", lambda trainer, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
+        status, out, err = run(*data, "--settings", "lesson", "--log-every", "1")
+    assert status == 130 and out == ""
+    assert "stopped after iteration 1 of 3" in err
+    status, out, _ = run(*data, "--resume")
+    assert status == 0 and out == "weights: run/network\n"
+
+
+def test_every_option_of_train_reaches_the_trainer(folder, run, photos_folder, tiny_training, monkeypatch):
+    seen = {}
+
+    class Spy(Trainer):
+        def __init__(self, *arguments, **options):
+            seen.update(options)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr("glcic_lite.training.Trainer", Spy)
+    options = {"--workers": 0, "--checkpoint-minutes": 7.0, "--validate-every": 3, "--log-every": 2}
+    pairs = [str(x) for pair in options.items() for x in pair]
+    call = ("train", "--data", photos_folder, "--out", "run", "--settings", "lesson", "--precision", "bf16")
+    assert run(*call, *pairs, "--keep-going")[0] == 0
+    for name, value in options.items():
+        assert seen[name.removeprefix("--").replace("-", "_")] == value
+    assert (seen["precision"], seen["keep_going"], seen["compile"], seen["resume"]) == ("bf16", True, False, False)
+
+
+# bench
+
+
+def test_bench_train_has_a_ratio_for_each_step(folder, run, photos_folder, tiny_training):
+    status, out, err = run("bench", "train", "--data", photos_folder, "--settings", "lesson", "--rounds", "1")
+    assert status == 0, err
+    assert "phase 1" in out and "phase 3" in out and "samples drawn" in out
+
+
+# import-weights
+
+
+def test_import_weights_makes_weights_that_complete_opens_and_names_the_licence(folder, run):
+    layers = torch7_layers(narrow_network())
+    save(folder / "authors.t7", {"model": sequential(layers), "mean": [0.4, 0.5, 0.6]})
+    status, out, err = run("import-weights", "authors.t7", "-o", "authors")
+    assert (status, err) == (0, "")
+    assert out.startswith("authors: ") and "CC BY-NC-SA 4.0" in out
+    assert run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", "authors")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "file, out, reason",
+    [("lost.t7", "new", "no such file"), ("photo.png", "new", "not a Torch7 file"), ("authors.t7", ".", "is there")],
+)
+def test_import_weights_says_in_one_line_what_is_wrong(folder, run, file, out, reason):
+    save(folder / "authors.t7", {"model": sequential(torch7_layers(narrow_network())), "mean": [0.4, 0.5, 0.6]})
+    status, _, err = run("import-weights", file, "-o", out)
+    assert_one_line(status, err, reason)
+    assert not (folder / "config.json").exists()
 
 
 # doctor

@@ -1,21 +1,27 @@
 """Opening and saving photos of every kind, and a folder of them as training samples."""
 
 import io
+import os
+import pickle
 import struct
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import noise, texture
+from conftest import DATA, noise, texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from glcic_lite.photos import (
+    PHOTO_SUFFIXES,
     PhotoCrops,
     PhotoError,
+    PhotoIndex,
     list_photos,
     mean_colour,
     open_image,
@@ -430,6 +436,116 @@ def test_photos_are_listed_by_suffix_sorted_with_subfolders_and_without_hidden_f
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "sub/c.webp"):
         (tmp_path / name).touch()
     assert [str(p.relative_to(tmp_path)) for p in list_photos(tmp_path)] == ["a.png", "b.JPG", "sub/c.webp"]
+
+
+def every_path(folder):
+    """The same list the simple way."""
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file() and not p.name.startswith(".")
+    )
+
+
+def test_the_index_has_the_order_of_paths(tmp_path):
+    """Sample n of a run is a photo by its number: the order must never change."""
+    names = ("b/1.jpg", "b.jpg", "b-c/2.jpg", "b/a/9.jpg", "b/a.jpg", "B/x.PNG", "é/ü.jpg", "a b.jpeg", "z/.h/k.webp")
+    for name in (*names, "b/10.jpg", "b/a/note.txt", "z/.hidden.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
+    index = PhotoIndex(tmp_path)
+    assert list(index) == every_path(tmp_path)
+    assert len(index) == len(names) + 2
+    assert index[-1] == list(index)[-1]
+    with pytest.raises(IndexError):
+        index[len(index)]
+
+
+def test_the_index_of_the_course_photos_is_the_list_of_their_paths():
+    assert list(PhotoIndex(DATA / "photos")) == every_path(DATA / "photos")
+
+
+def test_the_index_takes_few_bytes_a_photo(tmp_path):
+    for number in range(3000):
+        (tmp_path / f"Places365_train_{number:08d}.jpg").touch()
+    PhotoIndex(tmp_path)
+    tracemalloc.start()
+    index = PhotoIndex(tmp_path)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(index) == 3000
+    assert kept < 32 * 3000 + 100_000, "paths would be a million"
+    assert len(pickle.dumps(index)) < 32 * 3000 + 10_000, "what a worker that is not forked is sent"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_skipped_with_a_warning(tmp_path):
+    folder_with(tmp_path, a_png=PHOTO)
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.warns(UserWarning, match="locked"):
+        assert len(PhotoIndex(tmp_path)) == 1
+
+
+def test_sample_n_shows_the_photo_that_its_seed_draws(tmp_path):
+    """In the order of paths, by the first number of the generator seeded with (seed, n)."""
+    for number in range(7):
+        Image.fromarray(np.full((40, 40, 3), 30 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    crops = PhotoCrops(tmp_path, 32, (32, 40), seed=5, least_contrast=0)
+    for n in range(20):
+        drawn = np.random.default_rng((5, n)).integers(7)
+        assert np.rint(crops[n].mean() * 255) == 30 * drawn
+
+
+def test_the_memory_for_decoded_photos_is_shared_by_the_workers(tmp_path, monkeypatch):
+    folder = folder_with(tmp_path, **{f"p{i}_png": noise(40, 40, i) for i in range(8)})
+    cost = 4 * 40 * 40
+    alone, worker = (PhotoCrops(folder, 32, (32, 40), cache_bytes=8 * cost) for _ in range(2))
+    for i in range(60):
+        alone[i]
+    monkeypatch.setattr("glcic_lite.photos.get_worker_info", lambda: SimpleNamespace(num_workers=4))
+    for i in range(60):
+        worker[i]
+    assert (len(alone._cache), len(worker._cache)) == (8, 2)
+
+
+@pytest.mark.parametrize("size, factor", [((1700, 2100), 1), ((2048, 2100), 2), ((4200, 4100), 4), ((2047, 9000), 1)])
+def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, factor):
+    width, height = size
+    row = np.linspace(20, 230, width).astype(np.uint8)
+    photo = np.broadcast_to(row[None, :, None], (height, width, 3))
+    for name in ("a.jpg", "a.png"):
+        Image.fromarray(np.ascontiguousarray(photo)).save(tmp_path / name)
+    small = open_photo(tmp_path / "a.jpg", least_edge=1024)
+    assert small.size == (-(-width // factor), -(-height // factor))
+    assert np.abs(array(small)[0, :, 0].astype(int) - row[::factor]).max() <= 4
+    assert open_photo(tmp_path / "a.png", least_edge=1024).size == size
+    assert open_photo(tmp_path / "a.jpg").size == size
+
+
+def test_a_crop_of_a_large_jpeg_shows_the_same_part(tmp_path):
+    photo = np.kron(noise(42, 60), np.ones((50, 50, 1), np.uint8))  # 2100 x 3000, in squares of 50 pixels
+    (tmp_path / "jpg").mkdir()
+    (tmp_path / "png").mkdir()
+    Image.fromarray(photo).save(tmp_path / "jpg/a.jpg", quality=95, subsampling=0)
+    Image.fromarray(photo).save(tmp_path / "png/a.png")
+    fast, slow = (PhotoCrops(tmp_path / kind, 64, (64, 128)) for kind in ("jpg", "png"))
+    for n in range(4):
+        assert np.abs(fast[n] - slow[n]).mean() < 0.03
+
+
+def test_the_mean_colour_of_many_photos_looks_at_some_all_over_the_folder(tmp_path, monkeypatch):
+    for number in range(20):
+        value = 200 if number < 10 else 100
+        Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(tmp_path / f"{number:02d}.png")
+    monkeypatch.setattr("glcic_lite.photos.MEAN_PHOTOS", 4)
+    opened = []
+    monkeypatch.setattr(
+        "glcic_lite.photos.open_photo", lambda path, **o: opened.append(path.name) or open_photo(path, **o)
+    )
+    assert mean_colour(tmp_path) == pytest.approx((150 / 255,) * 3, abs=1e-5)
+    assert opened == ["00.png", "06.png", "13.png", "19.png"]
 
 
 @pytest.mark.parametrize("use", [list_photos, mean_colour, lambda f: PhotoCrops(f, 32, (32, 64))])

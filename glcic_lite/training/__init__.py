@@ -2,6 +2,6 @@
 
 from glcic_lite.training.run_folder import RunError
 from glcic_lite.training.settings import LESSON, LITE, PAPER, SETTINGS, Settings
-from glcic_lite.training.trainer import TrainingError, train
+from glcic_lite.training.trainer import Trainer, TrainingError, train
 
-__all__ = ["LESSON", "LITE", "PAPER", "SETTINGS", "RunError", "Settings", "TrainingError", "train"]
+__all__ = ["LESSON", "LITE", "PAPER", "SETTINGS", "RunError", "Settings", "Trainer", "TrainingError", "train"]

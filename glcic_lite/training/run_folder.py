@@ -4,6 +4,7 @@ runs/mine/
   settings.json        what decides the run's numbers
   checkpoints/00012000 the full state after 12,000 iterations: networks, optimizers, averages, random states
   log.csv              losses, averaged over a few iterations a row
+  history.md           by hand, if settings were changed on the way: what and when, for the model card
   validation.csv       PSNR in the hole on fixed crops
   samples/*.png        the same fixed crops, completed, as the run goes on
   network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
@@ -96,15 +97,33 @@ class RunFolder:
         for old in complete[:-keep]:
             shutil.rmtree(old, ignore_errors=True)
 
+    def check_room(self, checkpoint_bytes: int) -> None:
+        """Make sure that the disk has room for the checkpoints: two are kept while a third is being written.
+
+        Raises:
+            RunError: it has not.
+        """
+        folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        kept = sum(file.stat().st_size for file in self.checkpoints.rglob("*") if file.is_file())
+        needed, free = 3 * checkpoint_bytes - kept, shutil.disk_usage(folder).free
+        if free < needed:
+            raise RunError(f"{self.path}: checkpoints need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
+
     def append(self, name: str, row: dict) -> None:
-        """Add a row to a CSV file of the run; a new file gets the row's names as its header."""
+        """Add a row to a CSV file of the run; a new file gets the row's names as its header.
+
+        A file that lacks some of these names, because an earlier version of this program began it, gets them too.
+        """
         path = self.path / name
-        new = not path.exists()
+        header = []
+        if path.exists():
+            with open(path, newline="", encoding="utf-8") as file:
+                header = next(csv.reader(file), [])
+        if set(row) - set(header):
+            header += [column for column in row if column not in header]
+            write_text(path, csv_text([dict.fromkeys(header, "") | old for old in self.rows(name)], header))
         with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            csv.DictWriter(file, fieldnames=header, lineterminator="\n").writerow(row)
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV file of the run; none where there is no such file."""
@@ -139,10 +158,10 @@ class RunFolder:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def csv_text(rows: list[dict]) -> str:
-    """The text of a CSV file with these rows, all with the names of the first."""
+def csv_text(rows: list[dict], header: list[str] | None = None) -> str:
+    """The text of a CSV file with these rows, all with the names in the header or, without one, of the first row."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=header or list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

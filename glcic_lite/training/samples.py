@@ -12,13 +12,19 @@ from glcic_lite.photos import PhotoCrops
 from glcic_lite.training.settings import Settings
 
 
-def random_hole(random: np.random.Generator, settings: Settings) -> np.ndarray:
-    """A random hole for one crop: a box or, for a share of the samples, brush strokes. Bool (crop_size, crop_size)."""
+def random_hole(random: np.random.Generator, settings: Settings, phase: int = 1) -> np.ndarray:
+    """A random hole for one crop: a box or, for a share of the samples, brush strokes. Bool (crop_size, crop_size).
+
+    In phase 1 it may be several boxes, as many as `settings.holes`: no discriminator looks at them yet, and every hole
+    pixel teaches the network something.
+    """
     size = (settings.crop_size, settings.crop_size)
     if random.random() < settings.stroke_share:
         length = int(random.integers(settings.crop_size // 4, settings.crop_size))
         return free_form_strokes(random, size, settings.stroke_width, length, int(random.integers(1, 4)))
-    return box_mask(size, random_box(random, size, settings.hole_sides))
+    number = int(random.integers(1, settings.holes, endpoint=True)) if phase == 1 and settings.holes > 1 else 1
+    boxes = [box_mask(size, random_box(random, size, settings.hole_sides)) for _ in range(number)]
+    return np.logical_or.reduce(boxes)
 
 
 class TrainingSamples(Dataset):
@@ -40,7 +46,7 @@ class TrainingSamples(Dataset):
         photo = self.crops.crop(random)
         if random.random() < self.settings.shuffled_colours:
             photo = photo[random.permutation(3)]
-        mask = random_hole(random, self.settings)
+        mask = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
         size, patch = self.settings.crop_size, self.settings.local_size
         fake: Box = local_patch(hole_box(mask), patch, (size, size))
         return {

@@ -23,6 +23,7 @@ class Settings:
     local_size: int = 128
     short_edge: tuple[int, int] = (256, 384)
     hole_sides: tuple[int, int] = (96, 128)
+    holes: int = 1  # most boxes in a crop in phase 1; later there is one, which the local discriminator is centred on
     stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
     stroke_width: tuple[int, int] = (6, 24)
     shuffled_colours: float = 0.0  # share of the crops whose red, green and blue change places
@@ -52,6 +53,8 @@ class Settings:
             raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
         if not 0 < self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
             raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
+        if self.holes < 1:
+            raise ValueError(f"a crop needs a hole: holes must be at least 1, not {self.holes}")
         if self.local_size > self.crop_size:
             raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
         if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
