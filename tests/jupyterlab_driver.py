@@ -65,6 +65,7 @@ class JupyterLab:
         viewport: the browser window's (width, height).
         touch: whether the browser says that it has a touch screen.
         save_widget_state: what the menu entry "Save Widget State Automatically" sets.
+        application: "jupyterlab", or "notebook" for Jupyter Notebook 7, which is built from the same parts.
 
     Use it as a context manager; leaving it ends the browser, the kernels and the server.
 
@@ -79,11 +80,13 @@ class JupyterLab:
         viewport: tuple[int, int] = (1280, 900),
         touch: bool = False,
         save_widget_state: bool = False,
+        application: str = "jupyterlab",
     ):
         self._temporary = Path(tempfile.mkdtemp(prefix="jupyterlab-"))
         self.folder = Path(folder or self._temporary / "notebooks")
         self._theme, self._viewport, self._touch = theme, viewport, touch
         self._save_widget_state = save_widget_state
+        self._application = application
         self._token = secrets.token_hex(16)
 
     def __enter__(self) -> "JupyterLab":
@@ -124,7 +127,8 @@ class JupyterLab:
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), self.folder / name)
         page = self._context.new_page()
         page.set_default_timeout(60_000)  # milliseconds; a laptop that is busy with something else needs more than 30 s
-        page.goto(f"{self._url}/lab/tree/{name}?reset&token={self._token}")
+        place = "lab/tree" if self._application == "jupyterlab" else "notebooks"
+        page.goto(f"{self._url}/{place}/{name}?reset&token={self._token}")
         opened = NotebookPage(page)
         opened.wait_until_ready()
         return opened
@@ -160,9 +164,10 @@ class JupyterLab:
         log = self._temporary / "server.log"
         self._server = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+                *(sys.executable, "-m", self._application, "--no-browser", "--allow-root", "--ip=127.0.0.1"),
                 *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.folder}"),
                 *(f"--IdentityProvider.token={self._token}", "--LabApp.expose_app_in_browser=True"),
+                "--JupyterNotebookApp.expose_app_in_browser=True",
             ],
             env=environment,
             stdout=log.open("w"),
@@ -216,7 +221,7 @@ class NotebookPage:
                 await panel.context.ready;
                 await panel.sessionContext.ready;
                 await panel.sessionContext.session.kernel.info;
-                jupyterapp.shell.collapseLeft();
+                jupyterapp.shell.collapseLeft?.();
             }"""
         )
 

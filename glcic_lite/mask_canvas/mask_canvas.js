@@ -2,6 +2,7 @@
 //   1. the mask: whole pixels, drawn exactly as strokes.py does it;
 //   2. the drawing: the mask with its history, shared by all views of one widget, and what is sent to Python;
 //   3. a view: tools, pointer, keyboard, zoom, and painting the mask over the photo.
+// Nothing is exported here: widget.py adds the line that does, as the studio (studio.js) is built from the same parts.
 
 // ------------------------------------------------------------------------------------------------- 1. the mask
 // A mask is {width, height, pixels}: one byte a pixel, row by row, 1 in the hole. Points are {x, y}, whole numbers.
@@ -178,6 +179,7 @@ class Drawing {
 
   send() {
     this.show();
+    this.sentAt = performance.now(); // the studio says how long the answer took
     this.model.set("_drawing", { ...this.model.get("_drawing"), runs: this.history[this.position] });
     this.model.set("completed_strokes", this.model.get("completed_strokes") + 1);
     this.model.save_changes();
@@ -243,7 +245,8 @@ const SHELL = `
   <div class="status"><span role="status"></span><span class="size"></span></div>
   <details class="error" hidden><summary role="alert"></summary><pre></pre></details>`;
 
-function render({ model, el }, drawing) {
+/** Put a canvas into `el`. Returns its parts, and how to take it away again. */
+function renderCanvas({ model, el }, drawing) {
   const root = document.createElement("div");
   root.className = "mask-canvas";
   root.innerHTML = SHELL;
@@ -581,13 +584,13 @@ function render({ model, el }, drawing) {
     ).join("")}</dl>`,
   );
   toolbar.lastElementChild.previousElementSibling.popoverTargetElement = toolbar.lastElementChild;
-  const slider = find("input");
+  const slider = find(".brush-size input");
 
   function showBrushSize() {
     slider.max = Math.max(8, Math.round(Math.max(drawing.mask.width, drawing.mask.height) / 10));
     slider.value = (brushSize() - 1) / 2;
     slider.setAttribute("aria-valuetext", `${brushSize()} pixels`);
-    find("output").textContent = `${brushSize()} px`;
+    find(".brush-size output").textContent = `${brushSize()} px`;
   }
   slider.addEventListener("input", () => setBrushSize(2 * slider.value + 1));
   slider.addEventListener("change", () => (ring.hidden = true));
@@ -628,6 +631,10 @@ function render({ model, el }, drawing) {
   }
 
   root.addEventListener("keydown", (event) => {
+    if (event.target.matches("select, input[type=text]")) {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // letters are text here, not tools
+      return;
+    }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.ctrlKey || event.metaKey) {
       // All others (Ctrl+S) belong to the notebook. This one would undo typing in the cell, which nobody sees.
@@ -680,22 +687,23 @@ function render({ model, el }, drawing) {
   refresh();
   zoomTo(1);
 
-  return () => {
+  const remove = () => {
     drawing.views.delete(view);
     for (const [name, react] of Object.entries(changes)) model.off(name, react);
     resized.disconnect();
     URL.revokeObjectURL(photo.src);
     root.remove();
   };
+  return { root, toolbar, viewport, stage, photo, error, remove };
 }
 
-// Called once for each widget, so that all its views share one drawing.
-export default () => {
+/** What is exported. It is called once for each widget, so that all its views share one drawing. */
+const canvasWidget = () => {
   let drawing;
   return {
     initialize: ({ model }) => {
       drawing = new Drawing(model);
     },
-    render: (context) => render(context, drawing),
+    render: (context) => renderCanvas(context, drawing).remove,
   };
 };

@@ -18,6 +18,12 @@ LONGEST_SIDE = 1600  # of the photo as the browser gets it: enough for a project
 FOLDER = Path(__file__).parent
 
 
+def module(exported: str, *scripts: str) -> str:
+    """The JavaScript module of a widget: scripts of this folder, which share their names, and what it exports."""
+    sources = [(FOLDER / script).read_text(encoding="utf-8") for script in scripts]
+    return "\n".join([*sources, f"export default {exported};\n"])
+
+
 class MaskCanvas(anywidget.AnyWidget):
     """Paint a hole on a photo with mouse, pen, finger or keyboard.
 
@@ -47,7 +53,7 @@ class MaskCanvas(anywidget.AnyWidget):
         PhotoError, MaskError: the photo or the mask cannot be used; the message says why.
     """
 
-    _esm = FOLDER / "mask_canvas.js"
+    _esm = module("canvasWidget", "mask_canvas.js")
     _css = FOLDER / "mask_canvas.css"
 
     _photo = traitlets.Bytes(help="The photo as shown, as a JPEG.").tag(sync=True)

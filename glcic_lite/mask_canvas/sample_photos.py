@@ -1,0 +1,81 @@
+"""The photos and hand-made masks that the studio offers: the repository's own, where the package lies in it."""
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from glcic_lite.folders import SEPARATOR
+from glcic_lite.masks import Box, box_mask, free_form_strokes, mask_image, open_mask
+from glcic_lite.photos import PHOTO_SUFFIXES
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+PHOTOS = DATA / "photos" / "test"  # never trained on
+MASKS = DATA / "masks"
+
+# Masks for any photo; as wide as what the shipped weights learned on, once a photo is reduced to 640 pixels.
+ANY_PHOTO = {"box": "a box in the middle", "strokes": "brush strokes at random"}
+
+
+@cache
+def photo_names() -> dict[str, str]:
+    """The sample photos: names, and what a list shows for each. Empty where the repository's data is not there."""
+    paths = sorted(PHOTOS.glob("*")) if PHOTOS.is_dir() else []
+    return {p.stem: p.stem.replace("-", " ").capitalize() for p in paths if p.suffix.lower() in PHOTO_SUFFIXES}
+
+
+@cache
+def mask_names(photo: str) -> dict[str, str]:
+    """The hand-made masks for a sample photo: names of their files, and what a list shows for each."""
+    found = {}
+    for path in sorted(MASKS.glob(f"{photo}*.png"), key=lambda path: path.stem) if photo in photo_names() else []:
+        _, separator, what = path.stem.partition(SEPARATOR)
+        if path.stem == photo or separator:
+            found[path.stem] = f"by hand: {what.replace('-', ' ')}" if what else "by hand"
+    return found
+
+
+def photo_file(name: str) -> Path:
+    """The file of a sample photo."""
+    return next(path for path in PHOTOS.glob(f"{name}.*") if path.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def mask_for(name: str, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+    """A mask of the list, for a photo that is (width, height) pixels by now: bool (H, W).
+
+    Args:
+        name: one of `mask_names`, or of `ANY_PHOTO`.
+        random: decides where brush strokes run.
+    """
+    unit = max(size) / 640
+    if name == "box":
+        side = min(max(1, round(64 * unit)), *size)
+        left, top = (size[0] - side) // 2, (size[1] - side) // 2
+        return box_mask(size, Box(left, top, left + side, top + side))
+    if name == "strokes":
+        width = max(1, round(20 * unit))
+        return free_form_strokes(random, size, (width, width), round(200 * unit), strokes=2)
+    return resized_mask(open_mask(MASKS / f"{name}.png"), size)
+
+
+def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask for its photo at another (width, height). A pixel that holds any of the hole belongs to it."""
+    if mask.shape[::-1] == tuple(size):
+        return mask
+    return np.asarray(mask_image(mask).resize(size, Image.Resampling.BOX)) > 0
+
+
+@cache
+def _attribution() -> dict[str, dict[str, str]]:
+    with open(DATA / "photos" / "ATTRIBUTION.csv", newline="", encoding="utf-8") as file:
+        return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+
+
+def credit(photo: str) -> str:
+    """Who took a sample photo and under which licence, as the licences ask; empty for any other photo."""
+    if photo not in photo_names():
+        return ""
+    row = _attribution()[photo]
+    return f"“{row['title']}” by {row['author']} ({row['licence']})"

@@ -1,0 +1,347 @@
+// The completion studio in the browser: the canvas of mask_canvas.js on the left, the completed photo on the right,
+// what is open above them, and how it is completed below. Wiping between before and after needs no Python.
+
+const STUDIO_SHELL = {
+  source: `
+    <label>Photo <select class="sample" aria-label="Sample photo"></select></label>
+    <label>Size <select class="long-side" aria-label="Size of the photo"></select></label>
+    <label>Mask <select class="ready-mask" aria-label="Ready-made mask"></select></label>
+    <button type="button" class="word opener">Open your own …</button>
+    <form class="popup own" popover>
+      <p><b>A photo of your own</b></p>
+      <p><button type="button" class="word pick">Choose a file …</button> or drop it on the photo. <span class="limit"></span></p>
+      <p><label>Path, for any size <input type="text" class="path" spellcheck="false" placeholder="holiday.jpg"></label>
+        <button type="submit" class="word">Open</button></p>
+      <input type="file" accept="image/*,.tif,.tiff" hidden>
+    </form>`,
+  result: `
+    <div class="picture">
+      <img class="before" alt="The photo" draggable="false">
+      <canvas class="after" role="img" aria-label="The completed photo"></canvas>
+    </div>
+    <div class="divider" hidden></div>
+    <span class="tag left" hidden>completed</span><span class="tag right" hidden>photo</span>
+    <p class="invitation">Paint over something in the photo:<br>the network fills it in here.</p>
+    <div class="progress" hidden></div>`,
+  settings: `
+    <label title="Take the tint between the hole and the photo out (Poisson blending)"><input type="checkbox" class="blend"> Blend</label>
+    <label title="A mask should be a little larger than the object">Grow the mask by <input type="range" class="grow-by" min="0" max="16" step="1"> <span class="amount"></span></label>
+    <button type="button" class="word network"></button>
+    <form class="popup weights" popover>
+      <p><b>Which weights complete the photo</b></p>
+      <p><button type="button" class="word shipped">The shipped weights</button></p>
+      <p><label>A folder with config.json and model.safetensors <input type="text" class="folder" spellcheck="false" placeholder="runs/mine/weights"></label>
+        <button type="submit" class="word">Use it</button></p>
+    </form>
+    <button type="button" class="word save">Save photo and mask</button>`,
+};
+
+const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
+
+/**
+ * A file as it can be sent to Python: itself, or, if it is too large for one message, reduced here in the browser.
+ * Jupyter answers a message over 10 MiB by dropping the connection without a word, so nothing larger may leave.
+ */
+async function sendable(file, limit) {
+  if (file.size <= limit) return { buffer: await file.arrayBuffer(), reduced: "" };
+  const tooLarge = `${file.name} was not opened: ${megabytes(file.size)} is more than the ${megabytes(limit)} that can be sent`;
+  let photo;
+  try {
+    photo = await createImageBitmap(file);
+  } catch {
+    throw new Error(`${tooLarge}, and this browser cannot read it to make it smaller. Open it by its path instead.`);
+  }
+  for (let scale = Math.min(1, 4000 / Math.max(photo.width, photo.height)); scale > 0.05; scale *= 0.7) {
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(photo.width * scale));
+    canvas.height = Math.max(1, Math.round(photo.height * scale));
+    canvas.getContext("2d").drawImage(photo, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    if (blob && blob.size <= limit) {
+      const reduced =
+        `${file.name} has ${megabytes(file.size)}, more than can be sent: opened at ${canvas.width} × ${canvas.height} ` +
+        `instead of ${photo.width} × ${photo.height} pixels. Open it by its path for its full size.`;
+      return { buffer: await blob.arrayBuffer(), reduced };
+    }
+  }
+  throw new Error(`${tooLarge}. Open it by its path instead.`);
+}
+
+function renderStudio({ model, el }, drawing) {
+  const canvas = renderCanvas({ model, el }, drawing);
+  const { root } = canvas;
+  root.classList.add("studio");
+
+  /** A new element with a class, holding HTML or other elements. */
+  function make(name, className, content) {
+    const element = document.createElement(name);
+    element.className = className;
+    if (typeof content === "string") element.innerHTML = content;
+    else element.append(...content);
+    return element;
+  }
+
+  const status = root.querySelector(".status");
+  const source = make("div", "row source", STUDIO_SHELL.source);
+  const result = make("div", "viewport result", STUDIO_SHELL.result);
+  const wipe = make("input", "wipe", []);
+  Object.assign(wipe, { type: "range", min: 0, max: 100, step: 0.5, value: 100 });
+  wipe.setAttribute("aria-label", "Before and after");
+  const answer = make("div", "status answer", '<span class="words" role="status"></span>');
+  const left = make("section", "panel", [make("h4", "", "1 · Paint over what should go"), canvas.viewport, status]);
+  const right = make("section", "panel", [make("h4", "", "2 · Completed"), result, make("label", "wiper", ["before", wipe, "after"]), answer]);
+  const settings = make("div", "row settings", STUDIO_SHELL.settings);
+  const note = make("p", "reply", []);
+  note.setAttribute("role", "status");
+  canvas.toolbar.before(source);
+  canvas.toolbar.after(make("div", "panels", [left, right]), settings, note);
+  const find = (selector) => root.querySelector(selector);
+  const [before, after, picture] = [".before", ".after", ".picture"].map(find);
+  const context = after.getContext("2d");
+
+  // ------------------------------------------------------------------------------------------ before and after
+
+  /** Left of the slider's place the completed photo, right of it the one before. The place is the panel's, not the photo's. */
+  function showWipe() {
+    const share = wipe.value / 100;
+    const place = result.scrollLeft + share * result.clientWidth;
+    const isWiping = share > 0 && share < 1 && !after.hidden;
+    after.style.clipPath = share < 1 ? `inset(0 ${after.clientWidth - place}px 0 0)` : "none";
+    for (const part of result.querySelectorAll(".divider, .tag")) part.hidden = !isWiping;
+    find(".divider").style.left = `${100 * share}%`;
+    wipe.setAttribute("aria-valuetext", `${Math.round(100 * share)} % completed`);
+  }
+
+  function wipeTo(event) {
+    const box = result.getBoundingClientRect();
+    wipe.value = (100 * (event.clientX - box.left)) / box.width;
+    showWipe();
+  }
+  wipe.addEventListener("input", showWipe);
+  result.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || after.hidden) return;
+    result.setPointerCapture(event.pointerId);
+    wipe.focus({ preventScroll: true });
+    wipeTo(event);
+    event.preventDefault();
+  });
+  result.addEventListener("pointermove", (event) => result.hasPointerCapture(event.pointerId) && wipeTo(event));
+
+  /** The right photo follows the left one's zoom (a variable of the style sheet) and place. */
+  function follow() {
+    result.scrollLeft = canvas.viewport.scrollLeft;
+    result.scrollTop = canvas.viewport.scrollTop;
+    showWipe();
+  }
+  canvas.viewport.addEventListener("scroll", follow);
+
+  // ------------------------------------------------------------------------------------------ the completion
+
+  let shown = 0; // counts what was begun to be shown: decoding takes a moment, and the newest wins here too
+
+  async function showCompletion() {
+    const completion = model.get("_completion");
+    const isCurrent = completion.png && completion.photo === drawing.photo && canvas.photo.naturalWidth;
+    const number = ++shown;
+    if (!isCurrent) {
+      after.hidden = true;
+      if (!isPending()) drawing.sentAt = 0; // cleared: nothing is waited for
+      showWipe();
+      showState();
+      return;
+    }
+    const patch = await createImageBitmap(new Blob([completion.png], { type: "image/png" }));
+    if (number !== shown) return;
+    // On one canvas with the photo, so that outside the hole both are the same pixels at any zoom.
+    after.width = canvas.photo.naturalWidth;
+    after.height = canvas.photo.naturalHeight;
+    context.drawImage(canvas.photo, 0, 0);
+    context.drawImage(patch, completion.left, completion.top);
+    after.hidden = false;
+    after.dataset.number = completion.number;
+    showWipe();
+    if (drawing.sentAt) {
+      answer.dataset.milliseconds = Math.round(performance.now() - drawing.sentAt);
+      drawing.sentAt = 0;
+    } else {
+      delete answer.dataset.milliseconds;
+    }
+    showState();
+  }
+
+  function isPending() {
+    return model.get("_working") || model.get("_answered") !== model.get("completed_strokes");
+  }
+
+  function showState() {
+    const completion = model.get("_completion");
+    const pending = isPending();
+    find(".progress").hidden = !pending;
+    root.classList.toggle("completed", !after.hidden);
+    result.setAttribute("aria-busy", pending);
+    find(".invitation").hidden = pending || !after.hidden || Boolean(model.get("error"));
+    const words = [];
+    if (pending) words.push("Completing …");
+    else if (!after.hidden) {
+      const { milliseconds } = answer.dataset;
+      words.push(milliseconds ? `Completed in ${(milliseconds / 1000).toFixed(2)} s` : "Completed");
+      const { across, learned } = completion;
+      if (learned && across > 1.25 * learned) {
+        words.push(`the hole is ${across} px across, these weights learned on up to ${learned}: expect it soft`);
+      }
+    }
+    answer.querySelector(".words").textContent = words.join("; ");
+  }
+
+  function photoChanged() {
+    before.src = canvas.photo.src;
+    showCompletion();
+  }
+  canvas.photo.addEventListener("load", photoChanged);
+
+  // ------------------------------------------------------------------------------------------ what is open
+
+  function options(select, pairs, value) {
+    select.replaceChildren(...pairs.map(([name, label]) => new Option(label, name, false, name === value)));
+  }
+
+  function showSource() {
+    const { title, credit, size, sample, mask, masks } = model.get("_source");
+    const list = find(".sample");
+    list.replaceChildren();
+    if (!sample) list.append(new Option(title, "", true, true));
+    for (const [group, names] of model.get("_samples")) {
+      const element = document.createElement("optgroup");
+      element.label = group;
+      element.append(...names.map(([name, label]) => new Option(label, name, false, name === sample)));
+      list.append(element);
+    }
+    const [width, height] = size;
+    const sizes = [640, 1280].filter((side) => side < Math.max(width, height)).map((side) => [String(side), `${side} px`]);
+    options(find(".long-side"), [...sizes, ["0", `full, ${width} × ${height} px`]], String(model.get("long_side")));
+    if (find(".long-side").selectedIndex < 0) find(".long-side").value = "0";
+    options(find(".ready-mask"), [["", "as painted"], ...masks], mask);
+    find(".credit").textContent = credit ? `Photo: ${credit}` : "";
+  }
+  settings.after(make("p", "credit", []));
+
+  const ask = (message, buffers) => model.send(message, undefined, buffers);
+
+  function change(name, value) {
+    drawing.sentAt = performance.now();
+    model.set(name, value);
+    model.save_changes();
+  }
+
+  find(".sample").addEventListener("change", (event) => event.target.value && ask({ do: "open", sample: event.target.value }));
+  find(".long-side").addEventListener("change", (event) => change("long_side", Number(event.target.value)));
+  find(".ready-mask").addEventListener("change", (event) => {
+    if (!event.target.value) return showSource(); // "as painted" is no mask to choose
+    drawing.sentAt = performance.now();
+    ask({ do: "mask", name: event.target.value });
+  });
+
+  /** A problem that never reached Python. */
+  function complain(text) {
+    model.set({ error: text, _note: "" });
+    model.save_changes();
+  }
+
+  async function openFile(file) {
+    find(".own").hidePopover();
+    if (!file) return;
+    try {
+      const { buffer, reduced } = await sendable(file, model.get("_largest_upload"));
+      ask({ do: "upload", name: file.name, reduced }, [buffer]);
+    } catch (error) {
+      complain(error.message);
+    }
+  }
+  const picker = find("input[type=file]");
+  find(".opener").popoverTargetElement = find(".own");
+  find(".pick").addEventListener("click", () => picker.click());
+  picker.addEventListener("change", () => {
+    openFile(picker.files[0]);
+    picker.value = ""; // so that the same file can be chosen again
+  });
+  find(".own").addEventListener("submit", (event) => {
+    event.preventDefault();
+    find(".own").hidePopover();
+    if (find(".path").value.trim()) ask({ do: "open", path: find(".path").value });
+  });
+  root.addEventListener("dragover", (event) => event.preventDefault());
+  root.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    openFile(event.dataTransfer.files[0]);
+  });
+
+  // ------------------------------------------------------------------------------------------ how it is completed
+
+  function showSettings() {
+    find(".blend").checked = model.get("blend");
+    find(".grow-by").value = model.get("grow_by");
+    find(".amount").textContent = `${model.get("grow_by")} px`;
+    find(".network").textContent = `Network: ${model.get("_network_name")}`;
+    find(".limit").textContent = `Files over ${megabytes(model.get("_largest_upload"))} are reduced first.`;
+  }
+
+  find(".blend").addEventListener("change", (event) => change("blend", event.target.checked));
+  find(".grow-by").addEventListener("input", (event) => change("grow_by", Number(event.target.value)));
+  find(".network").popoverTargetElement = find(".weights");
+  function useNetwork(folder) {
+    find(".weights").hidePopover();
+    drawing.sentAt = performance.now();
+    ask({ do: "network", folder });
+  }
+  find(".shipped").addEventListener("click", () => useNetwork(""));
+  find(".weights").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (find(".folder").value.trim()) useNetwork(find(".folder").value);
+  });
+  find(".save").addEventListener("click", () => ask({ do: "save" }));
+
+  function showNote() {
+    note.textContent = model.get("_note");
+  }
+
+  // ------------------------------------------------------------------------------------------ start and end
+
+  const changes = {
+    "change:_completion": showCompletion,
+    "change:_working": showState,
+    "change:_answered": showState,
+    "change:completed_strokes": showState,
+    "change:error": showState,
+    "change:_source": showSource,
+    "change:long_side": showSource,
+    "change:_network_name": showSettings,
+    "change:blend": showSettings,
+    "change:grow_by": showSettings,
+    "change:_note": showNote,
+  };
+  for (const [name, react] of Object.entries(changes)) model.on(name, react);
+  const resized = new ResizeObserver(follow);
+  resized.observe(result);
+  showSource();
+  showSettings();
+  showNote();
+  photoChanged();
+
+  return () => {
+    for (const [name, react] of Object.entries(changes)) model.off(name, react);
+    resized.disconnect();
+    canvas.remove();
+  };
+}
+
+const studioWidget = () => {
+  let drawing;
+  return {
+    initialize: ({ model }) => {
+      drawing = new Drawing(model);
+    },
+    render: (context) => renderStudio(context, drawing),
+  };
+};
