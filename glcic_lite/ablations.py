@@ -20,6 +20,7 @@ FIRST_PHASE = replace(
     local_size=96,
     short_edge=(128, 384),
     hole_sides=(24, 96),
+    holes=1,
     stroke_share=0.0,
     shuffled_colours=0.0,
     phase_1=3000,
