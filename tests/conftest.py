@@ -1,6 +1,10 @@
 """Helpers and fixtures that several test modules share."""
 
+import os
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run beside each other: one thread for each, set before torch starts
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
