@@ -28,7 +28,12 @@ settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name, what needs an NVIDIA GPU."""
+    """Keep the tests of a file together, but for whole notebooks; skip, by name, what needs an NVIDIA GPU."""
+    for item in items:
+        # A browser or a trained network is made once for the tests of its file. Executions of notebooks share nothing
+        # and take longest: they are spread over the workers.
+        if item.originalname != "test_it_runs":
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
     if torch.cuda.is_available():
         return
     for item in items:
