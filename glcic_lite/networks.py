@@ -77,13 +77,7 @@ def _stack(layers: tuple[Layer, ...], in_channels: int, width: float) -> nn.Sequ
     return nn.Sequential(blocks)
 
 
-class CompletionNetwork(
-    nn.Module,
-    Pretrained,
-    library_name="glcic-lite",
-    license="mit",
-    tags=["image-inpainting", "image-completion"],
-):
+class CompletionNetwork(nn.Module, Pretrained):
     """The completion network C of the paper (section 3.2, Table 1): photo and mask in, a whole photo out.
 
     Args:
@@ -200,13 +194,7 @@ class GlobalDiscriminator(_Discriminator):
         super().__init__(GLOBAL_DISCRIMINATOR, size, width)
 
 
-class ContextDiscriminator(
-    nn.Module,
-    Pretrained,
-    library_name="glcic-lite",
-    license="mit",
-    tags=["image-inpainting", "image-completion"],
-):
+class ContextDiscriminator(nn.Module, Pretrained):
     """Both discriminators and the layer that joins them (section 3.3, Table 2c): is this photo real?
 
     Args:

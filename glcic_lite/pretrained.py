@@ -19,7 +19,12 @@ class WeightsError(ValueError):
     """Weights that are missing, damaged, of another network, or in a format that could run code."""
 
 
-class Pretrained(PyTorchModelHubMixin):
+class Pretrained(
+    PyTorchModelHubMixin,
+    library_name="glcic-lite",
+    license="mit",
+    tags=["image-inpainting", "image-completion"],
+):
     """Gives a network `from_pretrained`, `save_pretrained` and `push_to_hub`.
 
     A folder of weights holds config.json, the arguments of the network's constructor, and model.safetensors.

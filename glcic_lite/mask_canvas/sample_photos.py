@@ -73,9 +73,12 @@ def _attribution() -> dict[str, dict[str, str]]:
         return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
 
 
-def credit(photo: str) -> str:
-    """Who took a sample photo and under which licence, as the licences ask; empty for any other photo."""
-    if photo not in photo_names():
-        return ""
+def attribution(photo: str) -> str:
+    """Who took one of the repository's photos and under which licence, as the licences ask."""
     row = _attribution()[photo]
     return f"“{row['title']}” by {row['author']} ({row['licence']})"
+
+
+def credit(photo: str) -> str:
+    """The attribution of a sample photo; empty for any other photo."""
+    return attribution(photo) if photo in photo_names() else ""

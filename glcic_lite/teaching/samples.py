@@ -1,16 +1,13 @@
 """The repository's own photos and hand-made masks, by name, with the credit each photo must be shown with."""
 
-import csv
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from glcic_lite.mask_canvas.sample_photos import DATA, attribution
 from glcic_lite.masks import open_mask
 from glcic_lite.photos import open_photo
-
-DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def photo_path(name: str) -> Path:
@@ -37,13 +34,6 @@ def sample(name: str) -> tuple[Image.Image, np.ndarray]:
     return photo, open_mask(DATA / "masks" / f"{name}.png", photo.size)
 
 
-@cache
-def _attribution() -> dict[str, dict[str, str]]:
-    with open(DATA / "photos" / "ATTRIBUTION.csv", newline="", encoding="utf-8") as file:
-        return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
-
-
 def credit(*names: str) -> str:
     """Who took the photos and under which licence, in one line, as their licences ask."""
-    rows = [_attribution()[name.split("--")[0]] for name in names]
-    return "Photos: " + "; ".join(f"“{row['title']}” by {row['author']} ({row['licence']})" for row in rows) + "."
+    return "Photos: " + "; ".join(attribution(name.split("--")[0]) for name in names) + "."
