@@ -191,6 +191,37 @@ def try_numbers(
         raise NotYet(wrong + likely_cause(cases, answers, suspects))
 
 
+def try_tensors(
+    function: Callable,
+    cases: Sequence[dict],
+    oracle: Callable,
+    suspects: Sequence[Suspect],
+    say: Callable[..., str],
+    adapt: Callable = lambda answer, expected, shown: answer,
+) -> None:
+    """Hold a function that returns a tensor equal to an oracle on many cases.
+
+    Args:
+        function: the learner's; it gets the values of a case in their order, whatever it calls them.
+        say: how to name a case in a message.
+        adapt: turns what the function returned into a tensor, given what is expected and the case's name.
+
+    Raises:
+        NotAttempted, NotYet.
+    """
+    answers, wrong = [], None
+    for number, case in enumerate(cases):
+        shown, expected = say(**case), oracle(**case)
+        answer = adapt(call(function, *case.values(), shown=shown, first=number == 0), expected, shown)
+        answers.append(answer)
+        try:
+            compare_tensors(answer, expected, shown)
+        except NotYet as difference:
+            wrong = wrong or difference
+    if wrong:
+        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+
+
 def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Suspect]) -> str:
     """The cause of the first suspect that gives just what the learner's code gave, in every case."""
     for suspect in suspects:

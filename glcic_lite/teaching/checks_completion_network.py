@@ -20,6 +20,7 @@ from glcic_lite.teaching.checks import (
     expect_tensor,
     likely_cause,
     try_numbers,
+    try_tensors,
 )
 
 NARROW = 1 / 16  # width of the networks that are tried out
@@ -249,41 +250,32 @@ def _prepared(photo: torch.Tensor, mask: torch.Tensor, mean: torch.Tensor) -> to
 @check("Exercise 4")
 def check_prepare(prepare: Callable) -> str:
     """`prepare(photo, mask, mean)`: the four input channels, the hole's colours never read."""
-    cases, answers, wrong = [], [], None
-    for number in range(4):
+    cases = []
+    for _ in range(4):
         count, height, width = random.randint(1, 3), random.randint(5, 9), random.randint(5, 9)
-        photo, mean = torch.rand(count, 3, height, width), torch.rand(3, 1, 1)
-        mask = (torch.rand(count, 1, height, width) < 0.4).float()
-        shown = f"a photo of shape {tuple(photo.shape)}"
-        answer = call(prepare, photo, mask, mean, shown=shown, first=number == 0)
-        cases.append(dict(photo=photo, mask=mask, mean=mean))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, _prepared(photo, mask, mean), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
+        photo, mask = torch.rand(count, 3, height, width), (torch.rand(count, 1, height, width) < 0.4).float()
+        cases.append(dict(photo=photo, mask=mask, mean=torch.rand(3, 1, 1)))
 
-        def four(known, mask):
-            return torch.cat([known, mask], dim=1)
+    def four(known, mask):
+        return torch.cat([known, mask], dim=1)
 
-        suspects = [
-            Suspect(lambda photo, mask, mean: four(photo - mean, mask), "the hole still holds the truth: a leak."),
-            Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, mean, photo), mask),
-                    "the hole has the mean colour, but the mean colour is not subtracted yet."),
-            Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo) - mean, mask),
-                    "the hole is black before the mean colour is subtracted, not of the mean colour."),
-            Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo), mask),
-                    "the mean colour is not subtracted from the known part."),
-            Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo - mean), 1 - mask),
-                    "the mask is 1 in the hole; yours says where the photo is known."),
-            Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, photo - mean, 0), mask),
-                    "the known part is emptied and the hole kept."),
-            Suspect(lambda photo, mask, mean: torch.cat([mask, torch.where(mask > 0, 0, photo - mean)], dim=1),
-                    "the mask is the last of the four channels."),
-            Suspect(lambda photo, mask, mean: torch.where(mask > 0, 0, photo - mean), "the mask itself is missing."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    suspects = [
+        Suspect(lambda photo, mask, mean: four(photo - mean, mask), "the hole still holds the truth: a leak."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, mean, photo), mask),
+                "the hole has the mean colour, but the mean colour is not subtracted yet."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo) - mean, mask),
+                "the hole is black before the mean colour is subtracted, not of the mean colour."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo), mask),
+                "the mean colour is not subtracted from the known part."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo - mean), 1 - mask),
+                "the mask is 1 in the hole; yours says where the photo is known."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, photo - mean, 0), mask),
+                "the known part is emptied and the hole kept."),
+        Suspect(lambda photo, mask, mean: torch.cat([mask, torch.where(mask > 0, 0, photo - mean)], dim=1),
+                "the mask is the last of the four channels."),
+        Suspect(lambda photo, mask, mean: torch.where(mask > 0, 0, photo - mean), "the mask itself is missing."),
+    ]  # fmt: skip
+    try_tensors(prepare, cases, _prepared, suspects, lambda photo, mask, mean: f"a photo of shape {tuple(photo.shape)}")
     return "Four channels, and nothing of what was in the hole."
 
 

@@ -16,6 +16,7 @@ from glcic_lite.teaching.checks import (
     expect_tensor,
     likely_cause,
     try_numbers,
+    try_tensors,
 )
 from glcic_lite.teaching.downsampling import blur_pool as _blur_pool
 
@@ -23,31 +24,29 @@ from glcic_lite.teaching.downsampling import blur_pool as _blur_pool
 @check("Exercise 1")
 def check_max_pool(max_pool: Callable) -> str:
     """`max_pool(photo, size)`, photo (H, W), against torch's max pooling with window and stride `size`."""
-    cases, answers, wrong = [], [], None
-    for number, (size, blocks) in enumerate([(2, (3, 4)), (2, (1, 1)), (3, (2, 5)), (4, (3, 2)), (1, (4, 3))]):
-        # All negative: a pool that starts from zeros would be found out.
-        photo = -torch.rand(size * blocks[0], size * blocks[1]) - 0.1
-        shown = f"a photo of shape {tuple(photo.shape)} and size {size}"
-        answer = call(max_pool, photo, size, shown=shown, first=number == 0)
-        cases.append(dict(photo=photo, size=size))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, F.max_pool2d(photo[None, None], size)[0, 0], shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        suspects = [
-            Suspect(lambda photo, size: F.avg_pool2d(photo[None, None], size)[0, 0],
-                    "that is the mean of each block."),
-            Suspect(lambda photo, size: photo[::size, ::size], "that is the first pixel of each block."),
-            Suspect(lambda photo, size: F.max_pool2d(photo[None, None], size, stride=1)[0, 0],
-                    "the window moves by one pixel; it should move by its own size."),
-            Suspect(lambda photo, size: F.max_pool2d(photo[None, None], size)[0, 0].clamp(min=0),
-                    "the maximum is taken of the block and zero; the block's values may all be negative."),
-            Suspect(lambda photo, size: photo.reshape(size, -1, size, photo.shape[1] // size).amax(dim=(0, 2)),
-                    "`reshape` cuts rows in the order (block, row within the block): (H // size, size, ...)."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    # All negative: a pool that starts from zeros would be found out.
+    cases = [
+        dict(photo=-torch.rand(size * rows, size * columns) - 0.1, size=size)
+        for size, rows, columns in [(2, 3, 4), (2, 1, 1), (3, 2, 5), (4, 3, 2), (1, 4, 3)]
+    ]
+    suspects = [
+        Suspect(lambda photo, size: F.avg_pool2d(photo[None, None], size)[0, 0],
+                "that is the mean of each block."),
+        Suspect(lambda photo, size: photo[::size, ::size], "that is the first pixel of each block."),
+        Suspect(lambda photo, size: F.max_pool2d(photo[None, None], size, stride=1)[0, 0],
+                "the window moves by one pixel; it should move by its own size."),
+        Suspect(lambda photo, size: F.max_pool2d(photo[None, None], size)[0, 0].clamp(min=0),
+                "the maximum is taken of the block and zero; the block's values may all be negative."),
+        Suspect(lambda photo, size: photo.reshape(size, -1, size, photo.shape[1] // size).amax(dim=(0, 2)),
+                "`reshape` cuts rows in the order (block, row within the block): (H // size, size, ...)."),
+    ]  # fmt: skip
+    try_tensors(
+        max_pool,
+        cases,
+        lambda photo, size: F.max_pool2d(photo[None, None], size)[0, 0],
+        suspects,
+        lambda photo, size: f"a photo of shape {tuple(photo.shape)} and size {size}",
+    )
     return "It agrees with torch, negative numbers included."
 
 
@@ -164,30 +163,19 @@ def check_blur_pool(blur_pool: Callable) -> str:
         padded = F.pad(photo, [1] * 4, mode=mode)
         return F.conv2d(padded, kernel.expand(channels, 1, 3, 3) * scale, stride=stride, groups=channels)
 
-    cases, answers, wrong = [], [], None
-    for number, shape in enumerate([(1, 1, 8, 8), (2, 3, 6, 10), (1, 4, 12, 4)]):
-        photo = torch.rand(shape)
-        shown = f"a photo of shape {shape}"
-        answer = call(blur_pool, photo, shown=shown, first=number == 0)
-        cases.append(dict(photo=photo))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, expected_of(photo), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        suspects = [
-            Suspect(lambda photo: expected_of(photo, mode="constant"),
-                    "the border is padded with zeros; `F.pad(..., mode=\"reflect\")` mirrors it."),
-            Suspect(lambda photo: expected_of(photo, mode="replicate"),
-                    "the border is repeated; `mode=\"reflect\"` mirrors it."),
-            Suspect(lambda photo: expected_of(photo, scale=16.0), "the weights of a blur add up to 1."),
-            Suspect(lambda photo: expected_of(photo, scale=4.0),
-                    "1 + 2 + 1 is 4 along one axis, and there are two axes."),
-            Suspect(lambda photo: expected_of(photo, stride=1), "it is blurred, but not yet made smaller."),
-            Suspect(lambda photo: expected_of(photo, blurred=False), "it is made smaller, but not blurred before."),
-            Suspect(lambda photo: F.avg_pool2d(photo, 2), "that is average pooling, whose blur has two taps."),
-            Suspect(lambda photo: _blur_pool(photo, 2), "that is the course's own function, whose blur has five taps."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    cases = [dict(photo=torch.rand(shape)) for shape in [(1, 1, 8, 8), (2, 3, 6, 10), (1, 4, 12, 4)]]
+    suspects = [
+        Suspect(lambda photo: expected_of(photo, mode="constant"),
+                "the border is padded with zeros; `F.pad(..., mode=\"reflect\")` mirrors it."),
+        Suspect(lambda photo: expected_of(photo, mode="replicate"),
+                "the border is repeated; `mode=\"reflect\"` mirrors it."),
+        Suspect(lambda photo: expected_of(photo, scale=16.0), "the weights of a blur add up to 1."),
+        Suspect(lambda photo: expected_of(photo, scale=4.0),
+                "1 + 2 + 1 is 4 along one axis, and there are two axes."),
+        Suspect(lambda photo: expected_of(photo, stride=1), "it is blurred, but not yet made smaller."),
+        Suspect(lambda photo: expected_of(photo, blurred=False), "it is made smaller, but not blurred before."),
+        Suspect(lambda photo: F.avg_pool2d(photo, 2), "that is average pooling, whose blur has two taps."),
+        Suspect(lambda photo: _blur_pool(photo, 2), "that is the course's own function, whose blur has five taps."),
+    ]  # fmt: skip
+    try_tensors(blur_pool, cases, expected_of, suspects, lambda photo: f"a photo of shape {tuple(photo.shape)}")
     return "Blurred, then made smaller."

@@ -17,8 +17,8 @@ from glcic_lite.teaching.checks import (
     Suspect,
     call,
     check,
-    compare_tensors,
     likely_cause,
+    try_tensors,
 )
 from glcic_lite.teaching.drawing_figures import newest_wins
 
@@ -39,19 +39,14 @@ def _as_mask(answer, shape: tuple[int, int], shown: str) -> torch.Tensor:
 
 def _try_masks(function: Callable, cases: list[dict], oracle: Callable, suspects: Sequence[Suspect], say: Callable):
     """Hold a function that returns a mask equal to an oracle. `say` names a case in a message."""
-    answers, wrong = [], None
-    for number, case in enumerate(cases):
-        shown = say(**case)
-        expected = torch.from_numpy(oracle(**case))
-        answer = call(function, *case.values(), shown=shown, first=number == 0)
-        answer = _as_mask(answer, tuple(expected.shape), shown)
-        answers.append(answer)
-        try:
-            compare_tensors(answer.float(), expected.float(), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    try_tensors(
+        function,
+        cases,
+        lambda **case: torch.from_numpy(oracle(**case)).float(),
+        suspects,
+        say,
+        lambda answer, expected, shown: _as_mask(answer, tuple(expected.shape), shown).float(),
+    )
 
 
 def _random_mask(random: np.random.Generator, height: int, width: int) -> np.ndarray:

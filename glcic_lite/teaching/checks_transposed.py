@@ -10,11 +10,9 @@ from glcic_lite.teaching.checks import (
     NotAttempted,
     NotYet,
     Suspect,
-    call,
     check,
-    compare_tensors,
-    likely_cause,
     try_numbers,
+    try_tensors,
 )
 
 
@@ -73,27 +71,25 @@ def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
 @check("Exercise 2")
 def check_convolution_matrix(convolution_matrix: Callable) -> str:
     """`convolution_matrix(weight, size, stride)` as a matrix, against torch's convolution of unit vectors."""
-    cases, answers, wrong = [], [], None
-    for number, (kernel, size, stride) in enumerate([(3, 7, 2), (2, 5, 1), (4, 10, 2), (3, 8, 3), (1, 4, 2)]):
-        weight = torch.randn(kernel)
-        shown = f"a weight of {kernel} taps, size={size} and stride={stride}"
-        answer = call(convolution_matrix, weight, size, stride, shown=shown, first=number == 0)
-        cases.append(dict(weight=weight, size=size, stride=stride))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, _matrix(weight, size, stride), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        suspects = [
-            Suspect(lambda weight, size, stride: _matrix(weight, size, stride).T,
-                    "rows and columns are exchanged: one row for each output, one column for each input."),
-            Suspect(lambda weight, size, stride: _matrix(weight.flip(0), size, stride),
-                    "the weights are mirrored; torch's convolution does not mirror them."),
-            Suspect(lambda weight, size, stride: _matrix(weight, size, 1),
-                    "the stride is not used: each row is shifted by `stride` columns against the one above."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    cases = [
+        dict(weight=torch.randn(kernel), size=size, stride=stride)
+        for kernel, size, stride in [(3, 7, 2), (2, 5, 1), (4, 10, 2), (3, 8, 3), (1, 4, 2)]
+    ]
+    suspects = [
+        Suspect(lambda weight, size, stride: _matrix(weight, size, stride).T,
+                "rows and columns are exchanged: one row for each output, one column for each input."),
+        Suspect(lambda weight, size, stride: _matrix(weight.flip(0), size, stride),
+                "the weights are mirrored; torch's convolution does not mirror them."),
+        Suspect(lambda weight, size, stride: _matrix(weight, size, 1),
+                "the stride is not used: each row is shifted by `stride` columns against the one above."),
+    ]  # fmt: skip
+    try_tensors(
+        convolution_matrix,
+        cases,
+        _matrix,
+        suspects,
+        lambda weight, size, stride: f"a weight of {len(weight)} taps, size={size} and stride={stride}",
+    )
     return "Your matrix does what torch's convolution does, and its transpose what the transposed one does."
 
 
@@ -104,32 +100,30 @@ def _stamped(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tens
 @check("Exercise 3")
 def check_stamp(stamp: Callable) -> str:
     """`stamp(row, weight, stride)`: a transposed convolution of a row of pixels, against torch's."""
-    cases, answers, wrong = [], [], None
-    for number, (size, kernel, stride) in enumerate([(3, 3, 2), (4, 4, 2), (1, 5, 1), (5, 2, 3), (6, 3, 1)]):
-        row, weight = torch.randn(size), torch.randn(kernel)
-        shown = f"a row of {size} pixels, {kernel} weights and stride={stride}"
-        answer = call(stamp, row, weight, stride, shown=shown, first=number == 0)
-        cases.append(dict(row=row, weight=weight, stride=stride))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, _stamped(row, weight, stride), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
+    cases = [
+        dict(row=torch.randn(size), weight=torch.randn(kernel), stride=stride)
+        for size, kernel, stride in [(3, 3, 2), (4, 4, 2), (1, 5, 1), (5, 2, 3), (6, 3, 1)]
+    ]
 
-        def overwriting(row, weight, stride):
-            out = torch.zeros((len(row) - 1) * stride + len(weight))
-            for index, value in enumerate(row):
-                out[index * stride : index * stride + len(weight)] = value * weight
-            return out
+    def overwriting(row, weight, stride):
+        out = torch.zeros((len(row) - 1) * stride + len(weight))
+        for index, value in enumerate(row):
+            out[index * stride : index * stride + len(weight)] = value * weight
+        return out
 
-        suspects = [
-            Suspect(overwriting, "where stamps overlap, the later one replaces the earlier; they should add up."),
-            Suspect(lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
-            Suspect(lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
-                    "every stamp has the same strength; it should be multiplied by its pixel's value."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    suspects = [
+        Suspect(overwriting, "where stamps overlap, the later one replaces the earlier; they should add up."),
+        Suspect(lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
+        Suspect(lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
+                "every stamp has the same strength; it should be multiplied by its pixel's value."),
+    ]  # fmt: skip
+    try_tensors(
+        stamp,
+        cases,
+        _stamped,
+        suspects,
+        lambda row, weight, stride: f"a row of {len(row)} pixels, {len(weight)} weights and stride={stride}",
+    )
     return "Stamp by stamp the same as torch."
 
 
@@ -137,35 +131,39 @@ def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
     return _stamped(torch.ones(size), torch.ones(kernel), stride)
 
 
+def _as_row(answer, expected: torch.Tensor, shown: str):
+    """A list of counts as a tensor; anything but a list as it is."""
+    if isinstance(answer, list | tuple):
+        try:
+            return torch.tensor(answer, dtype=torch.float)
+        except (TypeError, ValueError):
+            raise NotYet(f"For {shown} a list of numbers is expected.") from None
+    return answer.float() if isinstance(answer, torch.Tensor) else answer
+
+
 @check("Exercise 4")
 def check_overlaps(overlaps: Callable) -> str:
     """`overlaps(size, kernel, stride)`: how many stamps meet at each output pixel of a row."""
-    cases, answers, wrong = [], [], None
-    for number, (size, kernel, stride) in enumerate([(4, 3, 2), (4, 4, 2), (3, 2, 3), (5, 5, 1), (6, 5, 3)]):
-        shown = f"size={size}, kernel={kernel}, stride={stride}"
-        answer = call(overlaps, size, kernel, stride, shown=shown, first=number == 0)
-        if isinstance(answer, list | tuple):
-            try:
-                answer = torch.tensor(answer, dtype=torch.float)
-            except (TypeError, ValueError):
-                raise NotYet(f"For {shown} a list of numbers is expected.") from None
-        cases.append(dict(size=size, kernel=kernel, stride=stride))
-        answers.append(answer.float() if isinstance(answer, torch.Tensor) else answer)
-        try:
-            compare_tensors(answer, _overlaps(size, kernel, stride), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
+    names = ("size", "kernel", "stride")
+    numbers = [(4, 3, 2), (4, 4, 2), (3, 2, 3), (5, 5, 1), (6, 5, 3)]
+    cases = [dict(zip(names, case, strict=True)) for case in numbers]
 
-        def reached(size, kernel, stride):
-            return (_overlaps(size, kernel, stride) > 0).float()
+    def reached(size, kernel, stride):
+        return (_overlaps(size, kernel, stride) > 0).float()
 
-        suspects = [
-            Suspect(reached, "that says whether a pixel is reached; count how often."),
-            Suspect(lambda size, kernel, stride: _overlaps(size, kernel, stride) - 1,
-                    "a single stamp counts as one."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+    suspects = [
+        Suspect(reached, "that says whether a pixel is reached; count how often."),
+        Suspect(lambda size, kernel, stride: _overlaps(size, kernel, stride) - 1,
+                "a single stamp counts as one."),
+    ]  # fmt: skip
+    try_tensors(
+        overlaps,
+        cases,
+        _overlaps,
+        suspects,
+        lambda **case: ", ".join(f"{name}={value}" for name, value in case.items()),
+        _as_row,
+    )
     return "Every stamp is counted."
 
 
