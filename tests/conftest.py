@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
+from exercise_checks import ExerciseChecks
 from hypothesis import settings
 from PIL import Image
 from scipy import ndimage
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("cuda"):
             item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+
+
+def pytest_generate_tests(metafunc):
+    """Tables of right and wrong answers become tests: see `exercise_checks.py`."""
+    if metafunc.cls is not None and issubclass(metafunc.cls, ExerciseChecks):
+        metafunc.cls.parametrize(metafunc)
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

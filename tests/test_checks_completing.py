@@ -1,11 +1,10 @@
 """The checks of lesson 07: the untouched stub, right answers, and wrong ones that learners really give."""
 
 import numpy as np
-import pytest
 import torch
+from exercise_checks import ExerciseChecks
 
 from glcic_lite.teaching import checks_completing as checks
-from glcic_lite.teaching.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
 
 
 def pad(photo, mode="edge", always=False):
@@ -109,37 +108,7 @@ WRONG = [
     (checks.check_relax, lambda values, mask: values, "nothing is changed"),
     (checks.check_relax, lambda values, mask: relax(values, mask)[mask], "shape"),
 ]  # fmt: skip
-CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
 
 
-def stub(*args): ...
-
-
-def unfinished(*args):
-    raise NotImplementedError
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("answer", [stub, unfinished, None, ...], ids=["stub", "unfinished", "None", "dots"])
-def test_untouched_is_not_attempted(check, answer):
-    assert check(answer).state == NOT_ATTEMPTED
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_is_correct_every_time(check, answer):
-    for _ in range(3):  # the inputs are random
-        verdict = check(answer)
-        assert verdict.state == CORRECT, verdict
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_is_not_yet_and_says_why(check, answer, words):
-    for _ in range(3):
-        verdict = check(answer)
-        assert verdict.state == NOT_YET, verdict
-        assert words in verdict.message, verdict
-
-
-def test_every_check_has_several_wrong_answers():
-    for check in CHECKS:
-        assert sum(wrong[0] is check for wrong in WRONG) >= 5, check.__name__
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import nbformat
-import pytest
 import torch
 import torch.nn.functional as F
+from exercise_checks import ExerciseChecks
 from torch import nn
 
 from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.networks import CompletionNetwork
 from glcic_lite.teaching import checks_completion_network as checks
-from glcic_lite.teaching.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
+from glcic_lite.teaching.checks import NOT_ATTEMPTED, NOT_YET
 
 LESSON = Path(__file__).resolve().parents[1] / "notebooks" / "04_completion_network.ipynb"
 
@@ -212,40 +212,10 @@ WRONG = [
     (checks.check_repaired, variant(mask_first=True), "now the input is another one"),
     (checks.check_repaired, lambda width, mean_colour: mean_colour, "subclass"),
 ]
-CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
 
 
-def stub(*args, **kwargs): ...
-
-
-def unfinished(*args, **kwargs):
-    raise NotImplementedError
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("answer", [stub, unfinished, None, ...], ids=["stub", "unfinished", "None", "dots"])
-def test_untouched_is_not_attempted(check, answer):
-    assert check(answer).state == NOT_ATTEMPTED
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_is_correct_every_time(check, answer):
-    for _ in range(3):  # the inputs are random
-        verdict = check(answer)
-        assert verdict.state == CORRECT, verdict
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_is_not_yet_and_says_why(check, answer, words):
-    for _ in range(3):
-        verdict = check(answer)
-        assert verdict.state == NOT_YET, verdict
-        assert words in verdict.message, verdict
-
-
-def test_every_check_has_several_wrong_answers():
-    for check in CHECKS:
-        assert sum(wrong[0] is check for wrong in WRONG) >= 5, check.__name__
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG
 
 
 def test_every_mistake_of_the_exercise_is_seen_alone_and_the_whole_is_not_attempted():

@@ -2,9 +2,9 @@
 
 import re
 
-import pytest
 import torch
 import torch.nn.functional as F
+from exercise_checks import ExerciseChecks
 
 from glcic_lite.teaching import checks_downsampling as downsampling
 from glcic_lite.teaching import checks_receptive_field as receptive
@@ -365,49 +365,10 @@ WRONG = [
 ]
 
 
-def stub(*args, **kwargs): ...
-
-
-def unfinished(*args, **kwargs):
-    raise NotImplementedError
-
-
-VALUES = (
-    receptive.check_dilations,
-    downsampling.check_not_linear,
-    transposed.check_interpolating_weights,
-)  # these take a value, not a function
-CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("answer", [stub, unfinished, None, ...], ids=["stub", "unfinished", "None", "dots"])
-def test_untouched_is_not_attempted(check, answer):
-    if answer in (stub, unfinished) and check in VALUES:
-        pytest.skip("this check takes a value")
-    verdict = check(answer)
-    assert verdict.state == NOT_ATTEMPTED, verdict
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_is_correct_every_time(check, answer):
-    for _ in range(3):  # the inputs are random
-        verdict = check(answer)
-        assert verdict.state == CORRECT, verdict
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_is_not_yet_and_says_why(check, answer, words):
-    for _ in range(3):
-        verdict = check(answer)
-        assert verdict.state == NOT_YET, verdict
-        assert words in verdict.message
-        assert len(verdict.message) > 20
-
-
-def test_every_check_has_several_wrong_answers():
-    for check in CHECKS:
-        assert sum(wrong[0] is check for wrong in WRONG) >= 4, check.__name__
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG
+    VALUES = (receptive.check_dilations, downsampling.check_not_linear, transposed.check_interpolating_weights)
+    FEWEST_WRONG = 4
 
 
 def test_the_answer_is_never_printed():
