@@ -215,17 +215,17 @@ def test_discriminators_see_photos_and_completed_photos_never_the_bare_output(st
     batch = next(trainer.batches())
     one_iteration(trainer)
     known = (batch["mask"] == 0).expand_as(batch["photo"])
-    (photo, patch), *completed = seen
-    assert torch.equal(photo, batch["photo"])
-    assert torch.equal(patch, cut_patches(photo, batch["real_patch"], 32))
-    assert len(completed) == (1 if phase == 2 else 2)  # in phase 3 once more, for the network's own loss
-    for photo, patch in completed:
-        assert torch.equal(photo[known], batch["photo"][known])
-        assert (photo != batch["photo"])[~known].float().mean() > 0.9
-        assert torch.equal(patch, cut_patches(photo, batch["fake_patch"], 32))
-    assert completed[0][0].grad_fn is None, "the discriminators' step reaches into the network"
+    assert len(seen) == (1 if phase == 2 else 2)  # in phase 3 once more, for the network's own loss
+    for photos, patches in seen:
+        (photo, completed), (photo_patch, completed_patch) = photos.chunk(2), patches.chunk(2)
+        assert torch.equal(photo, batch["photo"])
+        assert torch.equal(photo_patch, cut_patches(photo, batch["real_patch"], 32))
+        assert torch.equal(completed[known], photo[known])
+        assert (completed != photo)[~known].float().mean() > 0.9
+        assert torch.equal(completed_patch, cut_patches(completed, batch["fake_patch"], 32))
+    assert seen[0][0].grad_fn is None, "the discriminators' step reaches into the network"
     if phase == 3:
-        assert completed[1][0].grad_fn is not None
+        assert seen[1][0].grad_fn is not None
 
 
 @pytest.mark.parametrize("critics", [{"use_local": False}, {"use_global": False}])

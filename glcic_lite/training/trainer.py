@@ -255,10 +255,19 @@ class Trainer:
         with self.choices.autocast:
             return network(batch["photo"], batch["mask"]).float()
 
-    def _judge(self, discriminator: nn.Module, photos: Tensor, corners: Tensor) -> Tensor:
+    def _judge(self, discriminator: nn.Module, batch: dict[str, Tensor], completed: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the real and of the completed photos, given to the discriminators in one batch.
+
+        Batch normalisation is why: in a batch of completed photos alone, the statistics over the batch give away what
+        all of them have in common, and a discriminator need not look at any one photo. Ours came to tell every such
+        batch from a real one and, photo by photo, hardly better than a coin.
+        """
+        photos = torch.cat([batch["photo"], completed])
+        corners = torch.cat([batch["real_patch"], batch["fake_patch"]])
         patches = cut_patches(photos, corners, self.settings.local_size)
         with self.choices.autocast:
-            return discriminator(photos, patches).float()
+            real, fake = discriminator(photos, patches).float().chunk(2)
+        return real, fake
 
     def _train_discriminator(
         self, batch: dict[str, Tensor], output: Tensor, last: bool, measured: dict | None
@@ -268,8 +277,7 @@ class Trainer:
         They see the completed photo, hole from the network and the rest from the photo, never the bare output.
         """
         completed = composite(batch["photo"], output.detach(), batch["mask"])
-        real = self._judge(self.discriminator, batch["photo"], batch["real_patch"])
-        fake = self._judge(self.discriminator, completed, batch["fake_patch"])
+        real, fake = self._judge(self.discriminator, batch, completed)
         loss = discriminator_loss(real, fake)
         self._descend(loss, self.discriminator_optimizer, last, measured, "discriminator_gradient")
         return {
@@ -293,7 +301,7 @@ class Trainer:
         if measured is not None:
             for name, picture in (("gan", completed), ("reconstruction", compared)):
                 picture.register_hook(lambda gradient, name=name: norms.update({name: _mean_norm(gradient * mask)}))
-        fooling = gan_loss(self._judge(self.bare_discriminator, completed, batch["fake_patch"]))
+        fooling = gan_loss(self._judge(self.bare_discriminator, batch, completed)[1])
         reconstruction = reconstruction_loss(compared, photo, mask)
         self._descend(
             reconstruction + self.settings.alpha * fooling, self.optimizer, last, measured, "network_gradient"
