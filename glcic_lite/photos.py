@@ -150,10 +150,10 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def save_image(image: Image.Image, path: str | os.PathLike) -> None:
+def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
     """Write a picture whole or not at all: to a neighbouring file first, then renamed over the old one.
 
-    The suffix decides the format. Photos written as PNG keep every pixel; JPEG is written at quality 95.
+    The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
 
     Raises:
         PhotoError: for a suffix that names no picture format.
@@ -164,7 +164,7 @@ def save_image(image: Image.Image, path: str | os.PathLike) -> None:
     if kind not in Image.SAVE:
         raise PhotoError(f"{path}: unknown picture format {path.suffix!r}; use .png or .jpg")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
     if image.info.get("icc_profile"):
         options["icc_profile"] = image.info["icc_profile"]
     try:

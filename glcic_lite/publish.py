@@ -14,6 +14,7 @@ from glcic_lite.device import choose_device, describe
 from glcic_lite.evaluation import TestCase, averages, evaluate
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import save_image
+from glcic_lite.pretrained import Pretrained
 from glcic_lite.training.run_folder import RunFolder, csv_text, write_text
 
 SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
@@ -97,21 +98,13 @@ def publish(
     run, out = RunFolder(run), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     settings, _ = run.settings()
-    for source in (
-        run.path / weights / "config.json",
-        run.path / weights / "model.safetensors",
-        run.path / "settings.json",
-        run.path / "log.csv",
-        run.path / "validation.csv",
-    ):
-        shutil.copyfile(source, out / source.name)
+    for name in ("settings.json", "log.csv", "validation.csv"):
+        shutil.copyfile(run.path / name, out / name)
+    save_in_half(CompletionNetwork.from_pretrained(run.path / weights), out)
     shutil.rmtree(out / "discriminators", ignore_errors=True)
     if (run.path / "discriminators").is_dir():
-        critics = ContextDiscriminator.from_pretrained(run.path / "discriminators")
-        # They only judge, which half precision does as well in half the space; they load as float32 all the same.
-        critics.half().save_pretrained(out / "discriminators")
-        (out / "discriminators" / "README.md").unlink()  # the mixin's own; the card below is for both
-    network = CompletionNetwork.from_pretrained(out)
+        save_in_half(ContextDiscriminator.from_pretrained(run.path / "discriminators"), out / "discriminators")
+    network = CompletionNetwork.from_pretrained(out)  # what is measured is what is shipped
     strips: dict[str, list[np.ndarray]] = {hole: [] for hole in SHEET_HOLES}
 
     def keep_strip(case: TestCase, filled: dict[str, np.ndarray]) -> None:
@@ -123,7 +116,7 @@ def publish(
     rows = evaluate(test_photos, network, on_case=keep_strip)
     short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     write_text(out / "evaluation.csv", csv_text(short))
-    save_image(completion_sheet(*strips.values()), out / "completions.jpg")
+    save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
     log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
     done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
     history = run.path / "history.md"
@@ -150,6 +143,15 @@ def publish(
     )
     write_text(out / "README.md", card)
     return rows
+
+
+def save_in_half(network: Pretrained, folder: Path) -> None:
+    """Save weights in half precision, in half the space; they load as float32 all the same.
+
+    Rounding moves the output by a small part of a grey level on average.
+    """
+    network.half().save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # the Hub mixin's own; the card here is for all files
 
 
 def _iterations(log: list[dict], phase: str) -> int:

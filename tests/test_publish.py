@@ -12,7 +12,7 @@ from glcic_lite import evaluation
 from glcic_lite.evaluation import averages, telea_fill
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.pretrained import SHIPPED_WEIGHTS
-from glcic_lite.publish import COLUMNS, SHEET_CROP, SHEET_FILLS, markdown_table, publish, sheet_strip
+from glcic_lite.publish import COLUMNS, SHEET_CROP, SHEET_FILLS, markdown_table, publish, save_in_half, sheet_strip
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import LESSON
 
@@ -52,12 +52,17 @@ def run_folder(tmp_path):
 def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, tmp_path, weights, seed):
     out = tmp_path / "mine"
     rows = publish(run_folder, out, test_photos, train_photos=162, weights=weights)
-    published = CompletionNetwork.from_pretrained(out).state_dict()
-    expected = narrow_network(seed=seed).state_dict()
-    assert all((published[name] == value).all() for name, value in expected.items())
-    trained = ContextDiscriminator.from_pretrained(run_folder / "discriminators").state_dict()
-    shipped = ContextDiscriminator.from_pretrained(out / "discriminators").state_dict()
-    assert all(torch.allclose(shipped[name], value, rtol=1e-3, atol=1e-6) for name, value in trained.items())
+    for trained, shipped in (
+        (narrow_network(seed=seed), CompletionNetwork.from_pretrained(out)),
+        (
+            ContextDiscriminator.from_pretrained(run_folder / "discriminators"),
+            ContextDiscriminator.from_pretrained(out / "discriminators"),
+        ),
+    ):
+        shipped = shipped.state_dict()
+        for name, value in trained.state_dict().items():
+            assert torch.allclose(shipped[name], value, rtol=1e-3, atol=1e-6)
+            assert shipped[name].dtype == value.dtype
     for name in ("settings.json", "log.csv", "validation.csv"):
         assert (out / name).read_bytes() == (run_folder / name).read_bytes()
     assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
@@ -66,6 +71,17 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
     assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
     assert "1.0 hours" in card and "162 photos" in card
     assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
+
+
+def test_half_precision_moves_the_output_by_a_small_part_of_a_grey_level(tmp_path):
+    network = narrow_network(seed=1)
+    photo, mask = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64)
+    mask[:, :, 20:40, 20:40] = 1
+    with torch.inference_mode():
+        before = network.eval()(photo, mask)
+        save_in_half(network, tmp_path)
+        after = CompletionNetwork.from_pretrained(tmp_path)(photo, mask)
+    assert 0 < 255 * (after - before).abs().mean() < 0.1
 
 
 def test_the_sheet_shows_the_photo_and_never_the_truth_under_the_hole(test_photos):
