@@ -1,4 +1,4 @@
-"""The command line: python -m glcic_lite complete | train | evaluate | bench | publish | import-weights | doctor."""
+"""The command line: python -m glcic_lite complete, train, evaluate, bench, ..., one function for each command."""
 
 import json
 import sys
@@ -235,14 +235,42 @@ def ablations(
 
 @app.command(name="import-weights")
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="The authors' Torch7 file, such as completionnet_places2.t7.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The authors' Torch7 file, such as completionnet_places2.t7; or a PyTorch file of "
+            "otenim/GLCIC-PyTorch, such as model_cn_step400000."
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for --weights.")],
+    mean_colour: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            metavar="R G B",
+            help="The colour that fills the hole, each from 0 to 1. A PyTorch file does not hold it: it is 'mpv' in "
+            "the config.json beside it, and by default that of the released weights, the mean of CelebA.",
+        ),
+    ] = None,
 ) -> None:
-    """Turn the authors' own weights, downloaded from their repository, into a folder that all commands open."""
+    """Turn weights of others, downloaded from their repository, into a folder that all commands open: the authors' own
+    or those of the widely used PyTorch program. Nothing in the file is executed."""
     from glcic_lite import importing
 
-    network = importing.import_weights(file, out)
-    print(f"{out}: {count_parameters(network):,} parameters; {importing.LICENCE}")
+    network = importing.import_weights(file, out, mean_colour)
+    print(f"{out}: {count_parameters(network):,} parameters; {importing.release_of(file).licence}")
+
+
+@app.command()
+def slides(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write; decks in it are replaced.")] = Path(
+        "slides"
+    ),
+) -> None:
+    """Write the lessons' slides: an HTML file each, which opens by double click and needs no network."""
+    from glcic_lite.teaching.slides import build_decks
+
+    for deck in build_decks(out):
+        print(deck)
 
 
 @app.command()

@@ -2,15 +2,20 @@
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains all of them, some hours on one CPU core; called again, it goes on where it stopped.
+trains all of them, some hours on one CPU core; called again, it goes on where it stopped. `publish_ablations` then
+copies what lesson 09 needs of them into the package.
 """
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glcic_lite.networks import CompletionNetwork, count_parameters
 from glcic_lite.training import LITE, Settings, train
+from glcic_lite.training.run_folder import RunFolder, write_text
 
 # A quarter of the paper's width. The largest holes are three quarters of the crop wide: from their middle a network
 # without dilation, whose field is 91 to 95 pixels, sees next to nothing that is known.
@@ -29,8 +34,40 @@ FIRST_PHASE = replace(
     learning_rate=1e-3,
     averaging=0.995,
 )
-JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=300, phase_3=1000, joint_learning_rate=2e-4)
+JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=200, phase_3=700, joint_learning_rate=2e-4)
 SEEDS = (0, 1)
+SHIPPED_ABLATIONS = Path(__file__).parent / "weights" / "ablations"
+
+CARD = """---
+library_name: glcic-lite
+license: mit
+tags: [image-inpainting, image-completion]
+---
+
+# The ablations of lesson 09
+
+Small completion networks ({parameters:,} parameters, width {width}), each trained with a part of the method of Iizuka,
+Simo-Serra and Ishikawa (*Globally and Locally Consistent Image Completion*, 2017) left out and everything else equal.
+They are for comparison with each other, not for use: `glcic_lite/weights/lite` completes better than any of them.
+
+    python -m glcic_lite ablations -o runs/ablations
+
+trains them, on the photos in `data/photos/train`, whose authors and licences are listed in
+`data/photos/ATTRIBUTION.csv`. Crops of {crop} x {crop} pixels, boxes with sides of {low} to {high} pixels. Each folder
+holds the weights in half precision, every setting in `settings.json`, the losses in `log.csv` and the validation in
+`validation.csv`; the number at the end of its name is the seed. The weights are under the MIT licence.
+
+| folder | what | starts from | iterations | minutes |
+|---|---|---|---|---|
+{table}
+
+```python
+from glcic_lite import CompletionNetwork
+from glcic_lite.ablations import shipped_ablations
+
+network = CompletionNetwork.from_pretrained(shipped_ablations()["no-dilation"][0])
+```
+"""
 
 
 @dataclass(frozen=True)
@@ -100,3 +137,60 @@ def train_ablations(
                 settings, *(Path(data) / x for x in ("train", "val")), folder, resume=begun, start_from=start, **options
             )
             yield folder
+
+
+def is_finished(run: RunFolder) -> bool:
+    """Whether a run has come to the end of its settings: its last checkpoint is written after its last weights."""
+    last = run.latest_checkpoint()
+    return last is not None and int(last.name) == run.settings()[0].iterations
+
+
+def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_ABLATIONS) -> list[str]:
+    """Copy weights and logs of every finished ablation, and write a card that lists them.
+
+    Args:
+        runs: the folder that `train_ablations` has filled, or is filling: what is not finished is left out.
+        out: the folder that gets a folder for each, in place of those it held.
+
+    Returns:
+        The names of the folders, such as "full-0", in the order of `ABLATIONS`.
+    """
+    out, lines, published = Path(out), [], []
+    for name, ablation in ABLATIONS.items():
+        for folder in sorted(Path(runs).glob(f"{name}-[0-9]*")):
+            run, target = RunFolder(folder), out / folder.name
+            if not is_finished(run):
+                continue
+            shutil.rmtree(target, ignore_errors=True)
+            # The numbers of the lesson are the same to the digits that it shows, in half the space.
+            network = CompletionNetwork.from_pretrained(folder / "network")
+            network.half().save_pretrained(target)
+            (target / "README.md").unlink()  # the mixin's own; the card below is for all
+            for file in ("settings.json", "log.csv", "validation.csv"):
+                shutil.copyfile(folder / file, target / file)
+            last = run.rows("log.csv")[-1]
+            start = f"`{ablation.start}`" if ablation.start else "random weights"
+            minutes = float(last["seconds"]) / 60
+            lines.append(f"| `{folder.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
+            published.append(folder.name)
+    if published:
+        settings, _ = RunFolder(out / published[0]).settings()
+        card = CARD.format(
+            parameters=count_parameters(network),
+            width=json.loads((out / published[0] / "config.json").read_text(encoding="utf-8"))["width"],
+            crop=settings.crop_size,
+            low=settings.hole_sides[0],
+            high=settings.hole_sides[1],
+            table="\n".join(lines),
+        )
+        write_text(out / "README.md", card)
+    return published
+
+
+def shipped_ablations(folder: str | os.PathLike = SHIPPED_ABLATIONS) -> dict[str, dict[int, Path]]:
+    """The published ablations: name to seed to folder, in the order of `ABLATIONS`; those not there are left out."""
+    found: dict[str, dict[int, Path]] = {}
+    for name in ABLATIONS:
+        for path in sorted(Path(folder).glob(f"{name}-[0-9]*")):
+            found.setdefault(name, {})[int(path.name.rpartition("-")[2])] = path
+    return found

@@ -37,10 +37,11 @@ def _initialise(module: nn.Module) -> None:
 class ConvolutionBlock(nn.Sequential):
     """One row of a table: a (transposed) convolution, batch normalisation, ReLU; in that order, as the authors have it.
 
+    With `norm_after_activation` ReLU comes before batch normalisation, as other programs have it.
     Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride).
     """
 
-    def __init__(self, layer: Layer, in_channels: int, out_channels: int):
+    def __init__(self, layer: Layer, in_channels: int, out_channels: int, norm_after_activation: bool = False):
         if layer.upsamples:
             convolution = nn.ConvTranspose2d(
                 in_channels, out_channels, layer.kernel, stride=int(1 / layer.stride), padding=layer.padding
@@ -60,6 +61,8 @@ class ConvolutionBlock(nn.Sequential):
         else:
             parts["norm"] = nn.BatchNorm2d(out_channels)
             parts["relu"] = nn.ReLU(inplace=True)
+            if norm_after_activation:
+                parts.move_to_end("norm")
         super().__init__(parts)
 
 
@@ -67,12 +70,14 @@ def _scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def _stack(layers: tuple[Layer, ...], in_channels: int, width: float) -> nn.Sequential:
+def _stack(
+    layers: tuple[Layer, ...], in_channels: int, width: float, norm_after_activation: bool = False
+) -> nn.Sequential:
     """The layers of a table, named after its rows. `width` scales every channel count but that of the output layer."""
     blocks = OrderedDict()
     for layer in layers:
         out_channels = layer.channels if layer.kind == "output" else _scaled(layer.channels, width)
-        blocks[layer.name] = ConvolutionBlock(layer, in_channels, out_channels)
+        blocks[layer.name] = ConvolutionBlock(layer, in_channels, out_channels, norm_after_activation)
         in_channels = out_channels
     return nn.Sequential(blocks)
 
@@ -85,6 +90,10 @@ class CompletionNetwork(nn.Module, Pretrained):
         mean_colour: red, green and blue in [0, 1] that fill the hole: the mean of the training photos.
         dilated: False replaces every dilation by 1, for the comparison in lessons 01 and 09.
         mask_channel: False feeds zeros in place of the mask, for the comparison in lessons 04 and 09.
+        norm_after_activation: True normalises after ReLU, not before it. The paper's network does not; published
+            weights of other programs may need it (see `importing`).
+        subtract_mean: False leaves the photo as it is, its hole filled with the mean colour; the same reason. It is
+            not the same function with other biases: the zero padding around the photo is then black, not mean.
 
     The state dict names follow the table: `layers.07_dilated_conv.convolution.weight` belongs to row 7.
     """
@@ -97,13 +106,16 @@ class CompletionNetwork(nn.Module, Pretrained):
         mean_colour: tuple[float, float, float] = MID_GREY,
         dilated: bool = True,
         mask_channel: bool = True,
+        norm_after_activation: bool = False,
+        subtract_mean: bool = True,
     ):
         super().__init__()
         if not width > 0:
             raise ValueError(f"width must be positive, not {width}")
         table = COMPLETION_NETWORK if dilated else without_dilation()
-        self.mask_channel = mask_channel
-        self.layers = _stack(table, COMPLETION_INPUT_CHANNELS, width)
+        self.dilated, self.mask_channel = dilated, mask_channel
+        self.norm_after_activation, self.subtract_mean = norm_after_activation, subtract_mean
+        self.layers = _stack(table, COMPLETION_INPUT_CHANNELS, width, norm_after_activation)
         self.register_buffer("mean_colour", torch.tensor(mean_colour, dtype=torch.float32).view(3, 1, 1))
         _initialise(self.layers)
 
@@ -111,7 +123,8 @@ class CompletionNetwork(nn.Module, Pretrained):
         """The network's four input channels.
 
         The hole is filled with the mean colour and the mean colour is then subtracted from the whole photo, so that
-        the hole holds zeros, and so does the zero padding around the photo. The truth inside the hole is never read.
+        the hole holds zeros, and so does the zero padding around the photo (unless `subtract_mean` is False). The truth
+        inside the hole is never read.
 
         Args:
             photo: (N, 3, H, W), red, green, blue in [0, 1].
@@ -120,7 +133,10 @@ class CompletionNetwork(nn.Module, Pretrained):
         Returns:
             (N, 4, H, W).
         """
-        known = torch.where(mask > 0.5, 0.0, photo - self.mean_colour)
+        if self.subtract_mean:
+            known = torch.where(mask > 0.5, 0.0, photo - self.mean_colour)
+        else:
+            known = torch.where(mask > 0.5, self.mean_colour, photo)
         return torch.cat([known, mask if self.mask_channel else torch.zeros_like(mask)], dim=1)
 
     def forward(self, photo: Tensor, mask: Tensor) -> Tensor:

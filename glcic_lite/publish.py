@@ -15,7 +15,7 @@ from glcic_lite.evaluation import TestCase, averages, evaluate
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import save_image
 from glcic_lite.pretrained import Pretrained
-from glcic_lite.training.run_folder import RunFolder, csv_text, write_text
+from glcic_lite.training.run_folder import RunFolder, csv_text, stretches, write_text
 
 SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
 SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
@@ -118,7 +118,7 @@ def publish(
     write_text(out / "evaluation.csv", csv_text(short))
     save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
     log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
-    done = {phase: sum(1 for row in log if row["phase"] == phase) for phase in ("1", "2", "3")}
+    done = iterations_of_phases(log)
     history = run.path / "history.md"
     card = CARD.format(
         name=out.name,
@@ -131,8 +131,7 @@ def publish(
         crop_size=settings.crop_size,
         hours=float(log[-1]["seconds"]) / 3600,
         phases=", ".join(
-            f"phase {phase} {'has not begun' if not count else f'{_iterations(log, phase):,} iterations'}"
-            for phase, count in done.items()
+            f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}" for phase, count in done.items()
         ),
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
@@ -154,10 +153,14 @@ def save_in_half(network: Pretrained, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # the Hub mixin's own; the card here is for all files
 
 
-def _iterations(log: list[dict], phase: str) -> int:
-    """Iterations that a phase has had: from the end of the phase before to its own last row."""
-    before = [int(row["iteration"]) for row in log if row["phase"] < phase]
-    return max(int(row["iteration"]) for row in log if row["phase"] == phase) - max(before, default=0)
+def iterations_of_phases(log: list[dict]) -> dict[int, int]:
+    """How many iterations each phase has had, from the rows of a log."""
+    done, before = {1: 0, 2: 0, 3: 0}, 0
+    for phase, rows in stretches(log):
+        end = int(rows[-1]["iteration"])
+        done[phase] += end - before
+        before = end
+    return done
 
 
 def markdown_table(rows: list[dict]) -> str:

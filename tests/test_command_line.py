@@ -18,6 +18,7 @@ from glcic_lite.completion import complete
 from glcic_lite.doctor import checks
 from glcic_lite.masks import mask_image
 from glcic_lite.training import Settings, Trainer
+from glcic_lite.training.journal import Journal
 
 PHOTO, MASK = texture(40, 60), hole(40, 60, (20, 10, 40, 30))
 
@@ -153,7 +154,7 @@ def test_evaluate_prints_averages_and_writes_every_measurement(folder, run, weig
     with open("rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 6
-    assert set(rows[0]) == {"photo", "hole", "fill", "psnr", "ssim", "texture"}
+    assert set(rows[0]) == {"photo", "hole", "fill", "psnr", "ssim", "texture", "l1"}
 
 
 @pytest.mark.parametrize("photos, reason", [("empty", "no photos"), ("lost", "no such folder")])
@@ -241,7 +242,7 @@ def test_an_interrupted_run_ends_with_status_130_and_goes_on_with_resume(
 ):
     data = ("train", "--data", photos_folder, "--out", "run", "--precision", "no")
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_log", lambda trainer, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
+        patch.setattr(Journal, "log", lambda journal, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
         status, out, err = run(*data, "--settings", "lesson", "--log-every", "1")
     assert status == 130 and out == ""
     assert "stopped after iteration 1 of 3" in err

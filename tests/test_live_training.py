@@ -126,7 +126,7 @@ def test_numbers_leave_out_what_a_phase_does_not_have():
     ]
 
 
-@pytest.mark.parametrize("phases", [(1,), (1, 2), (1, 2, 3), (3,)])
+@pytest.mark.parametrize("phases", [(1,), (1, 2), (1, 2, 3), (3,), (1, 2, 3, 1, 3)])
 def test_logs_of_any_phases_and_columns_can_be_drawn(phases):
     rows = []
     for n, phase in enumerate(p for p in phases for _ in range(5)):
@@ -139,6 +139,15 @@ def test_logs_of_any_phases_and_columns_can_be_drawn(phases):
     for figure in (training_figures.log_figure(rows, validation), training_figures.health_figure(rows)):
         figure.canvas.draw()
         training_figures.plt.close(figure)
+
+
+def test_the_health_of_a_run_trained_on_is_that_of_its_last_phases():
+    rows = [
+        {"iteration": float(n), "phase": float(phase), "discriminator": 1.0} for n, phase in enumerate((1, 3, 1, 3, 3))
+    ]
+    figure = training_figures.health_figure(rows)
+    assert figure.axes[0].get_xlim() == (3, 4)
+    training_figures.plt.close(figure)
 
 
 def test_the_timetable_draws_all_named_settings():

@@ -56,6 +56,13 @@ def test_each_layer_is_its_row_of_the_table_then_norm_then_relu(row):
     assert [type(x) for x in after] == ([nn.Sigmoid] if row.kind == "output" else [nn.BatchNorm2d, nn.ReLU])
 
 
+def test_normalisation_may_come_after_the_activation():
+    with torch.device("meta"):
+        blocks = CompletionNetwork(norm_after_activation=True).layers
+    assert all([*block._modules] == ["convolution", "relu", "norm"] for block in blocks[:-1])
+    assert [*blocks[-1]._modules] == ["convolution", "sigmoid"]
+
+
 def test_discriminator_convolutions_are_followed_by_norm_and_relu_and_vectors_by_relu_alone():
     critic = ContextDiscriminator(64, 32, NARROW).local_discriminator
     for block in critic.layers:
@@ -125,6 +132,16 @@ def test_the_hole_is_filled_with_the_mean_colour_which_becomes_zero():
     assert not prepared[:, :3][inside].any()
     expected = photo - torch.tensor([0.2, 0.4, 0.6]).view(3, 1, 1)
     assert torch.equal(prepared[:, :3][~inside], expected[~inside])
+
+
+def test_the_mean_colour_need_not_be_subtracted():
+    network = narrow_network(mean_colour=(0.2, 0.4, 0.6), subtract_mean=False)
+    photo, mask = photo_and_mask()
+    prepared = network.prepare(torch.where(mask > 0, torch.nan, photo), mask)
+    inside = mask.expand_as(photo) > 0
+    assert torch.equal(prepared[:, :3][~inside], photo[~inside])
+    assert torch.equal(prepared[0, :3, 30, 30], torch.tensor([0.2, 0.4, 0.6]))
+    assert torch.equal(prepared[:, 3:], mask)
 
 
 def test_the_mask_is_the_fourth_channel_unless_left_out():
@@ -233,6 +250,18 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
     photo, mask = photo_and_mask()
     with torch.no_grad():
         assert torch.equal(network(photo, mask), loaded(photo, mask))
+
+
+def test_every_flag_comes_back_and_what_an_older_config_lacks_is_as_in_the_paper(tmp_path):
+    network = narrow_network(norm_after_activation=True, subtract_mean=False)
+    network.save_pretrained(tmp_path)
+    photo, mask = photo_and_mask()
+    with torch.no_grad():
+        assert torch.equal(CompletionNetwork.from_pretrained(tmp_path)(photo, mask), network(photo, mask))
+    (tmp_path / "config.json").write_text(json.dumps({"width": NARROW, "mean_colour": [0.5, 0.5, 0.5]}))
+    older = CompletionNetwork.from_pretrained(tmp_path)
+    assert (older.norm_after_activation, older.subtract_mean, older.dilated) == (False, True, True)
+    assert [*older.layers[0]._modules] == ["convolution", "norm", "relu"]
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])

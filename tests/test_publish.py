@@ -12,7 +12,16 @@ from glcic_lite import evaluation
 from glcic_lite.evaluation import averages, telea_fill
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.pretrained import SHIPPED_WEIGHTS
-from glcic_lite.publish import COLUMNS, SHEET_CROP, SHEET_FILLS, markdown_table, publish, save_in_half, sheet_strip
+from glcic_lite.publish import (
+    COLUMNS,
+    SHEET_CROP,
+    SHEET_FILLS,
+    iterations_of_phases,
+    markdown_table,
+    publish,
+    save_in_half,
+    sheet_strip,
+)
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import LESSON
 
@@ -71,6 +80,11 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
     assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
     assert "1.0 hours" in card and "162 photos" in card
     assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
+
+
+def test_iterations_are_counted_by_phase_however_often_a_phase_comes():
+    log = [{"iteration": str(end), "phase": str(phase)} for end, phase in ((5, 1), (9, 1), (12, 2), (20, 3), (27, 1))]
+    assert iterations_of_phases(log) == {1: 9 + 7, 2: 3, 3: 8}
 
 
 def test_half_precision_moves_the_output_by_a_small_part_of_a_grey_level(tmp_path):

@@ -23,6 +23,7 @@ from glcic_lite.photos import PhotoError
 from glcic_lite.pretrained import WeightsError
 from glcic_lite.training import RunError, TrainingError
 from glcic_lite.training import train as train_run
+from glcic_lite.training.checkpoints import checkpoint_size
 from glcic_lite.training.losses import reconstruction_loss
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.trainer import Trainer
@@ -283,6 +284,15 @@ def test_weights_of_another_network_to_start_from_are_refused_before_a_run_is_ma
     assert not (tmp_path / "run/settings.json").exists()
 
 
+@pytest.mark.parametrize("flag", ["dilated", "mask_channel", "norm_after_activation", "subtract_mean"])
+def test_weights_of_a_network_that_differs_in_no_tensor_but_in_what_it_does_are_refused(start, tmp_path, flag):
+    usual = getattr(narrow_network(), flag)
+    narrow_network(**{flag: not usual}).save_pretrained(tmp_path / "weights")
+    with pytest.raises(WeightsError, match=f"not of the network.*{flag} = {not usual}"):
+        start(start_from=tmp_path / "weights")
+    assert not (tmp_path / "run/settings.json").exists()
+
+
 def test_a_resumed_run_takes_no_other_weights_to_start_from(start, weights_folder):
     start()
     with pytest.raises(RunError, match="its own weights"):
@@ -299,7 +309,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_advice_and_sound_checkpoint
         loss = reconstruction_loss(output, photo, mask)
         return loss * float("nan") if trainer.progress.iteration == 2 else loss
 
-    monkeypatch.setattr("glcic_lite.training.trainer.reconstruction_loss", explode)
+    monkeypatch.setattr("glcic_lite.training.learner.reconstruction_loss", explode)
     with pytest.raises(
         TrainingError, match="iteration 3: the reconstruction loss is no longer a number.*learning rate"
     ):
@@ -388,7 +398,7 @@ def test_the_room_asked_for_is_what_checkpoints_take(start):
     trainer = start(checkpoint_minutes=0)
     trainer.train()
     newest = sum(p.stat().st_size for p in trainer.run.latest_checkpoint().rglob("*") if p.is_file())
-    assert 0.5 * newest < trainer._checkpoint_bytes() < newest
+    assert 0.5 * newest < checkpoint_size(trainer.bare_network, trainer.bare_discriminator) < newest
 
 
 def test_columns_that_a_csv_file_lacks_are_added_to_it(tmp_path):

@@ -12,10 +12,10 @@ from training_runs import SMOOTH, TINY, one_iteration, phases, same, starter, st
 
 from glcic_lite.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
+from glcic_lite.training.learner import Learner
 from glcic_lite.training.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.samples import TrainingSamples, cut_patches
-from glcic_lite.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -302,11 +302,11 @@ def test_the_biases_that_are_not_trained_are_those_without_a_say(start):
 def frozen_norm(monkeypatch):
     """Batch normalisation in evaluation mode: the one thing that ties the photos of a batch together is gone."""
 
-    def evaluate(trainer):
-        trainer.bare_network.eval()
-        trainer.bare_discriminator.eval()
+    def evaluate(learner):
+        learner.bare_network.eval()
+        learner.bare_discriminator.eval()
 
-    monkeypatch.setattr(Trainer, "_normalise_by_batch", evaluate)
+    monkeypatch.setattr(Learner, "normalise_by_batch", evaluate)
 
 
 @pytest.mark.parametrize("counts", [(2, 0, 0), (0, 2, 0), (0, 0, 2)], ids=["phase 1", "phase 2", "phase 3"])

@@ -209,7 +209,7 @@ def certain_of_everything(trainer, monkeypatch):
         logits = 0 * (weights + completed.sum()) + torch.ones(len(completed))
         return 20.0 * logits, (-20.0 - len(calls)) * logits
 
-    monkeypatch.setattr(trainer, "_judge", judge)
+    monkeypatch.setattr(trainer.learner, "_judge", judge)
 
 
 def test_a_dead_run_goes_on_where_that_is_asked_for(start, monkeypatch):
@@ -237,7 +237,7 @@ def test_a_loss_that_is_no_number_is_named_with_its_iteration_before_anything_is
     def explode(output, photo, mask):
         return reconstruction_loss(output, photo, mask) * (float("inf") if trainer.progress.iteration == 1 else 1)
 
-    monkeypatch.setattr("glcic_lite.training.trainer.reconstruction_loss", explode)
+    monkeypatch.setattr("glcic_lite.training.learner.reconstruction_loss", explode)
     with pytest.raises(TrainingError, match="iteration 2: the reconstruction loss is no longer a number"):
         trainer.train()
     assert trainer.progress.iteration == told_at

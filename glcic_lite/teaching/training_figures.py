@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from glcic_lite.teaching.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, with_hole
+from glcic_lite.training.run_folder import stretches
 from glcic_lite.training.settings import Settings
 
 PHASES = {1: "completion network", 2: "discriminators", 3: "both"}
@@ -41,8 +42,8 @@ def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = Tr
         end: of the axis, in iterations; the last row's if left out.
     """
     start, width = 0, end or max(row["iteration"] for row in rows)
-    for phase in sorted({int(row["phase"]) for row in rows}):
-        stop = max(row["iteration"] for row in rows if row["phase"] == phase)
+    for phase, part in stretches(rows):
+        stop = part[-1]["iteration"]
         ax.axvspan(start, stop, facecolor=SHADES[phase], edgecolor="none", zorder=0)
         if start:
             ax.axvline(start, color=QUIET, linewidth=0.8, linestyle=":")
@@ -57,8 +58,8 @@ def draw_column(
     ax: Axes, rows: Sequence[Mapping[str, float]], name: str, label: str, colour: str, style: str = "-", smooth: int = 1
 ) -> None:
     """One column of a log against the iterations; a gap where a phase does not have it."""
-    for phase in sorted({int(row["phase"]) for row in rows}):
-        found = [(row["iteration"], row[name]) for row in rows if row["phase"] == phase and name in row]
+    for _, part in stretches(rows):
+        found = [(row["iteration"], row[name]) for row in part if name in row]
         if not found:
             continue
         x, y = np.array(found).T
@@ -145,7 +146,7 @@ def timetable_figure(named: Mapping[str, Settings]) -> Figure:
 
 
 def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figure:
-    """Phases 2 and 3 of a log: losses, accuracies, and gradients, as far as the log has them."""
+    """The last phases 2 and 3 of a log: losses, accuracies, and gradients, as far as the log has them."""
     figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.6), layout="constrained")
     panels = (
         ("losses", (("discriminator", "discriminators", WEIGHT, "-"), ("gan", "GAN loss", HIGHLIGHT, "--"))),
@@ -153,7 +154,8 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
                                   ("fake_accuracy", "completed photos", HOLE, "--"))),
         ("gradients", (("gradient_ratio", "GAN part / error part", WRONG, "-"),)),
     )  # fmt: skip
-    late = [row for row in rows if row["phase"] > 1]
+    last_of_phase_1 = max((n for n, row in enumerate(rows) if row["phase"] == 1), default=-1)
+    late = rows[last_of_phase_1 + 1 :]
     for ax, (title, columns) in zip(axes, panels, strict=True):
         for name, label, colour, style in columns:
             draw_column(ax, late, name, label, colour, style, smooth)

@@ -14,6 +14,7 @@ runs/mine/
 
 import csv
 import io
+import itertools
 import json
 import os
 import shutil
@@ -156,6 +157,14 @@ class RunFolder:
             os.replace(final, old)
         os.replace(partial, final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def stretches(rows: list[dict]) -> list[tuple[int, list[dict]]]:
+    """The rows of a log cut where the phase changes: (phase, rows), in order.
+
+    The log of weights that were trained on after their phase 3 passes through the phases more than once.
+    """
+    return [(phase, list(part)) for phase, part in itertools.groupby(rows, key=lambda row: int(row["phase"]))]
 
 
 def csv_text(rows: list[dict], header: list[str] | None = None) -> str:

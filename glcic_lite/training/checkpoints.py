@@ -1,0 +1,51 @@
+"""Checkpoints: the full state of a run, written whole or not at all, from which it goes on as if never interrupted."""
+
+import shutil
+import warnings
+
+from accelerate import Accelerator
+from safetensors import SafetensorError
+from torch import nn
+
+from glcic_lite.training.journal import TrainingError, first_line
+from glcic_lite.training.run_folder import RunFolder
+
+
+def checkpoint_size(network: nn.Module, discriminator: nn.Module) -> int:
+    """Bytes of a checkpoint: weights, two numbers a weight in each optimizer, and the averaged weights."""
+    network, discriminator = (
+        sum(p.numel() * p.element_size() for p in module.parameters()) for module in (network, discriminator)
+    )
+    return 4 * network + 3 * discriminator
+
+
+def save_checkpoint(run: RunFolder, accelerator: Accelerator, iteration: int) -> None:
+    """Write the state of all that the accelerator knows of, and of its random generators.
+
+    Raises:
+        TrainingError: it could not be written; the last checkpoint is as it was.
+    """
+    partial = run.checkpoints / ".partial"
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    try:
+        accelerator.save_state(str(partial))
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            run.publish_checkpoint(partial, iteration)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors report a full disk as these
+        shutil.rmtree(partial, ignore_errors=True)
+        raise TrainingError(
+            f"checkpoint of iteration {iteration} not written ({first_line(error)}); the one before is intact"
+        ) from error
+    accelerator.wait_for_everyone()
+
+
+def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
+    """Bring back the state of the newest checkpoint; before the first one there is nothing to bring back."""
+    checkpoint = run.latest_checkpoint()
+    if checkpoint is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            accelerator.load_state(str(checkpoint))

@@ -1,0 +1,144 @@
+"""What is kept about a run while it goes on: how far it has come, its losses, its log, and a verdict on its health."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+from accelerate import Accelerator
+from safetensors import SafetensorError
+from torch import Tensor
+
+from glcic_lite.training.health import LOSSES, Watch, average, broken_losses
+from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.settings import Settings
+
+# What log.csv says of each stretch of iterations: averages over it and over the processes; the last three are measured
+# in its last iteration.
+LOG_COLUMNS = (
+    *LOSSES,
+    "real_accuracy",  # share of the real photos that the discriminators call real
+    "fake_accuracy",  # share of the completed photos that they call completed
+    "logit_spread",  # standard deviation of their logits, real and completed together
+    "network_gradient",  # norm of the gradient of all weights of the completion network
+    "discriminator_gradient",  # the same of the discriminators
+    "gradient_ratio",  # at the completed photo: gradient of alpha times the GAN loss over that of the squared error
+)
+
+
+class TrainingError(RuntimeError):
+    """Training that has gone wrong and should not go on; the message says what to try."""
+
+
+class Progress:
+    """How far a run has come: part of every checkpoint."""
+
+    def __init__(self):
+        self.iteration = 0  # iterations done
+        self.seconds = 0.0  # spent on them
+        self.best_psnr = -math.inf
+        self.window: list[dict[str, float]] = []  # losses since the last row of the log
+        self.watched: list[tuple] = []  # what the watch over the discriminators has seen
+
+    def state_dict(self) -> dict:
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict) -> None:
+        vars(self).update(state)  # what a checkpoint of an earlier version lacks keeps its first value
+
+
+class Journal:
+    """Takes in the losses of each iteration, writes the log, and says when a run should not go on.
+
+    Args:
+        run: the folder to write to.
+        settings: the run's.
+        accelerator: averages over the processes, and knows the main one, which writes.
+        keep_going: go on where the discriminators are dead (see `health.Watch`).
+    """
+
+    def __init__(self, run: RunFolder, settings: Settings, accelerator: Accelerator, keep_going: bool = False):
+        self.run, self.settings, self.accelerator, self.keep_going = run, settings, accelerator, keep_going
+        self.progress = Progress()
+        self.watch = Watch()
+        self._pending: list[dict[str, Tensor]] = []  # losses that are still on the device
+
+    def note(self, losses: dict[str, Tensor]) -> None:
+        """Count an iteration, and leave its losses where they are for now: fetching them would wait for the device."""
+        self._pending.append(losses)
+        self.progress.iteration += 1
+
+    def fetch(self) -> None:
+        """Fetch the last iterations' losses from the device, averaged over the processes, all at once.
+
+        Raises:
+            TrainingError: one of them is no longer a number; in all processes at once.
+        """
+        if not self._pending:
+            return
+        values = torch.stack([value.float() for losses in self._pending for value in losses.values()])
+        numbers = iter(self.accelerator.reduce(values, "mean").tolist())
+        fetched = [{name: next(numbers) for name in losses} for losses in self._pending]
+        self._pending.clear()
+        for iteration, losses in enumerate(fetched, start=self.progress.iteration - len(fetched) + 1):
+            if broken := broken_losses(losses):
+                raise TrainingError(
+                    f"iteration {iteration}: the {', '.join(broken)} loss is no longer a number. The last "
+                    f"checkpoint in {self.run.checkpoints} is sound. Try a smaller learning rate, or precision 'no'."
+                )
+        self.progress.window.extend(fetched)
+
+    def log(self, phase: int) -> dict:
+        """Add a row to log.csv: the averages since the row before. Returns it, as numbers."""
+        row = {"iteration": self.progress.iteration, "phase": phase, "seconds": round(self.progress.seconds, 1)}
+        row["learning_rate"] = self.settings.network_learning_rate(self.progress.iteration - 1)
+        row |= average(self.progress.window)
+        if self.accelerator.is_main_process:
+            names = ("iteration", "phase", "seconds", "learning_rate", *LOG_COLUMNS)
+            text = {name: f"{row[name]:.6g}" if name in row else "" for name in names}
+            with self.explained():
+                self.run.append("log.csv", text | {name: row[name] for name in names[:3]})
+        return row
+
+    def turn_over(self, phase: int) -> None:
+        """End a stretch of iterations: judge the discriminators' health by it, and begin the next.
+
+        Raises:
+            TrainingError: they are dead.
+        """
+        verdict = self.watch.verdict(phase, self.progress.window)
+        self.progress.watched = self.watch.stretches
+        if verdict and not self.keep_going:
+            raise TrainingError(
+                f"iteration {self.progress.iteration}: {verdict}; or go on regardless (keep_going, --keep-going)."
+            )
+        self.progress.window.clear()
+
+    def go_on(self) -> None:
+        """Take up a resumed run where its checkpoint stands: what its logs say beyond that will be written again."""
+        self.watch.stretches = self.progress.watched
+        if self.accelerator.is_main_process:
+            self.run.forget_rows_after(self.progress.iteration)
+        self.accelerator.wait_for_everyone()
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns the failure to write one of the run's files into advice."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"iteration {self.progress.iteration}: {self.run.path} cannot be written to ({first_line(error)}); "
+                "the last checkpoint is intact. Make room and resume."
+            ) from error
+
+
+def in_short(row: dict) -> str:
+    """A row of the log, for the progress bar."""
+    values = ", ".join(f"{name} {row[name]:.4g}" for name in LOSSES if name in row)
+    return f"phase {row['phase']}, {values}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
