@@ -41,7 +41,8 @@ class Measured:
         hole: as in `HOLES`.
         plain_seconds, plain_bytes: of the plain network on the whole photo, or None where it was not run.
         seconds, bytes: of `complete`, blending included; bytes are what it needs beyond what it is given.
-        operations: of the network in `complete`, two for each multiplication with its addition.
+        operations: of the network in `complete`, two for each multiplication with its addition. They are those of the
+            plain convolutions, also where `complete` gets along with fewer (see `winograd.py`).
         share: of the processor's measured matrix peak that those operations in that time come to.
     """
 
@@ -70,7 +71,10 @@ def matrix_peak(dtype: torch.dtype, device: torch.device, seconds: float = 0.5) 
 
 
 def operations(network: CompletionNetwork, target: Box, region: Box) -> float:
-    """Operations to paint `target`, given `region` of the photo: two for each multiplication with its addition."""
+    """Operations to paint `target`, given `region` of the photo: two for each multiplication with its addition.
+
+    Those of the plain convolutions: a way of reckoning that needs fewer does not lower the count.
+    """
     fast_needs = [
         needs(start - origin, stop - origin, size)
         for start, stop, origin, size in (

@@ -159,8 +159,10 @@ def _on_every_pixel(mask: np.ndarray) -> bool:
 def _solve(matrix: sparse.sparray, right: np.ndarray) -> np.ndarray:
     """A symmetric, positive sparse system for several right-hand sides (n, C)."""
     if len(right) <= DIRECT_SOLVE:
-        # One order of elimination for rows and columns alike keeps the factors small.
-        return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+        # One order of elimination for rows and columns alike keeps the factors small; they are so sparse that few
+        # columns are best eliminated together.
+        factors = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", panel_size=2, options={"SymmetricMode": True})
+        return factors.solve(right)
     multigrid = pyamg.ruge_stuben_solver(matrix.tocsr(), max_coarse=500)
     return np.stack([multigrid.solve(column, tol=1e-9, accel="cg") for column in right.T], axis=1)
 

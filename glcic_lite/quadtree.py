@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import sparse
 
 # A square of s pixels keeps at least this many times s away from the rim. The larger, the more exact and the slower:
@@ -90,7 +91,10 @@ class QuadtreeEquations:
             corner = squares[:, :1] * width + squares[:, 1:]
             corners.append(corner + np.array([0, 1, width, width + 1]) * 2**level)
             corners[-1][:, 3] = corner[:, 0] + 2**level * (width + 1)
-        self.pixels = np.unique(np.concatenate([c.ravel() for c in corners]))  # of all corners, as row * width + column
+        is_corner = np.zeros(mask.size, dtype=bool)
+        for corner in corners:
+            is_corner[corner] = True
+        self.pixels = np.flatnonzero(is_corner)  # of all corners, as row * width + column
         self.corners = [np.searchsorted(self.pixels, c) for c in corners]
         self.in_hole = mask.ravel()[self.pixels]
         hanging, self.spread = self._spread(corners)
@@ -101,8 +105,9 @@ class QuadtreeEquations:
         known = np.flatnonzero(~self.in_hole)
         spread = self.spread.tocsc()
         onto_unknowns = spread[:, self.unknown]
-        self.matrix = (onto_unknowns.T @ stiffness @ onto_unknowns).tocsc()
-        self.from_known = (onto_unknowns.T @ stiffness @ spread[:, known]).tocsr()
+        shared_out = (onto_unknowns.T @ stiffness).tocsr()
+        self.matrix = (shared_out @ onto_unknowns).tocsc()
+        self.from_known = (shared_out @ spread[:, known]).tocsr()
         self.known_pixels = self.pixels[known]
         self._known = known
 
@@ -114,12 +119,12 @@ class QuadtreeEquations:
         """
         hanging = np.zeros(len(self.pixels), dtype=bool)
         ends = []
-        for corner in corners[1:]:
+        for corner, number in zip(corners[1:], self.corners[1:], strict=True):
             for a, b in ((0, 1), (2, 3), (0, 2), (1, 3)):
                 middle = (corner[:, a] + corner[:, b]) // 2
                 place = np.searchsorted(self.pixels, middle).clip(max=len(self.pixels) - 1)
                 found = self.pixels[place] == middle
-                ends.append(np.stack([place, *(np.searchsorted(self.pixels, corner[:, k]) for k in (a, b))])[:, found])
+                ends.append(np.stack([place, number[:, a], number[:, b]])[:, found])
         ends = np.concatenate(ends, axis=1) if ends else np.zeros((3, 0), dtype=np.int64)
         ends = ends[:, np.unique(ends[0], return_index=True)[1]]  # a side between two large squares comes twice
         hanging[ends[0]] = True
@@ -174,6 +179,7 @@ class QuadtreeEquations:
     def add_to(self, target: np.ndarray, values: np.ndarray) -> None:
         """Add the solution to the hole's pixels of `target` (H, W, C), interpolated inside the squares."""
         height, width = self.mask.shape
+        values = values.astype(target.dtype, copy=False)
         for level, (squares, corners) in enumerate(zip(self.tree.squares, self.corners, strict=True)):
             size = 2**level
             at_bottom, at_right = squares[:, 0] + size == height - 1, squares[:, 1] + size == width - 1
@@ -181,16 +187,23 @@ class QuadtreeEquations:
             # no next one is there.
             for last_row, last_column in itertools.product((0, 1), repeat=2):
                 chosen = np.flatnonzero((at_bottom == last_row) & (at_right == last_column))
+                if not len(chosen):
+                    continue
                 down, across = np.arange(size + last_row), np.arange(size + last_column)
-                weights = [
-                    np.outer(y, x) for y in (1 - down / size, down / size) for x in (1 - across / size, across / size)
-                ]
+                weights = np.stack(
+                    [np.outer(y, x) for y in (1 - down / size, down / size) for x in (1 - across / size, across / size)]
+                ).astype(target.dtype)
+                # The target seen as all squares of this size that it holds: what is chosen from it is copied square by
+                # square and not pixel by pixel.
+                windows = sliding_window_view(target, weights.shape[1:], axis=(0, 1), writeable=True)
+                windows = windows.transpose(0, 1, 3, 4, 2)
                 step = max(1, CHUNK // weights[0].size)
                 for start in range(0, len(chosen), step):
                     some = chosen[start : start + step]
                     added = np.einsum("kyx,nkc->nyxc", weights, values[corners[some]], optimize=True)
-                    rows = squares[some, :1, None] + down[:, None]
-                    columns = squares[some, 1:, None] + across
+                    row, column = squares[some].T
                     if size == 1:  # only these squares reach over the rim
-                        added *= self.mask[rows, columns][..., None]
-                    target[rows, columns] += added
+                        added *= self.mask[row[:, None, None] + down[:, None], column[:, None, None] + across][
+                            ..., None
+                        ]
+                    windows[row, column] += added

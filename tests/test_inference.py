@@ -7,6 +7,7 @@ from conftest import hole, narrow_network, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glcic_lite import inference, winograd
 from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.completion import paint
 from glcic_lite.inference import FastNetwork, needs
@@ -89,3 +90,46 @@ def test_the_network_it_was_made_from_stays_as_it_was(inputs):
     assert network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert all(hasattr(block, "norm") for block in network.layers[:-1])
+
+
+@pytest.mark.parametrize("target", [None, Box(3, 5, 70, 201), Box(20, 90, 21, 204)])
+def test_bands_of_rows_change_nothing(target, monkeypatch):
+    photo, mask = torch.rand(2, 3, 204, 72), torch.zeros(2, 1, 204, 72)
+    mask[..., 10:190, 20:50] = 1
+    fast = FastNetwork(narrow_network(), torch.float32)
+    runs = []
+    run = FastNetwork._run
+
+    def watch(self, stage, *others):
+        runs.append(stage)
+        return run(self, stage, *others)
+
+    monkeypatch.setattr(FastNetwork, "_run", watch)
+    results = []
+    for band in (10**6, 16):
+        monkeypatch.setattr(inference, "BAND", band)
+        results.append(fast(photo, mask, target))
+        if band == 10**6:
+            assert len(runs) == 3
+    assert len(runs) > 3 + 8, "several bands"
+    assert (results[0] - results[1]).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("target", [None, Box(30, 40, 90, 100)])
+def test_wide_layers_paint_the_same_with_fewer_multiplications(dtype, target, monkeypatch):
+    network = narrow_network()
+    photo, mask = torch.rand(1, 3, 160, 144), torch.zeros(1, 1, 160, 144)
+    mask[..., 40:100, 30:90] = 1
+    plain = FastNetwork(network, dtype)(photo, mask, target)
+    used = []
+    convolution = winograd.convolution
+    monkeypatch.setattr(winograd, "CHANNELS", 8)
+    monkeypatch.setattr(winograd, "convolution", lambda *args: used.append(args[3]) or convolution(*args))
+    fast = FastNetwork(network, dtype)(photo, mask, target)
+    assert {1, 2} <= set(used)
+    difference = (plain - fast).abs() * 255
+    if dtype == torch.float32:
+        assert difference.max() < 0.01
+    else:
+        assert difference.mean() < 1
