@@ -88,6 +88,20 @@ def test_the_arrow_keys_move_a_slider_and_the_picture_follows(explorer):
     assert explorer.wait_for_picture() != picture
 
 
+def test_tab_leads_to_every_control_in_order(explorer):
+    controls = explorer.cell.locator("[role=slider], select").all()
+    number_of = """(element, all) => [...element.closest('.jp-CodeCell').querySelectorAll(all)]
+        .indexOf(document.activeElement)"""
+    controls[0].focus()
+    reached = [0]
+    for _ in range(3 * len(controls)):  # a slider's number can be typed, too, and is a stop of its own
+        explorer.notebook.page.keyboard.press("Tab")
+        at = controls[0].evaluate(number_of, "[role=slider], select")
+        if at >= 0 and at != reached[-1]:
+            reached.append(at)
+    assert reached == list(range(len(controls)))
+
+
 def test_a_click_moves_a_slider_and_nothing_jumps(explorer):
     explorer.notebook.page.wait_for_timeout(300)  # JupyterLab has settled after the last scrolling
     sliders = explorer.cell.get_by_role("slider")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.teaching.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.teaching.explorers import Explorer, Scene, warning, whole_number, words
 from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG
 from glcic_lite.teaching.sketch import INK, SCALE, Sketch, legend, tint
 
@@ -66,7 +66,7 @@ class ConvolutionExplorer(Explorer):
                 _draw_impossible(size, kernel, dilation, padding, span),
                 words(
                     formula,
-                    f'<b style="color:{WRONG}">✗ Impossible:</b> the kernel spans {span} pixels, but input and padding '
+                    f"{warning('Impossible:')} the kernel spans {span} pixels, but input and padding "
                     f"together have only {size + 2 * padding}: there is not one place where it fits.",
                     f"A padding of {need} or more would help, or a smaller kernel or dilation.",
                 ),

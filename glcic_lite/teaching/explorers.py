@@ -7,6 +7,7 @@ callback would otherwise vanish; here it is shown in the explorer and kept in `c
 import base64
 import html
 import io
+import re
 import traceback
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ class Explorer(widgets.VBox):
         scene.sketch.image.quantize(64).save(buffer, format="PNG", optimize=True)
         data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
         data["text/plain"] = f"{type(self).__name__}: run this cell to move its sliders"
-        return data, {**metadata, "image/png": {"width": scene.sketch.width}}
+        return data, {**metadata, "image/png": {"width": scene.sketch.width, "alt": plain(scene.words)}}
 
     def png(self) -> bytes:
         """The bytes that are shown at this moment."""
@@ -131,7 +132,7 @@ class Explorer(widgets.VBox):
         except Exception as error:
             callback_errors.append(traceback.format_exc())
             words = (
-                f'<div style="{TEXT_STYLE}"><b style="color:{WRONG}">✗ This explorer has a fault</b>: '
+                f'<div style="{TEXT_STYLE}">{warning("This explorer has a fault")}: '
                 f"{html.escape(f'{type(error).__name__}: {error}')}<br>Settings: "
                 f"{html.escape(str(self.settings))}. Please report it.</div>"
             )
@@ -157,3 +158,13 @@ def whole_number(description: str, value: int, low: int, high: int, width: int =
 def words(*paragraphs: str) -> str:
     """Paragraphs as HTML in the explorers' one size."""
     return "".join(f'<p style="{TEXT_STYLE}; margin:2px 0">{paragraph}</p>' for paragraph in paragraphs)
+
+
+def warning(text: str) -> str:
+    """A few words that must not be overlooked, as HTML: black on vermilion, which can be read in either theme."""
+    return f'<b style="background:{WRONG}; color:black; padding:0 4px">✗ {text}</b>'
+
+
+def plain(words: str) -> str:
+    """Words in HTML as one line of plain text: what a screen reader says in place of the picture."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())

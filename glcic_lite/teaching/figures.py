@@ -23,7 +23,7 @@ WEIGHT = "#0B3C6F"  # dark blue: weights, and the taps of a kernel
 HOLE = "#CC79A7"  # pink: the hole, or what is unknown
 HIGHLIGHT = "#E69F00"  # orange: look here
 WRONG = "#D55E00"  # vermilion: errors and failures
-QUIET = "#8A8F98"  # grey: everything that is only context
+QUIET = "#6B7078"  # grey: everything that is only context; dark enough to be read, and to be told from HOLE
 
 STYLE = {
     "figure.dpi": 110,

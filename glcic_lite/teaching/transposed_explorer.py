@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.teaching.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.teaching.explorers import Explorer, Scene, warning, whole_number, words
 from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG
 from glcic_lite.teaching.sketch import Sketch, legend, tint
 
@@ -64,7 +64,7 @@ class TransposedExplorer(Explorer):
                 _draw(None, None, row, column, size, kernel, stride, padding, shown),
                 words(
                     formula,
-                    f'<b style="color:{WRONG}">✗ Impossible:</b> the stamps span {out + 2 * padding} pixels in all, '
+                    f"{warning('Impossible:')} the stamps span {out + 2 * padding} pixels in all, "
                     f"and a padding of {padding} cuts {padding} away on every side: nothing is left.",
                     "Less padding would help, or a larger input, kernel or stride.",
                 ),
