@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glcic_lite.networks import CompletionNetwork, count_parameters
+from glcic_lite.publish import save_in_half
 from glcic_lite.training import LITE, Settings, train
 from glcic_lite.training.run_folder import RunFolder, write_text
 
@@ -162,10 +163,8 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
             if not is_finished(run):
                 continue
             shutil.rmtree(target, ignore_errors=True)
-            # The numbers of the lesson are the same to the digits that it shows, in half the space.
             network = CompletionNetwork.from_pretrained(folder / "network")
-            network.half().save_pretrained(target)
-            (target / "README.md").unlink()  # the mixin's own; the card below is for all
+            save_in_half(network, target)
             for file in ("settings.json", "log.csv", "validation.csv"):
                 shutil.copyfile(folder / file, target / file)
             last = run.rows("log.csv")[-1]

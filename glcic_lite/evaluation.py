@@ -1,18 +1,19 @@
-"""How good a completion is: PSNR, SSIM and texture inside the hole, against classical fills, on photos never seen."""
+"""How good a completion is: numbers for the hole, against classical fills, on photos never seen, with intervals."""
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
+from scipy.stats import bootstrap
 from skimage.metrics import structural_similarity
 
-from glcic_lite.blending import smooth_fill
-from glcic_lite.completion import complete
-from glcic_lite.masks import Box, box_mask, free_form_strokes
+from glcic_lite.blending import poisson_blend, smooth_fill
+from glcic_lite.completion import complete, paint, shipped_network
+from glcic_lite.masks import Box, box_mask, free_form_strokes, hole_box
 from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import PhotoError, list_photos, open_photo
 
@@ -87,6 +88,24 @@ def network_fill(network: CompletionNetwork | None = None, blend: bool = True) -
     return lambda photo, mask: np.asarray(complete(photo, mask, network, blend))
 
 
+def network_fills(
+    photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None
+) -> dict[str, np.ndarray]:
+    """The bare output and the blended one, by the names they have in `evaluate`; the network is run once for both."""
+    painted = paint(photo, mask, network or shipped_network())
+    filled = {}
+    for name, values in (("network", painted), ("network, blended", poisson_blend(photo, painted, mask))):
+        filled[name] = photo.copy()
+        filled[name][mask] = np.rint(values[mask]).clip(0, 255)
+    return filled
+
+
+def every_fill(photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None) -> dict[str, np.ndarray]:
+    """A photo with its hole filled in every way of `evaluate`, by name."""
+    classical = {name: fill(photo, mask) for name, fill in CLASSICAL_FILLS.items()}
+    return network_fills(photo, mask, network) | classical
+
+
 def _emptied(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     photo = photo.copy()
     photo[mask] = 0
@@ -110,23 +129,41 @@ def hole_psnr(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
+def hole_l1(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    """Mean absolute difference over the pixels of the hole, in grey levels, 0 to 255."""
+    return float(np.mean(np.abs(photo[mask].astype(np.float64) - filled[mask])))
+
+
 def hole_ssim(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     """Structural similarity (Wang et al., 2004), the mean of its map over the pixels of the hole, -1 to 1."""
-    _, similarity = structural_similarity(photo, filled, channel_axis=2, full=True, data_range=255)
-    return float(similarity[mask].mean())
+    window = _around(mask, 7)  # the map looks 3 pixels far, and needs 7 of them; what lies beyond only costs time
+    _, similarity = structural_similarity(photo[window], filled[window], channel_axis=2, full=True, data_range=255)
+    return float(similarity[mask[window]].mean())
 
 
 def gradient_energy_ratio(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     """Mean gradient magnitude in the hole relative to the real photo's: near 0 for fog, 1 for as much texture."""
-    return float(_gradient(filled)[mask].mean() / max(_gradient(photo)[mask].mean(), 1e-9))
+    window = _around(mask, 2)
+    hole = mask[window]
+    return float(gradient(filled[window])[hole].mean() / max(gradient(photo[window])[hole].mean(), 1e-9))
 
 
-def _gradient(photo: np.ndarray) -> np.ndarray:
+def gradient(photo: np.ndarray) -> np.ndarray:
+    """How fast the grey level changes at each pixel, in grey levels a pixel: (H, W, 3) to (H, W)."""
     down, across = np.gradient(photo.astype(np.float64).mean(axis=2))
     return np.hypot(down, across)
 
 
-METRICS = {"psnr": hole_psnr, "ssim": hole_ssim, "texture": gradient_energy_ratio}
+def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of the hole and a margin around it, as far as the photo goes."""
+    box = hole_box(mask)
+    return (
+        slice(max(box.top - margin, 0), box.bottom + margin),
+        slice(max(box.left - margin, 0), box.right + margin),
+    )
+
+
+METRICS = {"psnr": hole_psnr, "ssim": hole_ssim, "texture": gradient_energy_ratio, "l1": hole_l1}
 
 
 def evaluate(
@@ -144,19 +181,14 @@ def evaluate(
         on_case: called after each hole with the case and what every fill, by its name, has made of it.
 
     Returns:
-        One row a fill and hole: photo, hole, fill, psnr (dB), ssim, texture (ratio).
+        One row a fill and hole: photo, hole, fill, psnr (dB), ssim, texture (ratio), l1 (grey levels).
 
     Raises:
         PhotoError: no photo in the folder can be used; a few that cannot are skipped with a warning.
     """
-    fills = {
-        "network": network_fill(network, blend=False),
-        "network, blended": network_fill(network),
-        **CLASSICAL_FILLS,
-    }
     rows = []
     for case in test_cases(folder, seed):
-        filled = {name: fill(case.photo, case.mask) for name, fill in fills.items()}
+        filled = every_fill(case.photo, case.mask, network)
         for name, result in filled.items():
             row = {"photo": case.photo_name, "hole": case.hole_kind, "fill": name}
             row |= {metric: measure(case.photo, result, case.mask) for metric, measure in METRICS.items()}
@@ -168,13 +200,71 @@ def evaluate(
     return rows
 
 
-def averages(rows: list[dict]) -> list[dict]:
-    """The mean over photos of every metric, one row for each kind of hole and fill, in the order of `rows`."""
+class Interval(NamedTuple):
+    """A mean, and where it would probably lie had other photos been drawn."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The mean and its 95 % bootstrap interval (Efron, 1979): what the means of resampled values mostly lie between.
+
+    Args:
+        values: independent of each other: one a photo, not one a hole, since holes of a photo resemble each other.
+        seed: decides the 4000 resamplings.
+
+    Returns:
+        With fewer than two values there is nothing to resample: `low` and `high` are not a number then.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size < 2:
+        return Interval(float(values.mean()), float("nan"), float("nan"))
+    random = np.random.default_rng(seed)  # by this name SciPy takes it in old and in new versions
+    found = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", random_state=random)
+    return Interval(float(values.mean()), *(float(end) for end in found.confidence_interval))
+
+
+def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
+    """The mean over photos of every metric, one row for each kind of hole and fill, in the order of `rows`.
+
+    Args:
+        rows: as from `evaluate`, or read from a CSV file of it; metrics that they lack are left out.
+        intervals: adds the ends of each mean's interval, as "psnr_low" and "psnr_high".
+    """
     groups: dict[tuple[str, str], list[dict]] = {}
     for row in sorted(rows, key=lambda r: r["hole"]):
         groups.setdefault((row["hole"], row["fill"]), []).append(row)
-    return [
-        {"hole": hole, "fill": fill, "photos": len(group)}
-        | {metric: float(np.mean([row[metric] for row in group])) for metric in METRICS}
-        for (hole, fill), group in groups.items()
-    ]
+    means = []
+    for (hole, fill), group in groups.items():
+        mean = {"hole": hole, "fill": fill, "photos": len(group)}
+        for metric in METRICS:
+            if metric in group[0]:
+                values = [float(row[metric]) for row in group]
+                mean[metric] = float(np.mean(values))
+                if intervals:
+                    _, mean[f"{metric}_low"], mean[f"{metric}_high"] = mean_interval(values)
+        means.append(mean)
+    return means
+
+
+def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: str | None = None) -> dict[str, float]:
+    """How much higher one fill measures than another, photo by photo: what differs between photos drops out.
+
+    Args:
+        rows: as from `evaluate`.
+        fill, other: the names of two fills.
+        metric: one of `METRICS`.
+        hole: a kind of hole; None takes the mean over all kinds, so that a photo still counts once.
+
+    Returns:
+        A difference for each photo, by its name.
+    """
+    differences: dict[str, dict[str, float]] = {}  # photo to kind of hole to difference
+    for sign, name in ((1, fill), (-1, other)):
+        for row in rows:
+            if row["fill"] == name and hole in (None, row["hole"]):
+                of_photo = differences.setdefault(row["photo"], {})
+                of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * float(row[metric])
+    return {photo: float(np.mean(list(found.values()))) for photo, found in differences.items()}

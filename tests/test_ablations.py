@@ -1,5 +1,6 @@
 """The networks of lesson 09: each lacks just what its name says, and starts where it should."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,14 @@ import torch
 from conftest import NARROW, texture
 from PIL import Image
 
-from glcic_lite.ablations import ABLATIONS, folder_of, train_ablations
+from glcic_lite.ablations import (
+    ABLATIONS,
+    SHIPPED_ABLATIONS,
+    folder_of,
+    publish_ablations,
+    shipped_ablations,
+    train_ablations,
+)
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.training.run_folder import RunFolder
 
@@ -84,6 +92,54 @@ def test_what_is_trained_is_not_trained_again(trained, data):
     assert before == {name: RunFolder(folder_of(name, 3, trained)).rows("log.csv") for name in ABLATIONS}
     again = network(trained, "both-critics").state_dict()
     assert all(torch.equal(again[name], value) for name, value in weights.items())
+
+
+def test_finished_ablations_are_published_and_others_left_out(trained, tmp_path):
+    runs, out = tmp_path / "runs", tmp_path / "out"
+    shutil.copytree(trained, runs)
+    (unfinished,) = (runs / "no-mask-3" / "checkpoints").iterdir()
+    unfinished.rename(unfinished.with_name("00000001"))
+    expected = [name for name in ABLATIONS if name != "no-mask"]
+    assert publish_ablations(runs, out) == [f"{name}-3" for name in expected]
+    assert list(shipped_ablations(out)) == expected
+    for name in expected:
+        folder = shipped_ablations(out)[name][3]
+        published, original = CompletionNetwork.from_pretrained(folder), network(trained, name)
+        assert all(parameter.dtype == torch.float32 for parameter in published.parameters())
+        for key, value in original.state_dict().items():
+            assert torch.allclose(published.state_dict()[key].float(), value.float(), rtol=1e-3, atol=1e-6)
+        for file in ("settings.json", "log.csv", "validation.csv"):
+            assert (folder / file).read_bytes() == (folder_of(name, 3, trained) / file).read_bytes()
+        assert (folder / "model.safetensors").stat().st_size < 0.65 * sum(
+            4 * value.numel() for value in original.state_dict().values()
+        )
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}-3`" in card for name in expected) and "no-mask" not in card
+    assert "MIT licence" in card and "python -m glcic_lite ablations" in card
+
+
+def test_publishing_again_replaces_what_was_there(trained, tmp_path):
+    publish_ablations(trained, tmp_path)
+    (tmp_path / "full-3" / "old.txt").write_text("old")
+    publish_ablations(trained, tmp_path)
+    assert not (tmp_path / "full-3" / "old.txt").exists()
+    assert (tmp_path / "full-3" / "model.safetensors").exists()
+
+
+def test_nothing_finished_publishes_nothing(tmp_path):
+    assert publish_ablations(tmp_path / "runs", tmp_path / "out") == []
+    assert shipped_ablations(tmp_path / "out") == {}
+
+
+def test_the_shipped_ablations_open_and_lack_what_their_names_say():
+    shipped = shipped_ablations()
+    assert shipped["full"], "lesson 09 compares everything with it"
+    for name, seeds in shipped.items():
+        for folder in seeds.values():
+            opened = CompletionNetwork.from_pretrained(folder)
+            assert opened.mask_channel == (name != "no-mask")
+            assert (max(block.convolution.dilation[0] for block in opened.layers) == 1) == (name == "no-dilation")
+    assert sum(path.stat().st_size for path in SHIPPED_ABLATIONS.rglob("*")) < 15e6
 
 
 def test_the_command_line_names_an_ablation_that_is_not_there(tmp_path, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import DATA, hole, narrow_network, noise, texture
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from glcic_lite import evaluation
 from glcic_lite.evaluation import CLASSICAL_FILLS, CROP, METRICS
@@ -28,10 +29,18 @@ def test_psnr_of_an_equal_photo_is_infinite():
     assert evaluation.hole_psnr(PHOTO, PHOTO, MASK) == float("inf")
 
 
-def test_psnr_does_not_overflow_in_eight_bits():
+def test_psnr_and_l1_do_not_overflow_in_eight_bits():
     black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
     everywhere = np.ones((8, 8), bool)
     assert evaluation.hole_psnr(black, white, everywhere) == evaluation.hole_psnr(white, black, everywhere) == 0
+    assert evaluation.hole_l1(black, white, everywhere) == evaluation.hole_l1(white, black, everywhere) == 255
+
+
+def test_l1_counts_pixels_and_channels_of_the_hole_alike():
+    filled = PHOTO.copy()
+    filled[MASK, 0] = np.where(PHOTO[MASK, 0] > 127, PHOTO[MASK, 0] - 30, PHOTO[MASK, 0] + 30)
+    assert evaluation.hole_l1(PHOTO, filled, MASK) == pytest.approx(10)
+    assert evaluation.hole_l1(PHOTO, PHOTO, MASK) == 0
 
 
 def test_ssim_is_one_for_an_equal_photo_and_near_zero_for_an_unrelated_one():
@@ -46,6 +55,16 @@ def test_ssim_of_a_flat_fill_follows_the_formula():
     c = (0.01 * 255) ** 2
     expected = (2 * 100 * 150 + c) / (100**2 + 150**2 + c)
     assert evaluation.hole_ssim(first, second, MASK) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("box", [(20, 10, 50, 40), (0, 0, 1, 1), (76, 60, 80, 64), (0, 0, 80, 20)])
+def test_ssim_and_texture_of_the_surroundings_are_those_of_the_whole_photo(box):
+    mask = hole(64, 80, box)
+    filled = np.where(mask[..., None], noise(64, 80, 5), PHOTO)
+    _, similarity = structural_similarity(PHOTO, filled, channel_axis=2, full=True, data_range=255)
+    assert evaluation.hole_ssim(PHOTO, filled, mask) == pytest.approx(similarity[mask].mean(), abs=1e-9)
+    whole = evaluation.gradient(filled)[mask].mean() / evaluation.gradient(PHOTO)[mask].mean()
+    assert evaluation.gradient_energy_ratio(PHOTO, filled, mask) == pytest.approx(whole)
 
 
 def test_texture_is_one_for_the_photo_zero_for_fog_and_grows_with_contrast():
@@ -91,6 +110,15 @@ def test_fills_do_not_change_the_photo_they_are_given(fill):
     photo = PHOTO.copy()
     fill(photo, MASK)
     assert np.array_equal(photo, PHOTO)
+
+
+@pytest.mark.parametrize("box", [(20, 10, 50, 40), (0, 0, 30, 64)])
+def test_running_the_network_once_gives_both_of_its_fills(box):
+    mask, network = hole(64, 80, box), narrow_network()
+    mask[2:5, 70:75] = True
+    both = evaluation.network_fills(PHOTO, mask, network)
+    for name, blend in (("network", False), ("network, blended", True)):
+        assert np.array_equal(both[name], evaluation.network_fill(network, blend)(PHOTO, mask))
 
 
 def test_mean_fill_is_the_mean_of_what_is_known():
@@ -166,14 +194,14 @@ def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch
 
 
 def test_averages_are_taken_over_photos_for_each_hole_and_fill():
-    def row(photo, hole_kind, fill, value):
+    def measured(photo, hole_kind, fill, value):
         return {"photo": photo, "hole": hole_kind, "fill": fill, "psnr": value, "ssim": value / 10, "texture": 1.0}
 
     rows = [
-        row("a", "box 32", "x", 1),
-        row("a", "box 32", "y", 5),
-        row("b", "box 32", "x", 4),
-        row("a", "box 48", "x", 7),
+        measured("a", "box 32", "x", 1),
+        measured("a", "box 32", "y", 5),
+        measured("b", "box 32", "x", 4),
+        measured("a", "box 48", "x", 7),
     ]
     found = {(r["hole"], r["fill"]): (r["photos"], r["psnr"], r["ssim"]) for r in evaluation.averages(rows)}
     assert found == {
@@ -181,6 +209,55 @@ def test_averages_are_taken_over_photos_for_each_hole_and_fill():
         ("box 32", "y"): (1, 5, 0.5),
         ("box 48", "x"): (1, 7, pytest.approx(0.7)),
     }
+
+
+def row(photo, hole_kind, fill, **metrics):
+    return {"photo": photo, "hole": hole_kind, "fill": fill, **metrics}
+
+
+def test_averages_work_with_numbers_read_as_text_and_with_metrics_missing():
+    rows = [row("a", "box 32", "x", psnr="10.5", ssim="0.5"), row("b", "box 32", "x", psnr="11.5", ssim="0.7")]
+    (mean,) = evaluation.averages(rows)
+    assert mean == {"hole": "box 32", "fill": "x", "photos": 2, "psnr": 11.0, "ssim": pytest.approx(0.6)}
+
+
+def test_averages_with_intervals_enclose_the_mean():
+    rows = [row(str(n), "box 32", "x", psnr=float(n % 5), l1=float(n)) for n in range(10)]
+    (mean,) = evaluation.averages(rows, intervals=True)
+    for metric in ("psnr", "l1"):
+        assert mean[f"{metric}_low"] < mean[metric] < mean[f"{metric}_high"]
+
+
+def test_the_interval_covers_the_true_mean_as_often_as_it_says():
+    """Of 22 numbers drawn from a normal distribution; the bootstrap is known to be a little too narrow."""
+    random = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        found = evaluation.mean_interval(random.normal(3, 2, 22))
+        covered += found.low < 3 < found.high
+    assert 0.88 <= covered / 200 <= 0.97
+
+
+def test_the_interval_is_the_same_every_time_and_never_of_one_value():
+    values = np.random.default_rng(2).normal(size=22).tolist()
+    assert evaluation.mean_interval(values) == evaluation.mean_interval(np.array(values))
+    assert evaluation.mean_interval(values, seed=1) != evaluation.mean_interval(values)
+    single = evaluation.mean_interval([5.0])
+    assert single.mean == 5 and np.isnan(single.low) and np.isnan(single.high)
+    assert evaluation.mean_interval([2.0, 2.0, 2.0]) == (2, 2, 2)
+
+
+def test_paired_differences_are_taken_within_photo_and_hole():
+    rows = [
+        row("a", "box 32", "x", psnr=20.0),
+        row("a", "box 32", "y", psnr=19.0),
+        row("a", "box 48", "x", psnr=15.0),
+        row("a", "box 48", "y", psnr=18.0),
+        row("b", "box 32", "y", psnr=30.0),
+        row("b", "box 32", "x", psnr=30.5),
+    ]
+    assert evaluation.paired(rows, "x", "y") == {"a": pytest.approx(-1), "b": pytest.approx(0.5)}
+    assert evaluation.paired(rows, "y", "x", hole="box 48") == {"a": pytest.approx(3)}
 
 
 def test_the_shipped_weights_beat_filling_with_the_mean_colour():

@@ -1,0 +1,256 @@
+"""The fifteen claims of the report that commissioned this course: what was done about each, and what came out."""
+
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+from IPython.display import display
+
+HOLDS, IN_PART, NOT_HERE = "holds", "holds in part", "does not hold here"
+MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_HERE: "✗"}
+TOGETHER = {HOLDS: ("holds", "hold"), IN_PART: ("holds in part", "hold in part"),
+            NOT_HERE: ("does not hold here", "do not hold here")}  # fmt: skip
+
+LESSONS = {
+    1: "01_receptive_fields_and_dilation.ipynb",
+    2: "02_strided_convolution_vs_pooling.ipynb",
+    3: "03_transposed_convolution.ipynb",
+    4: "04_completion_network.ipynb",
+    5: "05_context_discriminators.ipynb",
+    8: "08_draw_your_own_mask.ipynb",
+    9: "09_evaluation_and_limits.ipynb",
+}
+
+
+class Section(NamedTuple):
+    """A section of a lesson, by the words of its heading: "3 · What dilation costs"."""
+
+    lesson: int
+    heading: str
+
+    @property
+    def name(self) -> str:
+        """Short, for a link: "01, section 3"."""
+        return f"{self.lesson:02d}, section {self.heading.split(' ')[0]}"
+
+    @property
+    def link(self) -> str:
+        """The lesson's file. Not the heading in it: JupyterLab finds no heading that holds a "·"."""
+        return LESSONS[self.lesson]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and what became of it.
+
+    Attributes:
+        id: S1 to S12 for what the method can, L1 to L3 for its limits.
+        words: the claim, as the report has it, shortened.
+        experiment: what was done, in one sentence.
+        sections: where.
+        verdict: `HOLDS`, `IN_PART` or `NOT_HERE`.
+        why: one sentence.
+    """
+
+    id: str
+    words: str
+    experiment: str
+    sections: tuple[Section, ...]
+    verdict: str
+    why: str
+
+
+CLAIMS = (
+    Claim(
+        "S1",
+        "An encoder-decoder saves memory and computation; the photo shrinks to a quarter per side, and comes back by "
+        "deconvolution.",
+        "The 17 layers counted, timed and run with and without their strides; a deconvolution held against the "
+        "transposed matrix.",
+        (Section(2, "4 · What working at a quarter saves"), Section(3, "2 · Of what is it the transpose?"),
+         Section(4, "6 · Why at a quarter?")),
+        HOLDS,
+        "About a twelfth of the multiplications, a fifth of the memory or less; what comes back is the size, while the "
+        "detail is painted anew.",
+    ),
+    Claim(
+        "S2",
+        "Strided convolution skips positions while it convolves; GLCIC uses it instead of pooling.",
+        "The outputs of stride 2 compared with every second output of stride 1.",
+        (Section(2, "1 · Stride and pooling, pixel by pixel"),),
+        HOLDS,
+        "They are the same numbers, and no row of the network's table is a pool.",
+    ),
+    Claim(
+        "S3",
+        "Striding and pooling have the same effect on size; convolving and downsampling in one is more effective.",
+        "The same small network trained with strides, max pooling and average pooling, several seeds.",
+        (Section(2, "5 · Which is better for filling holes?"),),
+        IN_PART,
+        "The size is the same, and striding is cheaper; a lower error than that of max pooling was not found.",
+    ),
+    Claim(
+        "S4",
+        "A dilated convolution puts zeros inside the filter: a wider view for the same computation, with little loss "
+        "of information.",
+        "One layer at five dilations counted, timed and compared with a large kernel full of zeros; the paths from an "
+        "output pixel to its inputs counted.",
+        (Section(1, "3 · What dilation costs"), Section(1, "6 · Gridding: the price of gaps")),
+        IN_PART,
+        "A wider view for the same computation: exactly so; but dilated layers alone skip most of the pixels in their "
+        "view, and only the ordinary layers around them close the gaps.",
+    ),
+    Claim(
+        "S5",
+        "Since most of the dilated kernel's weights are zero, it is computationally efficient.",
+        "The same kernel with its zeros written out and without, timed.",
+        (Section(1, "3 · What dilation costs"),),
+        IN_PART,
+        "It is efficient because the zeros are never stored nor visited; written out, they cost as much as any weight.",
+    ),
+    Claim(
+        "S6",
+        "A GAN trains a generator against a discriminator, the counterfeiter against the police.",
+        "The smallest completion there is, two grey values, trained by the GAN loss alone, with and without dice.",
+        (Section(5, "1 · The counterfeiter and the police"),),
+        IN_PART,
+        "It learns to paint edges where the squared error paints fog; that it ends well, and paints all that is "
+        "plausible, is not assured.",
+    ),
+    Claim(
+        "S7",
+        "GAN training is unstable; GLCIC therefore adds a reconstruction loss, and uses two discriminators.",
+        "The same game with the squared error, the GAN loss, and both; five seeds, jumps and plausible fills counted.",
+        (Section(5, "1 · The counterfeiter and the police"),),
+        HOLDS,
+        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed comes to rest.",
+    ),
+    Claim(
+        "S8",
+        "The global discriminator judges the whole, the local one the detail around the filled region; one region at a "
+        "time.",
+        "Discriminators of either kind and of both, shown three known defects; small networks trained against each.",
+        (Section(5, "4 · What each of them sees"), Section(5, "6 · What each alone misses"),
+         Section(9, "5.2 · The discriminators")),
+        IN_PART,
+        "The local one finds the detail and is blind to a foreign piece; the global one finds that, not reliably; "
+        "networks trained against either hardly differ.",
+    ),
+    Claim(
+        "S9",
+        "Any photo size and any mask can be used.",
+        "Photos down to one known pixel through the bare layers and through the program.",
+        (Section(4, "2 · Any size"),),
+        HOLDS,
+        "The layers return multiples of 4, and the program pads and cuts back; any mask will do that leaves something "
+        "known.",
+    ),
+    Claim(
+        "S10",
+        "Local consistency is kept.",
+        "The step across the hole's edge beside the photo's own, with and without discriminators and blending; the "
+        "texture against the depth in the hole.",
+        (Section(9, "4.2 · The distance from what is known"), Section(9, "5.2 · The discriminators"),
+         Section(9, "5.3 · The seam, and who takes it away")),
+        IN_PART,
+        "Colours meet at the edge, for which the blending is to be thanked; texture fades behind it.",
+    ),
+    Claim(
+        "S11",
+        "New objects can be made that appear nowhere else in the photo.",
+        "Eyes, towers and arches covered and completed; the texture against the depth in the hole.",
+        (Section(9, "4.2 · The distance from what is known"), Section(9, "6 · Where it fails")),
+        NOT_HERE,
+        "Nothing appears that the rim does not hint at: 162 photos do not teach what an eye is.",
+    ),
+    Claim(
+        "S12",
+        "The network finds the features by itself; the two discriminators raise the quality.",
+        "Small networks trained equally long with no discriminator, one of the two, and both.",
+        (Section(9, "5.2 · The discriminators"),),
+        IN_PART,
+        "Nobody told it what an edge is; in trainings this short the discriminators change little, and two no more "
+        "than one.",
+    ),
+    Claim(
+        "L1",
+        "It needs the original photo and a mask.",
+        "A scratched photo completed with no mask, with one in another place, and with the right one.",
+        (Section(9, "6 · Where it fails"),),
+        HOLDS,
+        "It is told what is missing, and believes it: without a mask nothing happens, with a wrong one good pixels go.",
+    ),
+    Claim(
+        "L2",
+        "Faces fail: nothing was learned of facial features.",
+        "Faces of animals covered and completed, beside holes of the same size elsewhere.",
+        (Section(8, "3.5 · A face"), Section(9, "6 · Where it fails")),
+        HOLDS,
+        "No covered eye comes back; it is continued as fur or as background.",
+    ),
+    Claim(
+        "L3",
+        "Complex structures fail.",
+        "Holes over straight edges and in textures, over roofs, columns, arches and towers.",
+        (Section(8, "3.3 · Across an edge, or in a texture?"), Section(9, "6 · Where it fails")),
+        HOLDS,
+        "An edge that runs into the hole is taken up for some pixels; what has a shape of its own is lost.",
+    ),
+)  # fmt: skip
+
+
+def claims_table() -> None:
+    """Show the table: every claim, the experiment, the verdict. As HTML, and as Markdown or text where that is not."""
+    display({"text/html": as_html(), "text/markdown": as_markdown(), "text/plain": as_text()}, raw=True)
+
+
+def summary() -> str:
+    """How many hold: "7 hold, 6 hold in part, 2 do not hold here"."""
+    counts = Counter(claim.verdict for claim in CLAIMS)
+    return ", ".join(f"{counts[word]} {TOGETHER[word][counts[word] != 1]}" for word in MARKS if counts[word])
+
+
+def as_html(claims: tuple[Claim, ...] = CLAIMS) -> str:
+    """A table with a caption and headings in both directions. It sets no colours, so that it fits a dark page too."""
+    # JupyterLab aligns cells to the right, and drops style sheets in notebooks it does not trust, but not these styles.
+    left = 'style="text-align: left; vertical-align: top"'
+    rows = []
+    for claim in claims:
+        links = ", ".join(f'<a href="{escape(place.link)}">{escape(place.name)}</a>' for place in claim.sections)
+        rows.append(
+            f'<tr><th scope="row" {left}>{claim.id}</th>'
+            f"<td {left}>{escape(claim.words)}</td>"
+            f"<td {left}>{escape(claim.experiment)} ({links})</td>"
+            f'<td {left}><strong style="white-space: nowrap"><span aria-hidden="true">{MARKS[claim.verdict]}</span> '
+            f"{claim.verdict}</strong><br>{escape(claim.why)}</td></tr>"
+        )
+    heads = "".join(f'<th scope="col" {left}>{head}</th>' for head in HEADS)
+    return (
+        f'<table><caption style="text-align: left; padding: 0.5em">{escape(CAPTION)}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table>"
+    )
+
+
+def as_markdown(claims: tuple[Claim, ...] = CLAIMS) -> str:
+    """The same as a Markdown table."""
+    rows = [f"| {' | '.join(HEADS)} |", "|---|---|---|---|"]
+    for claim in claims:
+        links = ", ".join(f"[{place.name}]({place.link})" for place in claim.sections)
+        verdict = f"**{MARKS[claim.verdict]} {claim.verdict}.** {claim.why}"
+        rows.append(f"| **{claim.id}** | {claim.words} | {claim.experiment} ({links}) | {verdict} |")
+    return f"{CAPTION}\n\n" + "\n".join(rows)
+
+
+def as_text(claims: tuple[Claim, ...] = CLAIMS) -> str:
+    """The same as lines of text."""
+    lines = [CAPTION]
+    for claim in claims:
+        places = "; ".join(place.name for place in claim.sections)
+        lines += [f"{claim.id:4}{claim.words}", f"    {claim.experiment} (lesson {places})",
+                  f"    {MARKS[claim.verdict]} {claim.verdict}: {claim.why}"]  # fmt: skip
+    return "\n".join(lines)
+
+
+HEADS = ("No.", "The report claims", "Tested by (lesson)", "Verdict")
+CAPTION = f"The {len(CLAIMS)} claims, tested: {summary()}."

@@ -1,0 +1,290 @@
+"""The checks of lesson 09: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import numpy as np
+import pytest
+from exercise_checks import ExerciseChecks
+from scipy import ndimage
+
+from glcic_lite.evaluation import gradient_energy_ratio, hole_psnr
+from glcic_lite.teaching import checks_evaluation as checks
+from glcic_lite.teaching.checks import NOT_YET
+
+# Exercise 1
+
+
+def psnr(photo, filled, mask, peak=255.0**2, factor=10, log=np.log10, cast=np.float64):
+    difference = photo[mask].astype(cast) - filled[mask].astype(cast)
+    return factor * log(peak / np.mean(difference**2))
+
+
+def everywhere(mask):
+    return np.ones_like(mask)
+
+
+def by_channel(photo, filled, mask):
+    return np.mean([psnr(photo[..., c], filled[..., c], mask) for c in range(3)])
+
+
+def divided_by_hole(photo, filled, mask):
+    return 10 * np.log10(255**2 / (np.square(photo.astype(float) - filled).sum() / (3 * mask.sum())))
+
+
+def mean_absolute(photo, filled, mask):
+    return 10 * np.log10(255**2 / np.abs(photo[mask].astype(float) - filled[mask]).mean())
+
+
+@np.errstate(divide="ignore")
+def outside(photo, filled, mask):
+    return psnr(photo, filled, ~mask)
+
+
+# Exercise 3
+
+
+def interval(ours, theirs, random, rounds=5000, share=95, flat=False):
+    gains = (ours - theirs).ravel() if flat else (ours - theirs).mean(axis=1)
+    means = gains[random.integers(0, len(gains), (rounds, len(gains)))].mean(axis=1)
+    return tuple(np.percentile(means, [50 - share / 2, 50 + share / 2]))
+
+
+def interval_by_loop(ours, theirs, random):
+    means = []
+    for _ in range(5000):
+        drawn = random.choice(len(ours), len(ours))
+        means.append((ours[drawn] - theirs[drawn]).mean())
+    return np.quantile(means, 0.025), np.quantile(means, 0.975)
+
+
+def unpaired(ours, theirs, random):
+    ours, theirs = (
+        values.mean(axis=1)[random.integers(0, len(values), (5000, len(values)))].mean(axis=1)
+        for values in (ours, theirs)
+    )
+    return np.percentile(ours - theirs, [2.5, 97.5])
+
+
+def around_mean(ours, theirs, random, divisor=lambda count: 1):
+    gains = (ours - theirs).mean(axis=1)
+    spread = gains.std(ddof=1) / divisor(len(gains))
+    return gains.mean() - spread, gains.mean() + spread
+
+
+# Exercise 4
+
+
+def by_depth(
+    photo, filled, mask, depths=ndimage.distance_transform_edt, cast=float, root=np.sqrt, start=1, inside=None
+):
+    errors = ((photo.astype(cast) - filled.astype(cast)) ** 2).mean(axis=2)
+    depth = depths(mask)
+    found, inside = [], mask if inside is None else inside(mask)
+    for k in range(start, int(depth[inside].max()) + 1):
+        band = inside & (k <= depth) & (depth < k + 1)
+        found.append(root(errors[band].mean()) if band.any() else np.nan)
+    return np.array(found)
+
+
+def absolute_by_depth(photo, filled, mask):
+    depth = ndimage.distance_transform_edt(mask)
+    error = np.abs(photo.astype(float) - filled).mean(axis=2)
+    return np.array([error[mask & (depth // 1 == k)].mean() for k in range(1, int(depth.max()) + 1)])
+
+
+def from_border(mask):
+    return ndimage.distance_transform_edt(np.pad(np.ones_like(mask), 1))[1:-1, 1:-1]
+
+
+def from_middle(mask):
+    rows, columns = np.nonzero(mask)
+    middle = np.ones_like(mask)
+    middle[int(rows.mean()), int(columns.mean())] = False
+    return ndimage.distance_transform_edt(middle)
+
+
+# Exercise 5
+
+
+def fair(
+    fill,
+    photo,
+    mask,
+    hide=lambda photo, mask: np.random.default_rng().integers(0, 256, (mask.sum(), 3)),
+    copy_photo=True,
+    copy_mask=True,
+    where=lambda mask: mask,
+):
+    shown = photo.copy() if copy_photo else photo
+    shown[mask] = hide(photo, mask)
+    truth = photo
+    filled = fill(shown, mask.copy() if copy_mask else mask)
+    return hole_psnr(truth, filled, where(mask))
+
+
+def trusting(fill, photo, mask):
+    return hole_psnr(photo, fill(photo, mask), mask)
+
+
+def trusting_with_copies(fill, photo, mask):
+    return hole_psnr(photo, fill(photo.copy(), mask.copy()), mask)
+
+
+def noise_everywhere(fill, photo, mask):
+    shown = np.random.default_rng(0).integers(0, 256, photo.shape, dtype=np.uint8)
+    return hole_psnr(photo, fill(shown, mask.copy()), mask)
+
+
+def emptied_only_once(fill, photo, mask):
+    """Hides the truth, but lends the very array that it compares with afterwards."""
+    truth = photo.copy()
+    photo[mask] = 127
+    filled = fill(photo, mask.copy())
+    return hole_psnr(photo, filled, mask) if (photo != truth).any() else hole_psnr(truth, filled, mask)
+
+
+def constant(value):
+    return lambda photo, mask: value
+
+
+RIGHT = [
+    (checks.check_psnr_in_hole, psnr),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p / 255, f / 255, m, peak=1)),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, cast=np.float32)),
+    (checks.check_psnr_in_hole, lambda p, f, m: 20 * np.log10(255 / np.sqrt(((p[m] / 1.0 - f[m]) ** 2).mean()))),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p.astype(int), f.astype(int), m, cast=int)),
+    (checks.check_prediction, ("CABD", "BCD")),
+    (checks.check_prediction, (list("CABD"), {"D", "C", "B"})),
+    (checks.check_prediction, ("c, a, b, d", "b c d")),
+    (checks.check_interval, interval),
+    (checks.check_interval, interval_by_loop),
+    (checks.check_interval, lambda o, t, random: np.array(interval(o, t, random, rounds=20_000))),
+    (checks.check_errors_by_depth, by_depth),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case).tolist()),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case).astype(np.float64)),
+    (checks.check_fair_psnr, fair),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=constant(0))),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda photo, mask: photo[~mask].mean(axis=0))),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: np.random.default_rng().integers(0, 256, 3))),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, everywhere(m)), "whole photo"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, cast=np.uint8), "0 to 255 only"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, everywhere(m), cast=np.uint8), "two at once"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, peak=1), "the peak is 1"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, peak=255), "squared, like the error"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, factor=20), "20 belongs"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, log=np.log), "base 10"),
+    (checks.check_psnr_in_hole, lambda p, f, m: -psnr(p, f, m), "the sign"),
+    (checks.check_psnr_in_hole, outside, "inside and outside"),
+    (checks.check_psnr_in_hole, mean_absolute, "not squared"),
+    (checks.check_psnr_in_hole, by_channel, "one logarithm"),
+    (checks.check_psnr_in_hole, divided_by_hole, "outside the hole"),
+    (checks.check_psnr_in_hole, lambda p, f, m: float("nan"), "not NaN"),
+    (checks.check_psnr_in_hole, lambda p, f, m: "30 dB", "a number is expected"),
+    (checks.check_prediction, ("CDAB", "BCD"), "D does not come before A"),
+    (checks.check_prediction, ("DCAB", "BCD"), "10 grey levels"),
+    (checks.check_prediction, ("CADB", "BCD"), "two different stones"),
+    (checks.check_prediction, ("CBAD", "BCD"), "something added"),
+    (checks.check_prediction, ("ABCD", "BCD"), "B does not come before C"),
+    (checks.check_prediction, ("CABD", "CD"), "B belongs to"),
+    (checks.check_prediction, ("CABD", "ABCD"), "A is not among"),
+    (checks.check_prediction, ("CAB", "BCD"), "all four letters"),
+    (checks.check_prediction, ("CABX", "BCD"), "letters A to D"),
+    (checks.check_prediction, "CABD", "pair is expected"),
+    (checks.check_prediction, (1, 2), "letters are expected"),
+    (checks.check_interval, lambda o, t, random: interval(o, t, random, flat=True), "every hole is drawn for itself"),
+    (checks.check_interval, unpaired, "drawn apart"),
+    (checks.check_interval, around_mean, "standard deviation"),
+    (checks.check_interval, lambda *case: around_mean(*case, divisor=np.sqrt), "two thirds"),
+    (checks.check_interval, lambda o, t, random: interval(o, t, random, share=90), "90 %"),
+    (checks.check_interval, lambda o, t, random: interval(t, o, random), "the sign"),
+    (checks.check_interval, lambda o, t, random: interval(o, 0 * t, random), "not subtracted"),
+    (checks.check_interval, lambda o, t, _: np.percentile((o - t).mean(axis=1), [2.5, 97.5]), "nothing is resampled"),
+    (checks.check_interval, lambda o, t, random: np.percentile(o - t, [2.5, 97.5]), "single holes"),
+    (checks.check_interval, lambda *case: interval(*case)[::-1], "lower end comes first"),
+    (checks.check_interval, lambda *case: np.mean(interval(*case)), "pair (low, high)"),
+    (checks.check_interval, lambda o, t, random: ((o - t).mean(), (o - t).mean()), "too narrow"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, depths=from_border), "photo's border"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, depths=from_middle), "For a box"),
+    (
+        checks.check_errors_by_depth,
+        lambda p, f, m: by_depth(p, f, m, lambda m: ndimage.distance_transform_edt(~m), inside=np.logical_not),
+        "hand it the mask as it is",
+    ),
+    (
+        checks.check_errors_by_depth,
+        lambda *case: by_depth(*case, lambda m: ndimage.distance_transform_cdt(m, "chessboard")),
+        "corner",
+    ),
+    (
+        checks.check_errors_by_depth,
+        lambda *case: by_depth(*case, lambda m: ndimage.distance_transform_cdt(m, "taxicab")),
+        "rows and columns",
+    ),
+    (
+        checks.check_errors_by_depth,
+        lambda *case: by_depth(*case, lambda m: ndimage.distance_transform_edt(np.pad(m, 1))[1:-1, 1:-1]),
+        "do not pad",
+    ),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, cast=np.uint8), "0 to 255 only"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, root=lambda x: x), "root is missing"),
+    (checks.check_errors_by_depth, absolute_by_depth, "not squared"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case)[::-1], "begin at the rim"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, inside=np.ones_like, start=0), "known pixels"),
+    (checks.check_errors_by_depth, lambda p, f, m: psnr(p, f, m), "number of dimensions"),
+    (checks.check_errors_by_depth, lambda *case: "deep", "array of numbers"),
+    (checks.check_fair_psnr, trusting, "shown the truth"),
+    (checks.check_fair_psnr, trusting_with_copies, "shown the truth"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, copy_photo=False), "is too"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, copy_mask=False), "copy of the mask"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, where=everywhere), "pixels of the hole"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, where=np.logical_not), "is too"),
+    (checks.check_fair_psnr, emptied_only_once, "is too"),
+    (checks.check_fair_psnr, noise_everywhere, "Known pixels are changed"),
+    (checks.check_fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x, ~y), p, m), "another mask"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].mean(axis=0)), "made from the truth"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p.mean(axis=(0, 1))), "made from the truth"),
+    (
+        checks.check_fair_psnr,
+        lambda *case: fair(*case, hide=lambda p, m: np.random.default_rng().permutation(p[m])),
+        "made from the truth",
+    ),
+    (
+        checks.check_fair_psnr,
+        lambda *case: fair(*case, hide=lambda p, m: ndimage.uniform_filter(p, (3, 3, 1))[m]),
+        "resembles the truth",
+    ),
+    (checks.check_fair_psnr, lambda fill, p, m: 25.0, "never calls the fill"),
+    (checks.check_fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x / 255, y), p, m), "needs a photo"),
+]  # fmt: skip
+
+
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG
+    VALUES = (checks.check_prediction,)
+    FEWEST_WRONG = 8
+
+
+def test_the_four_fills_keep_what_is_known_and_lie_apart():
+    """The order that exercise 2 asks for must not hang on a rounding."""
+    photo, mask, fills = checks.four_fills()
+    assert all((filled == photo)[~mask].all() for filled in fills.values())
+    psnr = sorted(hole_psnr(photo, filled, mask) for filled in fills.values())
+    assert np.diff(psnr).min() > 0.7
+    ratios = [gradient_energy_ratio(photo, filled, mask) for filled in fills.values()]
+    assert all(abs(ratio - limit) > 0.05 for ratio in ratios for limit in (0.85, 1.15))
+
+
+def test_no_message_gives_an_answer_away():
+    """What is said of a wrong prediction never holds the whole right one."""
+    for order in ("ABCD", "CDAB", "CADB", "CBAD"):
+        verdict = checks.check_prediction((order, "A"))
+        assert verdict.state == NOT_YET
+        assert "CABD" not in verdict.message and "BCD" not in verdict.message
+
+
+@pytest.mark.parametrize("rounds", [2, 20])
+def test_too_few_resamplings_are_noticed(rounds):
+    verdict = checks.check_interval(lambda o, t, random: interval(o, t, random, rounds=rounds))
+    assert verdict.state == NOT_YET and "enough of them" in verdict.message
