@@ -163,7 +163,9 @@ def _solve(matrix: sparse.sparray, right: np.ndarray) -> np.ndarray:
         # columns are best eliminated together.
         factors = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", panel_size=2, options={"SymmetricMode": True})
         return factors.solve(right)
-    multigrid = pyamg.ruge_stuben_solver(matrix.tocsr(), max_coarse=500)
+    matrix = matrix.tocsr()  # pyamg counts in 32 bits, some versions of SciPy in 64
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    multigrid = pyamg.ruge_stuben_solver(matrix, max_coarse=500)
     return np.stack([multigrid.solve(column, tol=1e-9, accel="cg") for column in right.T], axis=1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import hole, texture
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from glcic_lite import blending, quadtree
@@ -155,12 +155,13 @@ MULTIGRID = QUADTREE | {(blending, "DIRECT_SOLVE"): 0}
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 2**32), st.floats(0.02, 0.98))
+@given(st.integers(0, 2**32), st.floats(0.02, 0.9))
 def test_all_solvers_agree_on_ragged_holes(seed, share):
-    """No square is larger than a pixel there, and the equations are the same."""
+    """Where no square is larger than a pixel, the equations are the same."""
     random = np.random.default_rng(seed)
     mask = random.random((14, 17)) < share
     mask[random.integers(14), random.integers(17)] = False  # something stays known
+    assume(not any(len(squares) for squares in quadtree.quadtree(mask).squares[1:]))
     photo, painted = random.uniform(0, 255, (2, 14, 17, 3))
     results = [solve_with(limits, photo, painted, mask) for limits in (EVERY_PIXEL, QUADTREE, MULTIGRID)]
     assert np.abs(results[0] - results[1]).max() < 1e-6
