@@ -177,7 +177,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Decides crops and holes.")] = 0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,
 ) -> None:
-    """Measure the weights against classical fills: PSNR, SSIM and texture inside seeded holes."""
+    """Measure the weights against classical fills: PSNR with its 95 % interval over photos, L1 in grey levels, SSIM and
+    texture inside seeded holes."""
     from tqdm import tqdm
 
     from glcic_lite.evaluation import averages
@@ -189,10 +190,11 @@ def evaluate(
         rows = measure(photos, network, seed, on_case=lambda case, filled: bar.update())
     if out:
         write_text(out, csv_text(rows))
-    print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'SSIM':>6} {'texture':>8}")
-    for row in averages(rows):
+    print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'L1':>6} {'SSIM':>6} {'texture':>8}")
+    for row in averages(rows, intervals=True):
+        interval = f"({row['psnr_low']:.2f} to {row['psnr_high']:.2f})"
         print(
-            f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} "
+            f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} {row['l1']:6.1f} "
             f"{row['ssim']:6.3f} {row['texture']:8.2f}"
         )
 
@@ -222,15 +224,18 @@ def ablations(
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
     names: Annotated[list[str] | None, typer.Argument(help="Which of them; all if left out.")] = None,
     precision: Annotated[Precision, typer.Option(help="no is float32, auto is bf16 where it is faster.")] = "auto",
+    ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all that are trained here.")] = None,
 ) -> None:
     """Train the small networks of lesson 09, each with a part of the method left out; called again, it goes on."""
-    from glcic_lite.ablations import ABLATIONS, train_ablations
+    from glcic_lite.ablations import ABLATIONS, publish_ablations, train_ablations
 
     unknown = sorted(set(names or ()) - set(ABLATIONS))
     if unknown:
         raise RunError(f"no such ablation: {', '.join(unknown)}; there are {', '.join(ABLATIONS)}")
     for folder in train_ablations(data, out, names, precision=str(precision), validate_every=250):
         print(f"{folder}: trained")
+    if ship:
+        print(f"{ship}: {', '.join(publish_ablations(out, ship))}")
 
 
 @app.command(name="import-weights")

@@ -45,7 +45,8 @@ completed = complete("photo.jpg", "mask.png", network)
 
 {iterations:,} iterations of {batch_size} crops of {crop_size} x {crop_size} pixels, {hours:.1f} hours of computing:
 {phases}. Holes: boxes with sides of {low} to {high} pixels, and brush strokes for {strokes:.0%} of the crops.
-Every setting is in `settings.json`, the losses in `log.csv`, the validation in `validation.csv`.{history}
+Every setting is in `settings.json` (of the last run, where there were several), the losses in `log.csv`, the validation
+in `validation.csv`.{history}
 
 `discriminators/` holds the two discriminators it was trained against, global and local, as they were at the end: for
 `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
@@ -93,13 +94,19 @@ def publish(
         on_case: as for `evaluate`.
 
     Returns:
-        The rows of the evaluation.
+        The rows of the evaluation, as they stand in evaluation.csv.
     """
     run, out = RunFolder(run), Path(out)
     out.mkdir(parents=True, exist_ok=True)
     settings, _ = run.settings()
-    for name in ("settings.json", "log.csv", "validation.csv"):
-        shutil.copyfile(run.path / name, out / name)
+    log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
+    for name, rows in (("log.csv", log), ("validation.csv", validation)):
+        write_text(out / name, csv_text(rows))
+    shutil.copyfile(run.path / "settings.json", out / "settings.json")
+    history = run.path / "history.md"
+    (out / history.name).unlink(missing_ok=True)
+    if history.exists():
+        shutil.copyfile(history, out / history.name)  # a run that starts from these weights goes on with it
     save_in_half(CompletionNetwork.from_pretrained(run.path / weights), out)
     shutil.rmtree(out / "discriminators", ignore_errors=True)
     if (run.path / "discriminators").is_dir():
@@ -113,13 +120,12 @@ def publish(
         if on_case:
             on_case(case, filled)
 
-    rows = evaluate(test_photos, network, on_case=keep_strip)
-    short = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
-    write_text(out / "evaluation.csv", csv_text(short))
+    measured = evaluate(test_photos, network, on_case=keep_strip)
+    # Rounded first, so that the card's averages are those of the file to the last digit.
+    rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in measured]
+    write_text(out / "evaluation.csv", csv_text(rows))
     save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
-    log = RunFolder(out).rows("log.csv")  # the copy: the run may have gone on meanwhile
     done = iterations_of_phases(log)
-    history = run.path / "history.md"
     card = CARD.format(
         name=out.name,
         width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],

@@ -142,6 +142,15 @@ def test_the_shipped_ablations_open_and_lack_what_their_names_say():
     assert sum(path.stat().st_size for path in SHIPPED_ABLATIONS.rglob("*")) < 15e6
 
 
+def test_one_killed_before_its_first_checkpoint_begins_again(data, tmp_path):
+    folder = folder_of("full", 3, tmp_path)
+    run = RunFolder(folder)
+    run.claim()
+    run.start(quick(replace(ABLATIONS["full"].settings, seed=3)), "no")
+    assert list(train_ablations(data, tmp_path, ["full"], (3,), quick, precision="no")) == [folder]
+    CompletionNetwork.from_pretrained(folder / "network")
+
+
 def test_the_command_line_names_an_ablation_that_is_not_there(tmp_path, capsys, monkeypatch):
     from glcic_lite import __main__ as command_line
 

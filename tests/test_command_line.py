@@ -150,7 +150,7 @@ def test_evaluate_prints_averages_and_writes_every_measurement(folder, run, weig
     monkeypatch.setattr(evaluation, "BOX_SIDES", (32,))
     status, out, _ = run("evaluate", photos_folder / "test", "--weights", weights_folder, "--out", "rows.csv")
     assert status == 0
-    assert "box 32" in out and "Telea" in out and "network, blended" in out
+    assert "box 32" in out and "Telea" in out and "network, blended" in out and "L1" in out
     with open("rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 6

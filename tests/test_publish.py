@@ -74,12 +74,37 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
             assert shipped[name].dtype == value.dtype
     for name in ("settings.json", "log.csv", "validation.csv"):
         assert (out / name).read_bytes() == (run_folder / name).read_bytes()
+    assert not (out / "history.md").exists()
     assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
     card = (out / "README.md").read_text(encoding="utf-8")
     assert markdown_table(rows) in card
     assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
     assert "1.0 hours" in card and "162 photos" in card
     assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
+
+
+def test_weights_trained_further_are_published_with_the_whole_log_and_history(run_folder, test_photos, tmp_path):
+    (run_folder / "history.md").write_text("At first, boxes alone.\n")
+    publish(run_folder, tmp_path / "first", test_photos, train_photos=162)
+    further = RunFolder(tmp_path / "further")
+    further.claim()
+    further.start(LESSON, "no")
+    further.remember(tmp_path / "first")
+    assert (further.path / "history.md").read_text() == "At first, boxes alone.\n"
+    further.append("log.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "reconstruction": 0.05})
+    further.append("validation.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "psnr": 16.0, "box_8": 16.0})
+    narrow_network(seed=3).save_pretrained(further.path / "network")
+    publish(further.path, tmp_path / "second", test_photos, train_photos=162)
+    log, validation = (RunFolder(tmp_path / "second").rows(name) for name in ("log.csv", "validation.csv"))
+    assert [(row["iteration"], row["phase"], float(row["seconds"])) for row in log] == [
+        ("20", "1", 1200), ("40", "1", 2400), ("60", "2", 3600), ("80", "1", 4200)
+    ]  # fmt: skip
+    assert [(row["iteration"], row["psnr"], row["box_8"]) for row in validation] == [
+        ("40", "15.0", ""), ("80", "16.0", "16.0")
+    ]  # fmt: skip
+    card = (tmp_path / "second/README.md").read_text(encoding="utf-8")
+    assert "80 iterations of 8 crops" in card and "phase 1 60 iterations, phase 2 20 iterations" in card
+    assert "At first, boxes alone." in card
 
 
 def test_iterations_are_counted_by_phase_however_often_a_phase_comes():

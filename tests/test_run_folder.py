@@ -266,6 +266,22 @@ def test_a_run_may_start_from_weights(start, tmp_path):
     assert same(trainer.average.module.state_dict(), weights.state_dict())
 
 
+def test_a_run_that_starts_from_weights_with_a_log_keeps_it(start, tmp_path):
+    narrow_network(seed=5).save_pretrained(tmp_path / "weights")
+    first = start(name="weights")  # a run's folder, with weights beside its log, as published ones have
+    narrow_network(seed=5).save_pretrained(tmp_path / "weights")
+    first.train()
+    second = start(name="second", start_from=tmp_path / "weights")
+    second.train()
+    for name in ("log.csv", "validation.csv"):
+        rows, before, own = (second.run.all_rows(name), first.run.rows(name), second.run.rows(name))
+        assert rows[: len(before)] == before
+        assert [int(row["iteration"]) for row in rows[len(before) :]] == [
+            first.settings.iterations + int(row["iteration"]) for row in own
+        ]
+    assert first.run.all_rows("log.csv") == first.run.rows("log.csv")
+
+
 def test_a_run_killed_before_its_first_checkpoint_remembers_the_weights_it_started_from(start, tmp_path):
     narrow_network(seed=5).save_pretrained(tmp_path / "weights")
     straight = start(name="straight", start_from=tmp_path / "weights")

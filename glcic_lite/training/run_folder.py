@@ -5,6 +5,7 @@ runs/mine/
   checkpoints/00012000 the full state after 12,000 iterations: networks, optimizers, averages, random states
   log.csv              losses, averaged over a few iterations a row
   history.md           by hand, if settings were changed on the way: what and when, for the model card
+  earlier/             the logs of the published weights that the run started from
   validation.csv       PSNR in the hole on fixed crops
   samples/*.png        the same fixed crops, completed, as the run goes on
   network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
@@ -34,6 +35,7 @@ class RunFolder:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
+        self.earlier = self.path / "earlier"
 
     def claim(self) -> None:
         """Make the folder ready for a new run.
@@ -134,6 +136,31 @@ class RunFolder:
         with open(path, newline="", encoding="utf-8") as file:
             # A killed run may have left half a row.
             return [row for row in csv.DictReader(file) if None not in row.values()]
+
+    def remember(self, weights: str | os.PathLike) -> None:
+        """Keep the logs and the history that lie beside the published weights a run starts from: it goes on with them.
+
+        Weights that come without a log, or from the Hub, bring nothing along.
+        """
+        if not (Path(weights) / "log.csv").is_file():
+            return
+        self.earlier.mkdir(exist_ok=True)
+        for name, folder in (("log.csv", self.earlier), ("validation.csv", self.earlier), ("history.md", self.path)):
+            if (Path(weights) / name).is_file():
+                shutil.copyfile(Path(weights) / name, folder / name)
+
+    def all_rows(self, name: str) -> list[dict[str, str]]:
+        """As `rows`, after those of the weights the run started from; iterations and seconds are counted on."""
+        earlier = RunFolder(self.earlier)
+        log = earlier.rows("log.csv")
+        done, spent = (int(log[-1]["iteration"]), float(log[-1]["seconds"])) if log else (0, 0.0)
+        counted_on = [
+            row | {"iteration": str(int(row["iteration"]) + done), "seconds": f"{float(row['seconds']) + spent:.1f}"}
+            for row in self.rows(name)
+        ]
+        rows = earlier.rows(name) + counted_on if log else self.rows(name)
+        header = list(dict.fromkeys(column for row in rows for column in row))  # validations may have other holes
+        return [dict.fromkeys(header, "") | row for row in rows]
 
     def forget_rows_after(self, iteration: int) -> None:
         """Drop the rows that a killed run wrote after its last checkpoint: the resumed run writes them again."""

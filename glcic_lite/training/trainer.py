@@ -51,7 +51,8 @@ class Trainer:
         out: the run's folder.
         resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted. The
             lengths of the phases may be changed by passing `settings`, and the precision; nothing else may.
-        start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones.
+        start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
+            in the folder are kept, and published before the run's own.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations, None is what
             suits the device.
         precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": what the run to resume was started
@@ -133,6 +134,8 @@ class Trainer:
             self.journal.go_on()
             return
         if start_from is not None:
+            if self.accelerator.is_main_process:
+                self.run.remember(start_from)
             self.save_checkpoint()  # a run killed before its next checkpoint must not forget where it came from
         if self.accelerator.is_main_process:
             self.run.start(self.settings, self.precision)
