@@ -60,7 +60,7 @@ def test_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[TestCase]:
 
 
 def mean_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The mean colour of what is known: what the network is given to start from."""
+    """The mean colour of what is known of this photo, all over the hole."""
     result = photo.copy()
     result[mask] = np.rint(photo[~mask].mean(axis=0))
     return result

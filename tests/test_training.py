@@ -104,6 +104,50 @@ def test_every_sample_has_a_hole_of_its_own(photos_folder):
     assert len({samples[i]["mask"].numpy().tobytes() for i in range(8)}) == 8
 
 
+def photo_of(photos_folder, index=0, **changes):
+    """A sample's photo under settings that differ from the plain ones in what is named."""
+    return TrainingSamples(photos_folder / "train", dataclasses.replace(TINY, **changes))[index]["photo"]
+
+
+def test_shuffled_colours_are_the_photos_own_in_another_order(photos_folder):
+    plain = [photo_of(photos_folder, i) for i in range(8)]
+    shuffled = [photo_of(photos_folder, i, shuffled_colours=1.0) for i in range(8)]
+    orders = []
+    for before, after in zip(plain, shuffled, strict=True):
+        orders.append([next(j for j in range(3) if torch.equal(channel, before[j])) for channel in after])
+    assert all(sorted(order) == [0, 1, 2] for order in orders) and len(set(map(tuple, orders))) > 2
+
+
+def test_a_lower_contrast_keeps_the_mean_colour_and_shrinks_the_rest_by_one_factor(photos_folder):
+    factors = []
+    for i in range(12):
+        plain, faint = photo_of(photos_folder, i), photo_of(photos_folder, i, lowered_contrast=1.0)
+        assert torch.allclose(faint.mean((1, 2)), plain.mean((1, 2)), atol=1e-5)
+        before, after = (photo - photo.mean((1, 2), keepdim=True) for photo in (plain, faint))
+        factors.append((after.norm() / before.norm()).item())
+        assert torch.allclose(after, factors[-1] * before, atol=1e-5)
+        assert faint.min() >= 0 and faint.max() <= 1 and faint.dtype == torch.float32
+    assert 0.1 <= min(factors) < 0.4 < 0.7 < max(factors) <= 1
+
+
+def test_only_the_share_asked_for_is_changed(photos_folder):
+    same_photo = [
+        torch.equal(photo_of(photos_folder, i), photo_of(photos_folder, i, lowered_contrast=0.5)) for i in range(40)
+    ]
+    assert 8 < sum(same_photo) < 32
+
+
+def test_faint_crops_are_kept_where_the_settings_say_so(tmp_path):
+    for side in range(3):  # even but for a faint step
+        photo = np.full((80, 80, 3), 100 + side, np.uint8)
+        photo[:, 40:] += 8
+        Image.fromarray(photo).save(tmp_path / f"{side}.png")
+    for least, spread in ((2.0, 2.0), (0.0, 0.0)):
+        samples = TrainingSamples(tmp_path, dataclasses.replace(TINY, least_contrast=least))
+        found = [255 * samples[i]["photo"].mean(dim=0).std().item() for i in range(10)]
+        assert min(found) >= spread and max(found) < 8
+
+
 def test_no_hole_is_empty_and_boxes_and_strokes_both_occur(photos_folder):
     samples = TrainingSamples(photos_folder / "train", TINY)
     areas = [int(samples[i]["mask"].sum()) for i in range(30)]

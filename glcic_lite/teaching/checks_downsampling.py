@@ -96,7 +96,7 @@ def check_not_linear(pair) -> str:
         x, y = (torch.as_tensor(block, dtype=torch.double) for block in pair)
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(
-            "A pair of blocks is expected: `([[1, 0], [0, 0]], [[0, 0], [0, 1]])` has the right form."
+            "A pair of blocks is expected: `([[1, 2], [3, 4]], [[5, 6], [7, 8]])` has the right form."
         ) from None
     for name, block in (("first", x), ("second", y)):
         if block.shape != (2, 2):

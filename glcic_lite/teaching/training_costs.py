@@ -98,8 +98,8 @@ def cost(settings: Settings, mixed: bool = True) -> Cost:
 
     A backward pass multiplies twice as much as the forward pass: once for the gradient of the weights, once for that of
     the input. Phase 2: the completion network forward, and the discriminators forward and back on a real and on a
-    completed photo. Phase 3: that, the completion network backward, and the discriminators once more forward and back,
-    for the gradient of the photo alone.
+    completed photo. Phase 3: that, the completion network backward, and the discriminators once more forward and back
+    on both photos, for the gradient of the photos alone.
 
     Args:
         mixed: with mixed precision half of the kept bytes are saved.
@@ -109,7 +109,7 @@ def cost(settings: Settings, mixed: bool = True) -> Cost:
     by_phase = {
         1: s.phase_1 * 3 * network.operations,
         2: s.phase_2 * (network.operations + 2 * 3 * critics.operations),
-        3: s.phase_3 * (3 * network.operations + 2 * 3 * critics.operations + 2 * critics.operations),
+        3: s.phase_3 * (3 * network.operations + 2 * 3 * critics.operations + 2 * 2 * critics.operations),
     }
     numbers = (2 + OPTIMIZER_NUMBERS) * (network.parameters + critics.parameters)
     numbers += network.parameters if s.averaging else 0

@@ -34,6 +34,16 @@ def numbers_of(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
     return [{name: float(value) for name, value in row.items() if value not in ("", None)} for row in rows]
 
 
+def runs_of(rows: Sequence[Mapping[str, float]]) -> list[list[Mapping[str, float]]]:
+    """A log that holds several runs, one after the other, cut where the phases begin anew."""
+    runs: list[list[Mapping[str, float]]] = []
+    for row in rows:
+        if not runs or row["phase"] < runs[-1][-1]["phase"]:
+            runs.append([])
+        runs[-1].append(row)
+    return runs
+
+
 def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = True, end: float | None = None) -> None:
     """Shade the iterations of each phase, and name it above.
 
@@ -241,8 +251,11 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     markers = ("o", "s", "^", "D", "v")
     colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT)
     for kind, colour, marker in zip(kinds, colours, markers, strict=False):
-        x, y = [row["iteration"] for row in validation], [row[kind] for row in validation]
-        right.plot(x, y, marker=marker, markersize=4, color=colour, label=kind.replace("_", " "), linewidth=2)
+        label = kind.replace("_", " ")
+        for run in runs_of(validation):  # not joined: the next one may have been validated on other crops
+            x, y = [row["iteration"] for row in run], [row[kind] for row in run]
+            right.plot(x, y, marker=marker, markersize=4, color=colour, label=label, linewidth=2)
+            label = None
     right.set_ylabel("PSNR in the hole, dB")
     right.legend(fontsize=10.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=len(kinds))
     return figure
