@@ -29,13 +29,13 @@ FIRST_PHASE = replace(
     holes=1,
     stroke_share=0.0,
     shuffled_colours=0.0,
-    phase_1=3000,
+    phase_1=2000,
     phase_2=0,
     phase_3=0,
     learning_rate=1e-3,
     averaging=0.995,
 )
-JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=200, phase_3=700, joint_learning_rate=2e-4)
+JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=150, phase_3=450, joint_learning_rate=2e-4)
 SEEDS = (0, 1)
 SHIPPED_ABLATIONS = Path(__file__).parent / "weights" / "ablations"
 
@@ -132,7 +132,7 @@ def train_ablations(
         for name in names or ABLATIONS:
             ablation, folder = ABLATIONS[name], folder_of(name, seed, out)
             settings = adapt(replace(ablation.settings, seed=seed))
-            begun = (folder / "checkpoints").is_dir() and any((folder / "checkpoints").iterdir())
+            begun = (folder / "settings.json").exists()  # even if it was killed before its first checkpoint
             start = None if begun or ablation.start is None else folder_of(ablation.start, seed, out) / "network"
             train(
                 settings, *(Path(data) / x for x in ("train", "val")), folder, resume=begun, start_from=start, **options

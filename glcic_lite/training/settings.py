@@ -27,6 +27,8 @@ class Settings:
     stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
     stroke_width: tuple[int, int] = (6, 24)
     shuffled_colours: float = 0.0  # share of the crops whose red, green and blue change places
+    lowered_contrast: float = 0.0  # share of the crops whose contrast is lowered, by a random amount
+    least_contrast: float = 8.0  # crops with less than this, a standard deviation in grey levels, are drawn anew
     seed: int = 0
 
     # The three phases: section 3.4, T_C, T_D and what is left of T_train
