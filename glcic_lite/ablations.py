@@ -32,7 +32,10 @@ FIRST_PHASE = replace(
     phase_1=2000,
     phase_2=0,
     phase_3=0,
+    alpha=0.0006,
     learning_rate=1e-3,
+    learning_rate_end=0.05,
+    learning_rate_decay=0.4,
     averaging=0.995,
 )
 JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=150, phase_3=450, joint_learning_rate=2e-4)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import narrow_network
 from PIL import Image
 from torch.utils.data import DataLoader
 from training_runs import SMOOTH, TINY, one_iteration, phases, same, starter, state_of
@@ -94,6 +95,26 @@ def test_the_learning_rate_falls_at_the_end_of_phase_1_and_rests_in_phase_2():
     s = phases(10, 2, 2, learning_rate=1.0, learning_rate_end=0.2, learning_rate_decay=0.4, joint_learning_rate=0.5)
     rates = [s.network_learning_rate(i) for i in range(14)]
     assert rates == pytest.approx([1] * 7 + [0.8, 0.6, 0.4, 0, 0, 0.5, 0.5])
+
+
+def test_kept_statistics_are_kept_and_every_photo_is_completed_as_if_alone(start, tmp_path):
+    narrow_network(seed=5).save_pretrained(tmp_path / "weights")
+    for kept in (True, False):
+        settings = phases(2, 1, 2, SMOOTH, kept_statistics=kept)
+        trainer = start(settings, f"kept {kept}", start_from=tmp_path / "weights", validate_every=1)
+        before = {k: v.clone() for k, v in trainer.bare_network.state_dict().items() if "running" in k}
+        weights = {k: v.clone() for k, v in trainer.bare_network.named_parameters()}
+        batch = next(trainer.batches())
+        trainer.learner.normalise_by_batch()
+        together = trainer.bare_network(batch["photo"], batch["mask"])[:1]
+        alone = trainer.bare_network(batch["photo"][:1], batch["mask"][:1])
+        assert torch.allclose(together, alone, atol=1e-5) == kept
+        if not kept:
+            continue
+        trainer.train()  # with a validation after each step, which must not switch back
+        after = trainer.bare_network.state_dict()
+        assert all(torch.equal(value, after[name]) for name, value in before.items())
+        assert any(not torch.equal(value, weights[k]) for k, value in trainer.bare_network.named_parameters())
 
 
 # Samples

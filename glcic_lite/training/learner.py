@@ -88,8 +88,13 @@ class Learner:
         return self.average.module if self.settings.averaging else self.bare_network
 
     def normalise_by_batch(self) -> None:
-        """Let batch normalisation use the batch's own statistics; a validation switches to those it has kept."""
-        self.bare_network.train()
+        """Let batch normalisation use the batch's own statistics; a validation switches to those it has kept.
+
+        Where the settings say so, the completion network goes on with the kept ones, as it will when it completes
+        photos: whatever else happens to be in the batch then puts no tint on a photo, and the network can learn to get
+        colours exactly right. It must start from trained weights.
+        """
+        self.bare_network.train(not self.settings.kept_statistics)
         self.bare_discriminator.train()
 
     def iterate(self, batches: Iterator[dict[str, Tensor]], iteration: int, measure: bool = False) -> dict[str, Tensor]:
