@@ -129,7 +129,8 @@ def train_ablations(
         options: as for `train`.
 
     Yields:
-        The run folder of each, once it is trained.
+        The run folder of each, once it is trained. An interrupt ends the one at hand, with a checkpoint, and all that
+        would have followed.
     """
     for seed in seeds:
         for name in names or ABLATIONS:
@@ -140,6 +141,8 @@ def train_ablations(
             train(
                 settings, *(Path(data) / x for x in ("train", "val")), folder, resume=begun, start_from=start, **options
             )
+            if not is_finished(RunFolder(folder)):
+                return  # interrupted: whoever stopped this one does not want the next one to begin
             yield folder
 
 

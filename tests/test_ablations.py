@@ -142,6 +142,20 @@ def test_the_shipped_ablations_open_and_lack_what_their_names_say():
     assert sum(path.stat().st_size for path in SHIPPED_ABLATIONS.rglob("*")) < 15e6
 
 
+def test_an_interrupt_stops_all_of_them(data, tmp_path, monkeypatch):
+    began = []
+
+    def interrupted(settings, photos, validation_photos, out, **options):
+        began.append(out)
+        run = RunFolder(out)
+        run.claim()
+        run.start(settings, "no")  # and no checkpoint of its last iteration
+
+    monkeypatch.setattr("glcic_lite.ablations.train", interrupted)
+    assert list(train_ablations(data, tmp_path, ["full", "no-mask"], (3,), quick)) == []
+    assert began == [folder_of("full", 3, tmp_path)]
+
+
 def test_one_killed_before_its_first_checkpoint_begins_again(data, tmp_path):
     folder = folder_of("full", 3, tmp_path)
     run = RunFolder(folder)
