@@ -184,6 +184,16 @@ def test_small_copies(tmp_path, photos_folder, monkeypatch):
 # The costs
 
 
+def test_a_log_of_several_runs_is_cut_where_the_phases_begin_anew():
+    rows = [{"iteration": n, "phase": phase} for n, phase in enumerate((1, 1, 2, 3, 3, 1, 3, 2))]
+    assert [[row["iteration"] for row in run] for run in training_figures.runs_of(rows)] == [
+        [0, 1, 2, 3, 4],
+        [5, 6],
+        [7],
+    ]
+    assert training_figures.runs_of([]) == []
+
+
 def test_operations_and_kept_numbers_of_one_block_are_those_counted_by_hand():
     with torch.device("meta"):
         block = ConvolutionBlock(Layer(1, "conv", 3, 1, 1, 0), 4, 6)

@@ -92,7 +92,7 @@ class Learner:
 
         Where the settings say so, the completion network goes on with the kept ones, as it will when it completes
         photos: whatever else happens to be in the batch then puts no tint on a photo, and the network can learn to get
-        colours exactly right. It must start from trained weights.
+        colours more nearly right. It must start from trained weights.
         """
         self.bare_network.train(not self.settings.kept_statistics)
         self.bare_discriminator.train()
