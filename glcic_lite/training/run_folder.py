@@ -153,12 +153,14 @@ class RunFolder:
         """As `rows`, after those of the weights the run started from; iterations and seconds are counted on."""
         earlier = RunFolder(self.earlier)
         log = earlier.rows("log.csv")
-        done, spent = (int(log[-1]["iteration"]), float(log[-1]["seconds"])) if log else (0, 0.0)
+        if not log:
+            return self.rows(name)
+        done, spent = int(log[-1]["iteration"]), float(log[-1]["seconds"])
         counted_on = [
             row | {"iteration": str(int(row["iteration"]) + done), "seconds": f"{float(row['seconds']) + spent:.1f}"}
             for row in self.rows(name)
         ]
-        rows = earlier.rows(name) + counted_on if log else self.rows(name)
+        rows = earlier.rows(name) + counted_on
         header = list(dict.fromkeys(column for row in rows for column in row))  # validations may have other holes
         return [dict.fromkeys(header, "") | row for row in rows]
 
