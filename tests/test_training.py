@@ -139,16 +139,21 @@ def test_shuffled_colours_are_the_photos_own_in_another_order(photos_folder):
     assert all(sorted(order) == [0, 1, 2] for order in orders) and len(set(map(tuple, orders))) > 2
 
 
-def test_a_lower_contrast_keeps_the_mean_colour_and_shrinks_the_rest_by_one_factor(photos_folder):
-    factors = []
-    for i in range(12):
+def test_a_lower_contrast_draws_the_whole_photo_towards_one_colour_of_any_brightness(photos_folder):
+    factors, brightness = [], []
+    for i in range(60):
         plain, faint = photo_of(photos_folder, i), photo_of(photos_folder, i, lowered_contrast=1.0)
-        assert torch.allclose(faint.mean((1, 2)), plain.mean((1, 2)), atol=1e-5)
         before, after = (photo - photo.mean((1, 2), keepdim=True) for photo in (plain, faint))
-        factors.append((after.norm() / before.norm()).item())
-        assert torch.allclose(after, factors[-1] * before, atol=1e-5)
+        factor = (after.norm() / before.norm()).item()
+        assert torch.allclose(after, factor * before, atol=1e-5)
         assert faint.min() >= 0 and faint.max() <= 1 and faint.dtype == torch.float32
-    assert 0.1 <= min(factors) < 0.4 < 0.7 < max(factors) <= 1
+        factors.append(factor)
+        if factor < 0.5:
+            colour = (faint.mean((1, 2)) - factor * plain.mean((1, 2))) / (1 - factor)
+            assert colour.max() - colour.min() < 0.7
+            brightness.append(colour.mean().item())
+    assert 0.05 <= min(factors) < 0.2 < 0.7 < max(factors) <= 1
+    assert min(brightness) < 0.1 and max(brightness) > 0.9 and any(0.3 < value < 0.7 for value in brightness)
 
 
 def test_only_the_share_asked_for_is_changed(photos_folder):

@@ -27,7 +27,7 @@ class Settings:
     stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
     stroke_width: tuple[int, int] = (6, 24)
     shuffled_colours: float = 0.0  # share of the crops whose red, green and blue change places
-    lowered_contrast: float = 0.0  # share of the crops whose contrast is lowered, by a random amount
+    lowered_contrast: float = 0.0  # share of the crops drawn towards a random colour, which leaves them faint
     least_contrast: float = 8.0  # crops with less than this, a standard deviation in grey levels, are drawn anew
     seed: int = 0
 
