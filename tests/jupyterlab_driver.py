@@ -141,6 +141,8 @@ class JupyterLab:
             },
             settings / "@jupyterlab/apputils-extension/themes.jupyterlab-settings": {"theme": self._theme},
             settings / "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
+            # JupyterLab 4.2 would keep cells that are out of sight out of the page, and the tests look at those, too.
+            settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "defer"},
             settings / "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings": {
                 "saveState": self._save_widget_state
             },
