@@ -103,11 +103,12 @@ class Settings:
 
 PAPER = Settings()
 
-# For many hours on two CPU cores; the last run behind the shipped weights had these, with shorter phases. Half the
-# width and a quarter of the area of the paper's crops; holes and strokes of all sizes a reader may draw. With few
-# photos a network learns which colours are common, and tints a pink rose brown; where colours change places at random,
-# it has to take them from around the hole. Narrow discriminators learn more slowly than wide ones and leave the
-# network a chance. More than this alpha (0.002 was tried) brings texture sooner, and with it coloured specks.
+# For many hours on two CPU cores. The shipped weights began with these, with shorter phases, and were then trained on
+# with kept statistics and faint crops: see `weights/lite/history.md`. Half the width and a quarter of the area of the
+# paper's crops; holes and strokes of all sizes a reader may draw. With few photos a network learns which colours are
+# common, and tints a pink rose brown; where colours change places at random, it has to take them from around the
+# hole. Narrow discriminators learn more slowly than wide ones and leave the network a chance. More than this alpha
+# (0.002 was tried) brings texture sooner, and with it coloured specks.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
