@@ -15,6 +15,7 @@ from glcic_lite.masks import Box, hole_box, local_patch
 from glcic_lite.pretrained import SHIPPED_WEIGHTS
 from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_figure, with_hole
 from glcic_lite.teaching.samples import sample
+from glcic_lite.training.run_folder import RunFolder, stretches
 
 LESSONS = (
     "Complete a photo",
@@ -135,8 +136,9 @@ def _critics(ax: Axes) -> None:
 
 
 def _training(ax: Axes) -> None:
-    with open(SHIPPED_WEIGHTS / "log.csv", newline="", encoding="utf-8") as file:
-        losses = np.array([float(row["reconstruction"]) for row in csv.DictReader(file) if row["reconstruction"]])
+    """The first run of phase 1; later ones saw other samples, so that their losses cannot be compared with it."""
+    _, first = stretches(RunFolder(SHIPPED_WEIGHTS).rows("log.csv"))[0]
+    losses = np.array([float(row["reconstruction"]) for row in first])
     window = max(1, len(losses) // 40)
     smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
     ax.plot(losses, color=QUIET, linewidth=0.8, alpha=0.5)
