@@ -141,12 +141,11 @@ def test_logs_of_any_phases_and_columns_can_be_drawn(phases):
         training_figures.plt.close(figure)
 
 
-def test_the_health_of_a_run_trained_on_is_that_of_its_last_phases():
-    rows = [
-        {"iteration": float(n), "phase": float(phase), "discriminator": 1.0} for n, phase in enumerate((1, 3, 1, 3, 3))
-    ]
+@pytest.mark.parametrize("phases", [(1, 3, 1, 3, 3), (1, 3, 1, 2, 3, 1)])
+def test_the_health_of_a_run_trained_on_is_that_of_its_last_phases(phases):
+    rows = [{"iteration": float(n), "phase": float(phase), "discriminator": 1.0} for n, phase in enumerate(phases)]
     figure = training_figures.health_figure(rows)
-    assert figure.axes[0].get_xlim() == (3, 4)
+    assert figure.axes[0].get_xlim() == (3, 4) and figure.axes[0].lines
     training_figures.plt.close(figure)
 
 

@@ -1,6 +1,7 @@
 """Figures of training: samples with their patches, the timetable of the phases, curves by phase."""
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -108,7 +109,7 @@ def samples_figure(samples: Sequence[Mapping], local_size: int) -> Figure:
         samples: of `TrainingSamples`.
         local_size: side of the patches.
     """
-    figure, axes = plt.subplots(3, len(samples), figsize=(9.5, 9.5 / len(samples) * 3 * 0.99), layout="constrained")
+    figure, axes = plt.subplots(3, len(samples), figsize=(1.9 * len(samples), 1.9 * 3 * 0.99), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for column, sample in zip(axes.T, samples, strict=True):
         photo = np.rint(sample["photo"].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
@@ -164,8 +165,8 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
                                   ("fake_accuracy", "completed photos", HOLE, "--"))),
         ("gradients", (("gradient_ratio", "GAN part / error part", WRONG, "-"),)),
     )  # fmt: skip
-    last_of_phase_1 = max((n for n, row in enumerate(rows) if row["phase"] == 1), default=-1)
-    late = rows[last_of_phase_1 + 1 :]
+    passes = [list(part) for late, part in itertools.groupby(rows, key=lambda row: row["phase"] > 1) if late]
+    late = passes[-1] if passes else []
     for ax, (title, columns) in zip(axes, panels, strict=True):
         for name, label, colour, style in columns:
             draw_column(ax, late, name, label, colour, style, smooth)
