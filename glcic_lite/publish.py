@@ -48,8 +48,8 @@ completed = complete("photo.jpg", "mask.png", network)
 Every setting is in `settings.json` (of the last run, where there were several), the losses in `log.csv`, the validation
 in `validation.csv`.{history}
 
-`discriminators/` holds the two discriminators it was trained against, global and local, as they were at the end of
-phase 3: for `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
+`discriminators/` holds the two discriminators it was trained against, global and local, as they were when
+their training ended: for `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
 
 ## Evaluation
 

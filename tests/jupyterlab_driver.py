@@ -31,6 +31,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -141,12 +142,14 @@ class JupyterLab:
             },
             settings / "@jupyterlab/apputils-extension/themes.jupyterlab-settings": {"theme": self._theme},
             settings / "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings": {"autosave": False},
-            # JupyterLab 4.2 would keep cells that are out of sight out of the page, and the tests look at those, too.
-            settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "defer"},
             settings / "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings": {
                 "saveState": self._save_widget_state
             },
         }
+        if tuple(map(int, version("jupyterlab").split(".")[:2])) < (4, 5):
+            # Before 4.5 cells out of sight were kept out of the page, by default, and the tests look at those, too.
+            tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+            files[tracker] = {"windowingMode": "defer"}
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))

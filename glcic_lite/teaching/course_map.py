@@ -1,7 +1,5 @@
 """The map of the course: one small picture a lesson, each drawn from the thing the lesson is about."""
 
-import csv
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -163,8 +161,8 @@ def _drawing(ax: Axes) -> None:
 
 
 def _quality(ax: Axes) -> None:
-    with open(SHIPPED_WEIGHTS / "evaluation.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["hole"] == "box 64" and row["fill"] != "network"]
+    measured = RunFolder(SHIPPED_WEIGHTS).rows("evaluation.csv")
+    rows = [row for row in measured if row["hole"] == "box 64" and row["fill"] != "network"]
     fills = {row["fill"] for row in rows}
     bars = [(fill, float(np.mean([float(row["psnr"]) for row in rows if row["fill"] == fill]))) for fill in fills]
     bars.sort(key=lambda bar: bar[1])

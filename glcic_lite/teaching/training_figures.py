@@ -1,7 +1,6 @@
 """Figures of training: samples with their patches, the timetable of the phases, curves by phase."""
 
 import io
-import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -165,8 +164,8 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
                                   ("fake_accuracy", "completed photos", HOLE, "--"))),
         ("gradients", (("gradient_ratio", "GAN part / error part", WRONG, "-"),)),
     )  # fmt: skip
-    passes = [list(part) for late, part in itertools.groupby(rows, key=lambda row: row["phase"] > 1) if late]
-    late = passes[-1] if passes else []
+    later = [[row for row in run if row["phase"] > 1] for run in runs_of(rows)]
+    late = next(filter(None, reversed(later)), [])
     for ax, (title, columns) in zip(axes, panels, strict=True):
         for name, label, colour, style in columns:
             draw_column(ax, late, name, label, colour, style, smooth)
