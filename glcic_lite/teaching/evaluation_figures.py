@@ -182,6 +182,7 @@ def draw_differences(ax: Axes, groups: dict[str, Sequence[float]], label: str, i
     ax.set_yticks(range(len(groups)), groups)
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlabel(label)
+    ax.locator_params(axis="x", nbins=5)  # more, and long numbers run together
 
 
 def draw_curves(ax: Axes, x: Sequence[float], fills: dict[str, np.ndarray], x_label: str, label: str) -> None:
