@@ -131,6 +131,7 @@ def train(
     settings: SettingsName = "lite",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
+    discriminators_from: Annotated[str | None, typer.Option(help="The same for the discriminators.")] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that decode photos; by default what suits the device.")
     ] = None,
@@ -156,6 +157,7 @@ def train(
         out,
         resume=resume,
         start_from=start_from,
+        discriminators_from=discriminators_from,
         workers=workers,
         precision=str(precision),
         compile=compile,

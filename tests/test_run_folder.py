@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from training_runs import TINY, assert_same_run, one_iteration, phases, same, script_call, starter
 
+from glcic_lite.networks import ContextDiscriminator
 from glcic_lite.photos import PhotoError
 from glcic_lite.pretrained import WeightsError
 from glcic_lite.training import RunError, TrainingError
@@ -309,10 +310,42 @@ def test_weights_of_a_network_that_differs_in_no_tensor_but_in_what_it_does_are_
     assert not (tmp_path / "run/settings.json").exists()
 
 
-def test_a_resumed_run_takes_no_other_weights_to_start_from(start, weights_folder):
+@pytest.mark.parametrize("option", ["start_from", "discriminators_from"])
+def test_a_resumed_run_takes_no_other_weights_to_start_from(start, weights_folder, option):
     start()
     with pytest.raises(RunError, match="its own weights"):
-        start(None, resume=True, start_from=weights_folder)
+        start(None, resume=True, **{option: weights_folder})
+
+
+def test_a_run_may_start_from_discriminators(start, tmp_path):
+    trained = start(phases(0, 2, 0), name="trained")
+    trained.train()
+    folder = trained.run.path / "discriminators"
+    trainer = start(phases(0, 1, 1), discriminators_from=folder)
+    assert same(trainer.bare_discriminator.state_dict(), ContextDiscriminator.from_pretrained(folder).state_dict())
+    trainer.train()
+    assert not same(trainer.bare_discriminator.state_dict(), trained.bare_discriminator.state_dict())
+
+
+def test_a_run_killed_before_its_first_checkpoint_remembers_the_discriminators_it_started_from(start, tmp_path):
+    source = start(phases(0, 2, 0), name="trained")
+    source.train()
+    given = source.run.path / "discriminators"
+    straight = start(phases(0, 2, 1), name="straight", discriminators_from=given)
+    straight.train()
+    start(phases(0, 2, 1), name="killed", discriminators_from=given)
+    resumed = start(None, name="killed", resume=True)
+    resumed.train()
+    assert_same_run(straight, resumed)
+
+
+@pytest.mark.parametrize("other", [{"width": 1 / 8}, {"use_local": False}, {"local_size": 64}])
+def test_discriminators_of_another_form_are_refused_before_a_run_is_made(start, tmp_path, other):
+    form = {"global_size": TINY.crop_size, "local_size": TINY.local_size, "width": TINY.width} | other
+    ContextDiscriminator(**form).save_pretrained(tmp_path / "weights")
+    with pytest.raises(WeightsError, match="not of the network"):
+        start(discriminators_from=tmp_path / "weights")
+    assert not (tmp_path / "run/settings.json").exists()
 
 
 # What goes wrong

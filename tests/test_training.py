@@ -97,6 +97,14 @@ def test_the_learning_rate_falls_at_the_end_of_phase_1_and_rests_in_phase_2():
     assert rates == pytest.approx([1] * 7 + [0.8, 0.6, 0.4, 0, 0, 0.5, 0.5])
 
 
+def test_the_learning_rate_of_phase_3_falls_likewise():
+    s = phases(
+        2, 1, 10, learning_rate=1.0, learning_rate_decay=0.4, joint_learning_rate=2.0, joint_learning_rate_end=0.2
+    )
+    rates = [s.network_learning_rate(i) for i in range(13)]
+    assert rates == pytest.approx([1, 1, 0] + [2] * 7 + [1.6, 1.2, 0.8])
+
+
 def test_kept_statistics_are_kept_and_every_photo_is_completed_as_if_alone(start, tmp_path):
     narrow_network(seed=5).save_pretrained(tmp_path / "weights")
     for kept in (True, False):

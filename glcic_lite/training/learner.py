@@ -27,6 +27,7 @@ class Learner:
         accelerator: knows the device and the other processes.
         colour: the mean colour of the photos to train on.
         start_from: completion weights to begin with, a folder or a Hub id, instead of random ones.
+        discriminators_from: the same for the discriminators.
         compile: whether `torch.compile` makes the networks faster.
 
     Attributes:
@@ -46,6 +47,7 @@ class Learner:
         accelerator: Accelerator,
         colour: tuple[float, float, float],
         start_from: str | os.PathLike | None = None,
+        discriminators_from: str | os.PathLike | None = None,
         compile: bool = False,
     ):
         self.settings, self.choices, self.accelerator = settings, choices, accelerator
@@ -56,6 +58,8 @@ class Learner:
             _load_weights(network, start_from)
         critics_width = s.width if s.discriminator_width is None else s.discriminator_width
         discriminator = ContextDiscriminator(s.crop_size, s.local_size, critics_width, s.use_global, s.use_local)
+        if discriminators_from is not None:
+            _load_weights(discriminator, discriminators_from)
         network, discriminator = (x.to(memory_format=choices.memory_format) for x in (network, discriminator))
         for module in (network, discriminator):
             _leave_idle_biases(module)
@@ -219,11 +223,11 @@ class Learner:
         optimizer.zero_grad(set_to_none=True)
 
 
-def _load_weights(network: CompletionNetwork, source: str | os.PathLike) -> None:
-    given = CompletionNetwork.from_pretrained(source)
-    # Networks that differ in these have the same tensors all the same.
+def _load_weights(network: CompletionNetwork | ContextDiscriminator, source: str | os.PathLike) -> None:
+    given = type(network).from_pretrained(source)
+    # Completion networks that differ in these have the same tensors all the same.
     flags = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean")
-    differing = [name for name in flags if getattr(given, name) != getattr(network, name)]
+    differing = [name for name in flags if getattr(given, name, None) != getattr(network, name, None)]
     if differing:
         raise WeightsError(
             f"{source}: these weights are not of the network that the settings ask for, but of one with "

@@ -44,7 +44,8 @@ class Settings:
     learning_rate: float = 1.0  # of the completion network in phase 1
     learning_rate_end: float = 1.0  # phase 1 ends with this share of it ...
     learning_rate_decay: float = 0.4  # ... falling in a straight line over this last share of the phase
-    joint_learning_rate: float = 1.0  # of the completion network in phase 3
+    joint_learning_rate: float = 1.0  # the same for phase 3 ...
+    joint_learning_rate_end: float = 1.0  # ... which ends with this share of it, falling likewise
     discriminator_learning_rate: float = 1.0  # in phases 2 and 3
     kept_statistics: bool = False  # the completion network normalises by the statistics it began with
     averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
@@ -76,13 +77,16 @@ class Settings:
 
     def network_learning_rate(self, iteration: int) -> float:
         """The completion network's learning rate at an iteration counted from 0; in phase 2 it rests."""
-        if self.phase(iteration) > 1:
-            return 0.0 if self.phase(iteration) == 2 else self.joint_learning_rate
-        falling = self.phase_1 * self.learning_rate_decay
-        left = self.phase_1 - iteration
-        if left >= falling:
-            return self.learning_rate
-        return self.learning_rate * (self.learning_rate_end + (1 - self.learning_rate_end) * left / falling)
+        phase = self.phase(iteration)
+        if phase == 2:
+            return 0.0
+        if phase == 1:
+            rate, end, length, left = self.learning_rate, self.learning_rate_end, self.phase_1, self.phase_1 - iteration
+        else:
+            rate, end = self.joint_learning_rate, self.joint_learning_rate_end
+            length, left = self.phase_3, self.iterations - iteration
+        falling = length * self.learning_rate_decay
+        return rate if left >= falling else rate * (end + (1 - end) * left / falling)
 
     def to_dict(self) -> dict:
         """Plain values, for a JSON file."""

@@ -53,6 +53,7 @@ class Trainer:
             lengths of the phases may be changed by passing `settings`, and the precision; nothing else may.
         start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
             in the folder are kept, and published before the run's own.
+        discriminators_from: the same for the discriminators, which phase 2 then trains on; their logs stay behind.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations, None is what
             suits the device.
         precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": what the run to resume was started
@@ -79,6 +80,7 @@ class Trainer:
         out: str | os.PathLike,
         resume: bool = False,
         start_from: str | os.PathLike | None = None,
+        discriminators_from: str | os.PathLike | None = None,
         workers: int | None = 0,
         precision: str = "auto",
         checkpoint_minutes: float = 5.0,
@@ -89,8 +91,8 @@ class Trainer:
         choices: TrainingChoices | None = None,
     ):
         self.run = RunFolder(out)
-        if resume and start_from is not None:
-            raise RunError("a resumed run goes on with its own weights: leave start_from out")
+        if resume and not (start_from is None and discriminators_from is None):
+            raise RunError("a resumed run goes on with its own weights: leave start_from and discriminators_from out")
         if resume:
             started_with, first_precision = self.run.settings()
             self.settings = settings or started_with
@@ -118,7 +120,15 @@ class Trainer:
         if not resume and self.accelerator.is_main_process:
             self.run.claim()
         self.accelerator.wait_for_everyone()
-        self.learner = Learner(self.settings, self.choices, self.accelerator, mean_colour(photos), start_from, compile)
+        self.learner = Learner(
+            self.settings,
+            self.choices,
+            self.accelerator,
+            mean_colour(photos),
+            start_from,
+            discriminators_from,
+            compile,
+        )
         # What is trained and how far it has come, under names of its own: callbacks and lessons look at them.
         self.bare_network, self.bare_discriminator = self.learner.bare_network, self.learner.bare_discriminator
         self.optimizer, self.discriminator_optimizer = self.learner.optimizer, self.learner.discriminator_optimizer
@@ -133,9 +143,9 @@ class Trainer:
             load_checkpoint(self.run, self.accelerator)
             self.journal.go_on()
             return
-        if start_from is not None:
-            if self.accelerator.is_main_process:
-                self.run.remember(start_from)
+        if start_from is not None and self.accelerator.is_main_process:
+            self.run.remember(start_from)
+        if not (start_from is None and discriminators_from is None):
             self.save_checkpoint()  # a run killed before its next checkpoint must not forget where it came from
         if self.accelerator.is_main_process:
             self.run.start(self.settings, self.precision)
