@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.masks import MaskError
+from glcic_lite.masks import MaskError, open_mask
 from glcic_lite.networks import CompletionNetwork, count_parameters
 from glcic_lite.photos import PhotoError, save_image
 from glcic_lite.pretrained import SHIPPED_WEIGHTS, WeightsError
@@ -22,6 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich
 SettingsName = Annotated[
     str, typer.Option(help=f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json.")
 ]
+Rounds = Annotated[int, typer.Option(min=1, help="Measure this often, in turns; the fastest counts.")]
 Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
 
 
@@ -52,6 +53,8 @@ def complete(
         result = fill(photo, mask, network, blend)
         save_image(result, out)
         print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
+        if not open_mask(mask).any():
+            print(f"{mask}: nothing in it is white, so there was no hole to fill")
 
 
 def _complete_folder(photos: Path, masks: Path, out: Path, network: CompletionNetwork, blend: bool) -> None:
@@ -81,12 +84,14 @@ app.add_typer(bench, name="bench")
 
 @bench.command(name="complete")
 def bench_complete(
-    width: Annotated[float, typer.Option(help="Width of the network; 1 is the paper's. Its weights are random.")] = 1.0,
+    width: Annotated[
+        float, typer.Option(min=1 / 64, help="Width of the network; 1 is the paper's. Its weights are random.")
+    ] = 1.0,
     megapixels: Annotated[float, typer.Option(help="Leave out photos larger than this.")] = 24.0,
     eager_megapixels: Annotated[
         float, typer.Option(help="Do not run the plain network on photos larger than this: it needs 1 GB a megapixel.")
     ] = 1.0,
-    rounds: Annotated[int, typer.Option(help="Measure this often, in turns; the fastest counts.")] = 3,
+    rounds: Rounds = 3,
 ) -> None:
     """The plain network, eager and in float32 on the whole photo, against `complete`: time, memory, matrix peak."""
     from glcic_lite import benchmarks
@@ -99,7 +104,7 @@ def bench_complete(
 def bench_train(
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ in it.")] = Path("data/photos"),
     settings: SettingsName = "lite",
-    rounds: Annotated[int, typer.Option(help="Measure this often, in turns; the fastest counts.")] = 5,
+    rounds: Rounds = 5,
 ) -> None:
     """A training step, plain in float32 against the project's; and how many training samples a core draws a second."""
     from glcic_lite import benchmarks
@@ -133,13 +138,15 @@ def train(
     start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
     discriminators_from: Annotated[str | None, typer.Option(help="The same for the discriminators.")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that decode photos; by default what suits the device.")
+        int | None, typer.Option(min=0, help="Processes that decode photos; by default what suits the device.")
     ] = None,
     precision: Annotated[Precision, typer.Option(help="no is float32, auto is what is fastest here.")] = "auto",
     compile: Annotated[bool, typer.Option("--compile", help="Let torch.compile make the networks faster.")] = False,
-    checkpoint_minutes: Annotated[float, typer.Option(help="Minutes between checkpoints.")] = 5.0,
-    validate_every: Annotated[int, typer.Option(help="Iterations between validations with sample pictures.")] = 500,
-    log_every: Annotated[int, typer.Option(help="Iterations averaged into a row of the log.")] = 20,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
+    validate_every: Annotated[
+        int, typer.Option(min=1, help="Iterations between validations and their pictures.")
+    ] = 500,
+    log_every: Annotated[int, typer.Option(min=1, help="Iterations averaged into a row of the log.")] = 20,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on where the discriminators are dead, instead of stopping.")
     ] = False,
@@ -176,7 +183,7 @@ def train(
 def evaluate(
     photos: Annotated[Path, typer.Argument(help="A folder of photos never trained on.")] = Path("data/photos/test"),
     weights: Weights = str(SHIPPED_WEIGHTS),
-    seed: Annotated[int, typer.Option(help="Decides crops and holes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides crops and holes.")] = 0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,
 ) -> None:
     """Measure the weights against classical fills: PSNR with its 95 % interval over photos, L1 in grey levels, SSIM and

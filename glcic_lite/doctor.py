@@ -1,6 +1,7 @@
 """What a working installation needs, checked one by one, each with what to do if it is missing."""
 
 import importlib.metadata
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_p
 from glcic_lite.photos import PhotoError, list_photos
 from glcic_lite.pretrained import WeightsError
 
-PACKAGES = ("torch", "numpy", "pillow", "accelerate", "jupyterlab", "ipywidgets", "anywidget")
 PHOTOS = Path(__file__).parent.parent / "data" / "photos"
 
 
@@ -21,12 +21,21 @@ class Check(NamedTuple):
     finding: str
 
 
+def needed_packages() -> list[str]:
+    """This package, and all that its pyproject.toml asks for but for the extras."""
+    try:
+        requirements = importlib.metadata.requires("glcic-lite") or []
+    except importlib.metadata.PackageNotFoundError:
+        requirements = []
+    return ["glcic-lite", *(re.match(r"[\w.-]+", line)[0] for line in requirements if "extra ==" not in line)]
+
+
 def checks() -> Iterator[Check]:
     """Python, packages, device, weights and photos, one after the other."""
     version = ".".join(map(str, sys.version_info[:3]))
     recent = sys.version_info >= (3, 11)
     yield Check("Python", recent, version if recent else f"{version}; the course needs 3.11 or newer")
-    for package in PACKAGES:
+    for package in needed_packages():
         try:
             yield Check(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:

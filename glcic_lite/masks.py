@@ -39,7 +39,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
     Args:
         source: a path, a PIL image or an array, in any mode. Transparent parts count as black. A JPEG's grey fringes
-            are settled by the threshold.
+            are settled by the threshold. In a mask of nothing but 0 and 1, 1 is white.
         size: (width, height) that the mask must have: the photo's.
 
     Returns:
@@ -59,7 +59,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return np.asarray(image.convert("L")) >= 128
+    values = np.asarray(image.convert("L"))
+    return values >= (128 if values.max() > 1 else 1)
 
 
 def mask_image(mask: np.ndarray) -> Image.Image:

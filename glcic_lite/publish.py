@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,8 @@ output, and the blended result](completions.jpg)
 
 ## Limits
 
-- Holes much larger than {high} pixels come out as fog: the network never saw such holes.
+- The middle of a box of 48 pixels is soft already: "texture" in the table says how much is missing. Holes much larger
+  than {high} pixels, which it never saw, come out as fog.
 - It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
 - {photos} photos are few. What they do not show (text, faces of people, interiors), it has not learned.
 """
@@ -85,6 +87,9 @@ def publish(
 ) -> list[dict]:
     """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write sheet and model card.
 
+    All is written to a folder beside it first and then moved: a call that fails or is killed while it measures leaves
+    what was published before as it was.
+
     Args:
         run: a training run's folder.
         out: the folder to write, such as glcic_lite/weights/lite.
@@ -96,19 +101,31 @@ def publish(
     Returns:
         The rows of the evaluation, as they stand in evaluation.csv.
     """
-    run, out = RunFolder(run), Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        rows = _write(RunFolder(run), Path(folder), out.name, test_photos, train_photos, weights, on_case)
+        out.mkdir(exist_ok=True)
+        shutil.rmtree(out / "discriminators", ignore_errors=True)
+        (out / "history.md").unlink(missing_ok=True)  # these two are not always part of what is published
+        for written in Path(folder).iterdir():
+            os.replace(written, out / written.name)
+    return rows
+
+
+def _write(
+    run: RunFolder, out: Path, name: str, test_photos, train_photos: int, weights: str, on_case: Callable | None
+) -> list[dict]:
+    """All that `publish` does, in a new folder `out`, for weights that are to be called `name`."""
     settings, _ = run.settings()
     log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
-    for name, rows in (("log.csv", log), ("validation.csv", validation)):
-        write_text(out / name, csv_text(rows))
+    for file, rows in (("log.csv", log), ("validation.csv", validation)):
+        write_text(out / file, csv_text(rows))
     shutil.copyfile(run.path / "settings.json", out / "settings.json")
     history = run.path / "history.md"
-    (out / history.name).unlink(missing_ok=True)
     if history.exists():
         shutil.copyfile(history, out / history.name)  # a run that starts from these weights goes on with it
     save_in_half(CompletionNetwork.from_pretrained(run.path / weights), out)
-    shutil.rmtree(out / "discriminators", ignore_errors=True)
     if (run.path / "discriminators").is_dir():
         save_in_half(ContextDiscriminator.from_pretrained(run.path / "discriminators"), out / "discriminators")
     network = CompletionNetwork.from_pretrained(out)  # what is measured is what is shipped
@@ -127,11 +144,11 @@ def publish(
     save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
     done = iterations_of_phases(log)
     card = CARD.format(
-        name=out.name,
+        name=name,
         width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],
         parameters=count_parameters(network),
         photos=train_photos,
-        argument="" if out.name == "lite" else f'"{out.name}"',
+        argument="" if name == "lite" else f'"{name}"',
         iterations=int(log[-1]["iteration"]),
         batch_size=settings.batch_size,
         crop_size=settings.crop_size,

@@ -17,6 +17,7 @@ from glcic_lite import evaluation
 from glcic_lite.completion import complete
 from glcic_lite.doctor import checks
 from glcic_lite.masks import mask_image
+from glcic_lite.networks import ContextDiscriminator
 from glcic_lite.training import Settings, Trainer
 from glcic_lite.training.journal import Journal
 
@@ -130,6 +131,23 @@ def test_incomplete_calls_end_with_status_2_and_no_traceback(folder, run, argume
     assert status == 2 and err and "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["bench complete --width 0", "bench train --rounds 0", "evaluate --seed -1", "train -o run --log-every 0",
+     "train -o run --validate-every 0", "train -o run --workers -1"],
+)  # fmt: skip
+def test_numbers_that_cannot_be_are_refused(folder, run, arguments):
+    status, _, err = run(*arguments.split())
+    assert status == 2 and arguments.split()[-2] in err and "Traceback" not in err
+
+
+def test_a_mask_without_a_hole_gives_the_photo_back_and_is_named(folder, run, weights_folder):
+    Image.new("L", (60, 40)).save("black.png")
+    status, out, _ = run("complete", "photo.png", "black.png", "-o", "out.png", "--weights", weights_folder)
+    assert status == 0 and "black.png: nothing in it is white" in out
+    assert Image.open("out.png").tobytes() == Image.open("photo.png").convert("RGB").tobytes()
+
+
 def test_help_names_every_command():
     out = CliRunner().invoke(command_line.app, ["--help"]).stdout
     assert all(name in out for name in ("complete", "train", "evaluate", "doctor"))
@@ -223,6 +241,13 @@ def test_train_says_in_one_line_what_is_wrong(folder, run, photos_folder, tiny_t
     assert_one_line(status, err, reason)
 
 
+def test_settings_that_cannot_be_are_named_in_one_line(folder, run, photos_folder):
+    (folder / "mine.json").write_text('{"crop_size": 512}')
+    status, _, err = run("train", "--settings", "mine.json", "--out", "run", "--data", photos_folder)
+    assert_one_line(status, err, "short edge")
+    assert not (folder / "run").exists()
+
+
 def test_train_refuses_a_folder_that_holds_a_run(folder, run, photos_folder, tiny_training):
     (folder / "run").mkdir()
     (folder / "run/settings.json").write_text("{}")
@@ -259,7 +284,10 @@ def test_every_option_of_train_reaches_the_trainer(folder, run, photos_folder, t
             super().__init__(*arguments, **options)
 
     monkeypatch.setattr("glcic_lite.training.Trainer", Spy)
+    narrow_network().save_pretrained(folder / "given")
+    ContextDiscriminator(TINY.crop_size, TINY.local_size, TINY.width).save_pretrained(folder / "critics")
     options = {"--workers": 0, "--checkpoint-minutes": 7.0, "--validate-every": 3, "--log-every": 2}
+    options |= {"--start-from": "given", "--discriminators-from": "critics"}
     pairs = [str(x) for pair in options.items() for x in pair]
     call = ("train", "--data", photos_folder, "--out", "run", "--settings", "lesson", "--precision", "bf16")
     assert run(*call, *pairs, "--keep-going")[0] == 0
@@ -313,7 +341,8 @@ def test_doctor_finds_everything_in_place(run):
 
 def test_doctor_says_what_is_missing_and_what_to_do(run, monkeypatch, tmp_path):
     monkeypatch.setattr("glcic_lite.doctor.PHOTOS", tmp_path / "lost")
-    monkeypatch.setattr("glcic_lite.doctor.PACKAGES", ("torch", "no-such-package"))
+    asked_for = ["torch>=2.6", "no-such-package>=1", 'pytest>=8.3; extra == "test"']
+    monkeypatch.setattr("glcic_lite.doctor.importlib.metadata.requires", lambda name: asked_for)
     status, out, _ = run("doctor")
     assert status == 1
     assert "PROBLEM  photos: " in out

@@ -38,11 +38,17 @@ def test_a_mask_in_any_mode_says_the_same(mode):
 
 @pytest.mark.parametrize(
     "values",
-    [MASK, MASK * np.uint8(255), MASK * np.uint16(65535), MASK * 1.0, np.repeat(MASK[..., None], 3, axis=2)],
-    ids=["bool", "uint8", "uint16", "float", "three channels"],
-)
+    [MASK, MASK * np.uint8(255), MASK * np.uint8(1), MASK * np.uint16(65535), MASK * 1.0,
+     np.repeat(MASK[..., None], 3, axis=2)],
+    ids=["bool", "uint8", "uint8 of 0 and 1", "uint16", "float", "three channels"],
+)  # fmt: skip
 def test_a_mask_array_of_any_type_says_the_same(values):
     assert np.array_equal(open_mask(values), MASK)
+
+
+def test_a_mask_file_of_zeros_and_ones_is_understood(tmp_path):
+    Image.fromarray(MASK.astype(np.uint8)).save(tmp_path / "mask.png")
+    assert np.array_equal(open_mask(tmp_path / "mask.png"), MASK)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])

@@ -107,6 +107,22 @@ def test_weights_trained_further_are_published_with_the_whole_log_and_history(ru
     assert "At first, boxes alone." in card
 
 
+def test_a_call_that_fails_leaves_what_was_published_before(run_folder, test_photos, tmp_path):
+    (run_folder / "history.md").write_text("At first, boxes alone.\n")
+    out = tmp_path / "out"
+    publish(run_folder, out, test_photos, train_photos=162)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    narrow_network(seed=9).save_pretrained(run_folder / "network")
+
+    def stop(case, filled):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(run_folder, out, test_photos, train_photos=162, on_case=stop)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"], "something was left behind"
+
+
 def test_iterations_are_counted_by_phase_however_often_a_phase_comes():
     log = [{"iteration": str(end), "phase": str(phase)} for end, phase in ((5, 1), (9, 1), (12, 2), (20, 3), (27, 1))]
     assert iterations_of_phases(log) == {1: 9 + 7, 2: 3, 3: 8}

@@ -228,6 +228,20 @@ def test_damaged_settings_of_a_run_are_named(start, tmp_path, content):
         start(None, resume=True)
 
 
+@pytest.mark.parametrize("damage", ["shorten", "remove", "overwrite"])
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl"])
+def test_a_damaged_checkpoint_is_named(start, damage, file):
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    path = trainer.run.latest_checkpoint() / file
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "shorten" else b"nonsense")
+    with pytest.raises(RunError, match=f"{path.parent.name} cannot be read.*delete this folder"):
+        start(None, resume=True)
+
+
 def test_a_folder_that_holds_a_run_is_refused_and_kept(start, tmp_path):
     start(phases(1, 0, 0)).train()
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}

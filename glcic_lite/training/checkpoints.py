@@ -1,5 +1,6 @@
 """Checkpoints: the full state of a run, written whole or not at all, from which it goes on as if never interrupted."""
 
+import pickle
 import shutil
 import warnings
 
@@ -8,7 +9,10 @@ from safetensors import SafetensorError
 from torch import nn
 
 from glcic_lite.training.journal import TrainingError, first_line
-from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.run_folder import RunError, RunFolder
+
+# What torch, pickle and safetensors raise for files that are missing, cut off or of another network.
+_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 
 
 def checkpoint_size(network: nn.Module, discriminator: nn.Module) -> int:
@@ -43,9 +47,19 @@ def save_checkpoint(run: RunFolder, accelerator: Accelerator, iteration: int) ->
 
 
 def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
-    """Bring back the state of the newest checkpoint; before the first one there is nothing to bring back."""
+    """Bring back the state of the newest checkpoint; before the first one there is nothing to bring back.
+
+    Raises:
+        RunError: it is damaged.
+    """
     checkpoint = run.latest_checkpoint()
-    if checkpoint is not None:
+    if checkpoint is None:
+        return
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             accelerator.load_state(str(checkpoint))
+    except _UNREADABLE as error:
+        raise RunError(
+            f"{checkpoint} cannot be read ({first_line(error)}); delete this folder to go on from the checkpoint before"
+        ) from error

@@ -55,6 +55,8 @@ class Settings:
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
         if self.crop_size % 64 or self.local_size % 32:
             raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
+        if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
+            raise ValueError(f"photos with a short edge of {self.short_edge} give no crops of {self.crop_size}")
         if not 0 < self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
             raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
         if self.holes < 1:
