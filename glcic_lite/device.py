@@ -8,12 +8,18 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
+from accelerate.utils import parse_flag_from_env
 
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device() -> torch.device:
-    """The fastest device present: an NVIDIA (or ROCm) GPU, Apple's MPS, else the CPU."""
+    """The fastest device present: an NVIDIA (or ROCm) GPU, Apple's MPS, else the CPU.
+
+    `accelerate launch --cpu` decides for the CPU.
+    """
+    if parse_flag_from_env("ACCELERATE_USE_CPU"):
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -86,6 +86,11 @@ def complete_folder(
     return report
 
 
+def _photo_names(stem: str) -> list[str]:
+    """The names of the photos that a mask of this name may be for: its own, and what stands before each separator."""
+    return [stem, *(stem[:end] for end in range(1, len(stem)) if stem.startswith(SEPARATOR, end))]
+
+
 def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
     """Which photo and mask make which result; what has no counterpart goes into the report."""
     inside_out = out.resolve()
@@ -93,15 +98,14 @@ def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[P
     mask_files = [m for m in list_photos(masks) if inside_out not in m.resolve().parents]
     work: dict[Path, tuple[Path, Path]] = {}
     used = set()
+    named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
+    for mask in mask_files:
+        for name in _photo_names(mask.stem):
+            named.setdefault((mask.relative_to(masks).parent, name), []).append(mask)
     for photo in photo_files:
         place = photo.relative_to(photos).parent
-        its_own = [
-            mask
-            for mask in mask_files
-            if mask != photo
-            and mask.relative_to(masks).parent in (place, Path())
-            and (mask.stem == photo.stem or mask.stem.startswith(photo.stem + SEPARATOR))
-        ]
+        places = dict.fromkeys((Path(), place))
+        its_own = sorted(mask for there in places for mask in named.get((there, photo.stem), ()) if mask != photo)
         if not its_own and photos.resolve() != masks.resolve():
             report.left_out.append(f"{photo}: no mask of this name in {masks}")
         for mask in its_own:

@@ -26,7 +26,8 @@ class FastNetwork:
       less that is: at the end it is the hole, at the beginning the hole's whole receptive field.
     - Batch normalisation is folded into the convolution before it: both are linear once the statistics are fixed.
       Where ReLU stands between them, it stays: a factor and a summand for each channel.
-    - Pixels lie in memory with their channels side by side (channels last), as convolution kernels like them.
+    - Pixels lie in memory with their channels side by side (channels last), as convolution kernels like them; but not
+      on Apple's MPS, where some releases of PyTorch take a part of such a tensor for a whole one.
     - On a CPU the first and the last layers, whose pixels are many, go through the photo in bands of rows: memory that
       is used again and again costs less time than fresh memory, and less of it is needed.
     - On a CPU the wide layers in the middle take fewer multiplications (`winograd.py`).
@@ -44,6 +45,7 @@ class FastNetwork:
         if dtype is None:
             dtype = torch.bfloat16 if bfloat16_is_faster(self.device.type) else torch.float32
         self.dtype = dtype
+        self.layout = torch.contiguous_format if self.device.type == "mps" else torch.channels_last
         self.prepare = network.prepare
         dilated = any(block.convolution.dilation != (1, 1) for block in network.layers)
         self.table = COMPLETION_NETWORK if dilated else without_dilation()
@@ -58,7 +60,7 @@ class FastNetwork:
             norm = getattr(block, "norm", None)  # the last layer has none
             before, after = (None, norm) if network.norm_after_activation else (norm, None)
             weight, bias = _folded(block.convolution, before)
-            self.weights.append((weight.to(own, memory_format=torch.channels_last, copy=True), bias.to(own, copy=True)))
+            self.weights.append((weight.to(own, memory_format=self.layout, copy=True), bias.to(own, copy=True)))
             wide = min(block.convolution.in_channels, block.convolution.out_channels) >= winograd.CHANNELS
             if wide and row.kernel == 3 and row.stride == 1 and self.device.type == "cpu":
                 four = winograd.filters(weight)
@@ -83,7 +85,7 @@ class FastNetwork:
         target = target or Box(0, 0, width, height)
         rows = needs(target.top, target.bottom, height, self.table)
         columns = needs(target.left, target.right, width, self.table)
-        values = self.prepare(photo, mask).to(self.dtype, memory_format=torch.channels_last)
+        values = self.prepare(photo, mask).to(self.dtype, memory_format=self.layout)
         origin = (0, 0)  # row and column where `values` begins, in the pixels of its layer
         size = height  # of that layer
         for stage in self.stages:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from glcic_lite.photos import PhotoSource, open_image
+from glcic_lite.photos import PhotoError, PhotoSource, open_image
 
 
 class MaskError(ValueError):
@@ -47,7 +47,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
     Raises:
         MaskError: the mask has another size.
-        PhotoError: it cannot be read.
+        PhotoError: it cannot be read, or is in a mode such as LAB.
     """
     image = open_image(source)
     if size is not None and image.size != tuple(size):
@@ -56,10 +56,13 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         values = np.asarray(image, dtype=np.float64)
         top = 65535 if values.max() > 255 else 255 if values.max() > 1 else 1
         return values >= top / 2
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    values = np.asarray(image.convert("L"))
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+        values = np.asarray(image.convert("L"))
+    except ValueError as error:
+        raise PhotoError(f"a mask in mode {image.mode} cannot be made grey") from error
     return values >= (128 if values.max() > 1 else 1)
 
 

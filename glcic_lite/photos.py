@@ -42,21 +42,34 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        image, name = source, "the picture"
-    else:
-        name = str(source)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit speaks below
-                image = Image.open(source)
-        except FileNotFoundError as error:
-            raise PhotoError(f"{name}: no such file") from error
-        except Image.DecompressionBombError as error:
-            raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, which is refused") from error
-        except IsADirectoryError as error:
-            raise PhotoError(f"{name}: a folder, not a photo") from error
-        except (OSError, ValueError, SyntaxError) as error:
-            raise PhotoError(f"{name}: not a picture that can be read") from error
+        return _upright(source, _name(source), max_pixels, None)
+    with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
+        return _upright(image, _name(source), max_pixels, least_edge)
+
+
+def _name(source: PhotoSource) -> str:
+    return "the picture" if isinstance(source, Image.Image | np.ndarray) else str(source)
+
+
+def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
+    """A picture file of which nothing but the head is read yet."""
+    name = _name(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit speaks below
+            return Image.open(source)
+    except FileNotFoundError as error:
+        raise PhotoError(f"{name}: no such file") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, which is refused") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{name}: a folder, not a photo") from error
+    except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and many more
+        raise PhotoError(f"{name}: not a picture that can be read") from error
+
+
+def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | None) -> Image.Image:
+    """The picture decoded, and turned as its EXIF data says."""
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
@@ -64,18 +77,18 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
         raise PhotoError(f"{name}: has no pixels")
     try:
         frames = getattr(image, "n_frames", 1)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
     if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
         raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
     try:
-        if least_edge is not None and not isinstance(source, Image.Image) and min(image.size) >= 2 * least_edge:
+        if least_edge is not None and min(image.size) >= 2 * least_edge:
             scale = least_edge / min(image.size)
             image.draft(None, (ceil(image.width * scale), ceil(image.height * scale)))
         image.load()
-        upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-        return image if upright else ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
+    except Exception as error:  # see `_opened`
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
 
 
@@ -95,7 +108,7 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image, dtype=np.float64)
         if not np.isfinite(values).all():
-            raise PhotoError(f"a picture in mode {image.mode} must hold finite numbers")
+            raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} must hold finite numbers")
         top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
         if image.mode == "F" and values.max() <= 1:
             top = 1.0
@@ -110,7 +123,7 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
             image = Image.alpha_composite(white, image)
         photo = image.convert("RGB")
     except ValueError as error:
-        raise PhotoError(f"a picture in mode {image.mode} cannot be made RGB") from error
+        raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} cannot be made RGB") from error
     photo.info.pop("transparency", None)
     photo.info.pop("icc_profile", None)
     if profile and not grey:
@@ -156,7 +169,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
 
     Raises:
-        PhotoError: for a suffix that names no picture format.
+        PhotoError: for a suffix that names no picture format, or one that cannot hold this picture.
         OSError: where the folder cannot be written to.
     """
     path = Path(path)
@@ -169,7 +182,13 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
         options["icc_profile"] = image.info["icc_profile"]
     try:
         with open(partial, "wb") as file:
-            image.save(file, format=kind, **options)
+            try:
+                image.save(file, format=kind, **options)
+            except (ValueError, OSError) as error:
+                if getattr(error, "errno", None) is not None:  # the disk's fault, not the format's
+                    raise
+                size = f"{image.width} x {image.height} pixels in mode {image.mode}"
+                raise PhotoError(f"{path}: {kind} cannot hold {size} ({error}); use .png") from error
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)

@@ -16,7 +16,7 @@ from glcic_lite.evaluation import TestCase, averages, evaluate
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.photos import save_image
 from glcic_lite.pretrained import Pretrained
-from glcic_lite.training.run_folder import RunFolder, csv_text, stretches, write_text
+from glcic_lite.training.run_folder import RunError, RunFolder, csv_text, stretches, write_text
 
 SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
 SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
@@ -100,6 +100,9 @@ def publish(
 
     Returns:
         The rows of the evaluation, as they stand in evaluation.csv.
+
+    Raises:
+        RunError: no run there, or one that has not come to its first validation.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +121,9 @@ def _write(
 ) -> list[dict]:
     """All that `publish` does, in a new folder `out`, for weights that are to be called `name`."""
     settings, _ = run.settings()
+    for needed in ("log.csv", "validation.csv", weights):
+        if not (run.path / needed).exists():
+            raise RunError(f"{run.path}: no {needed} in it yet; a run can be published after its first validation")
     log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
     for file, rows in (("log.csv", log), ("validation.csv", validation)):
         write_text(out / file, csv_text(rows))

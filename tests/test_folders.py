@@ -85,6 +85,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_completed(here):
         assert sum(words in reason for reason in report.left_out) == 1, words
 
 
+@pytest.mark.parametrize(
+    "photo, mask, belongs",
+    [("a", "a--b", True), ("a", "a---b", True), ("a-", "a---b", True), ("a--b", "a--b--c", True), ("a", "a-b", False),
+     ("a", "ab--c", False), ("a--b", "a--c", False), ("", "a", False)],
+)  # fmt: skip
+def test_a_mask_belongs_to_the_photo_whose_name_stands_before_the_dashes(photo, mask, belongs):
+    assert (photo in folders._photo_names(mask)) is belongs
+
+
 def test_two_photos_do_not_write_one_result(here):
     Image.fromarray(PHOTO).save("photos/one.png")
     report = run()

@@ -69,6 +69,11 @@ def test_transparent_parts_of_a_mask_are_no_hole():
     assert np.array_equal(open_mask(white), hole(4, 6, (3, 0, 6, 4)))
 
 
+def test_a_mask_in_a_mode_that_cannot_be_grey_is_refused():
+    with pytest.raises(PhotoError, match="mode LAB"):
+        open_mask(Image.new("LAB", (4, 4)))
+
+
 @pytest.mark.parametrize("value, is_hole", [(32767, False), (32768, True)])
 def test_a_16_bit_mask_has_its_threshold_at_half_white(tmp_path, value, is_hole):
     values = np.array([[0, 65535, value]], np.uint16)

@@ -1,5 +1,6 @@
 """Opening and saving photos of every kind, and a folder of them as training samples."""
 
+import errno
 import io
 import os
 import pickle
@@ -203,7 +204,44 @@ def test_a_phones_jpeg_with_a_second_picture_inside_is_no_animation(tmp_path):
     assert open_photo(tmp_path / "phone.jpg").size == (16, 16)
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files of a process there")
+def test_files_are_closed_whether_they_are_taken_or_refused(tmp_path):
+    """On Windows an open file cannot be deleted, and a folder of an upload is, at once."""
+    image = Image.fromarray(texture(16, 16))
+    for name in ("phone.jpg", "moves.gif"):
+        kind = "MPO" if name == "phone.jpg" else "GIF"
+        image.save(tmp_path / name, format=kind, save_all=True, append_images=[image.rotate(90)])
+    photo = open_photo(tmp_path / "phone.jpg")
+    with pytest.raises(PhotoError) as refused:
+        open_photo(tmp_path / "moves.gif")
+    opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    assert not [path for path in opened if str(tmp_path) in path], refused
+    assert np.asarray(photo).shape == (16, 16, 3), "the pixels stay"
+
+
 # Photos that are refused, by name
+
+
+def test_metadata_of_a_wrong_type_are_refused_by_name(tmp_path):
+    """To be turned, with a resolution written as text: Pillow stumbles over it with a TypeError."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 4, b"72\0\0")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0)
+    Image.fromarray(noise(8, 12)).save(tmp_path / "odd.jpg", exif=exif)
+    with pytest.raises(PhotoError, match="odd.jpg: truncated or damaged"):
+        open_photo(tmp_path / "odd.jpg")
+
+
+@pytest.mark.parametrize("error", [TypeError, struct.error, KeyError, OverflowError])
+@pytest.mark.parametrize("step", ["PIL.Image.open", "PIL.ImageFile.ImageFile.load"])
+def test_whatever_pillow_raises_for_a_damaged_file_becomes_a_photo_error(tmp_path, monkeypatch, error, step):
+    Image.fromarray(noise(8, 12)).save(tmp_path / "odd.png")
+
+    def fail(*args, **kwargs):
+        raise error("odd")
+
+    monkeypatch.setattr(step, fail)
+    with pytest.raises(PhotoError, match="odd.png"):
+        open_photo(tmp_path / "odd.png")
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
@@ -391,12 +429,19 @@ def test_an_unknown_suffix_is_refused_by_name(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix, width", [("webp", 16384), ("jpg", 65501)])
+def test_a_picture_too_large_for_its_format_is_refused_by_name(tmp_path, suffix, width):
+    with pytest.raises(PhotoError, match=f"out.{suffix}: .*{width} x 1 pixels.*use .png"):
+        save_image(Image.new("RGB", (width, 1)), tmp_path / f"out.{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("step", ["PIL.Image.Image.save", "os.fsync", "os.replace"])
 def test_a_failing_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
     (tmp_path / "out.png").write_bytes(b"precious")
 
     def fail(*args, **kwargs):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(step, fail)
     with pytest.raises(OSError, match="disk full"):

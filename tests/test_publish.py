@@ -22,7 +22,7 @@ from glcic_lite.publish import (
     save_in_half,
     sheet_strip,
 )
-from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.run_folder import RunError, RunFolder
 from glcic_lite.training.settings import LESSON
 
 
@@ -105,6 +105,14 @@ def test_weights_trained_further_are_published_with_the_whole_log_and_history(ru
     card = (tmp_path / "second/README.md").read_text(encoding="utf-8")
     assert "80 iterations of 8 crops" in card and "phase 1 60 iterations, phase 2 20 iterations" in card
     assert "At first, boxes alone." in card
+
+
+@pytest.mark.parametrize("missing", ["log.csv", "validation.csv", "network"])
+def test_a_run_that_has_not_come_to_its_first_validation_is_refused(run_folder, test_photos, tmp_path, missing):
+    (run_folder / missing).rename(tmp_path / "away")
+    with pytest.raises(RunError, match=f"no {missing} in it yet"):
+        publish(run_folder, tmp_path / "out", test_photos, train_photos=162)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_call_that_fails_leaves_what_was_published_before(run_folder, test_photos, tmp_path):

@@ -228,6 +228,28 @@ def test_damaged_settings_of_a_run_are_named(start, tmp_path, content):
         start(None, resume=True)
 
 
+@pytest.mark.parametrize("name", ["network/mine.txt", "best/mine.txt", "checkpoints/mine.pt", "log.csv"])
+def test_files_that_are_no_runs_are_refused_and_kept(start, tmp_path, name):
+    file = tmp_path / "run" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("precious")
+    with pytest.raises(RunError, match="no run's; choose another folder"):
+        start()
+    assert file.read_text() == "precious"
+
+
+def test_a_run_made_longer_stays_so(start):
+    start(phases(2, 0, 0)).train()
+    start(phases(4, 0, 0), resume=True).train()
+    again = start(None, resume=True)
+    assert again.settings == phases(4, 0, 0) and again.progress.iteration == 4 and again.train()
+
+
+def test_a_run_made_shorter_than_it_is_has_ended(start):
+    start(phases(4, 0, 0)).train()
+    assert start(phases(2, 0, 0), resume=True).train()
+
+
 @pytest.mark.parametrize("damage", ["shorten", "remove", "overwrite"])
 @pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl"])
 def test_a_damaged_checkpoint_is_named(start, damage, file):

@@ -132,6 +132,28 @@ def test_the_newest_stroke_wins(slow):
     assert made._answered == made.completed_strokes == 4 and not made._working
 
 
+def test_a_stroke_and_its_undoing_in_one_message_are_answered(ready):
+    """The browser sends what changed while the kernel was busy at once: more strokes, and the drawing as it was."""
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS)
+    ready.set_state({"_drawing": ready._drawing, "completed_strokes": ready.completed_strokes + 2})
+    assert ready.wait(SECONDS)
+    assert ready._answered == ready.completed_strokes == 3 and not ready._working
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_observer_that_fails_does_not_end_the_studio(ready):
+    def fail(change):
+        raise RuntimeError("the observer's own")
+
+    ready.observe(fail, "_completion")
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS), "whoever waits must not wait for ever"
+    ready.unobserve(fail, "_completion")
+    draw(ready, box(10, 20, 20, 31))
+    assert ready.wait(SECONDS) and ready._answered == ready.completed_strokes
+
+
 def test_clearing_while_it_completes_shows_nothing_afterwards(slow, photo):
     made, fill = slow
     draw(made, box(5, 10, 9, 20))

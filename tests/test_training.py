@@ -87,6 +87,17 @@ def test_impossible_settings_are_refused(values):
         Settings.from_dict(values)
 
 
+@pytest.mark.parametrize(
+    "changes, words",
+    [({"width": 0}, "width"), ({"discriminator_width": -1}, "width"), ({"phase_2": -1}, "iterations cannot be"),
+     ({"stroke_width": (24, 6)}, "stroke_width"), ({"short_edge": (63, 80)}, "short edge"),
+     ({"short_edge": (80, 70)}, "short edge")],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(TINY, **changes)
+
+
 def test_iterations_belong_to_their_phases():
     assert [phases(2, 1, 2).phase(i) for i in range(5)] == [1, 1, 2, 3, 3]
 

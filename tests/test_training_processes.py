@@ -13,11 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch._dynamo.exc import TorchDynamoException
 from training_runs import SMOOTH, one_iteration, phases, same, script_call, starter
 
-from glcic_lite.device import training_choices
+from glcic_lite.device import choose_device, training_choices
 from glcic_lite.networks import CompletionNetwork
-from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.journal import Progress, TrainingError
+from glcic_lite.training.run_folder import RunError, RunFolder
 
 
 @pytest.fixture
@@ -178,6 +180,53 @@ def test_float16_needs_an_nvidia_gpu(monkeypatch, kind):
         choices(kind, monkeypatch, precision="fp16")
 
 
+def test_accelerates_wish_for_the_cpu_is_heard(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device().type == "cuda"
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert choose_device().type == "cpu"
+
+
+def test_a_device_that_the_process_cannot_train_on_is_refused(start):
+    with pytest.raises(RunError, match="cannot on meta"):
+        start(choices=dataclasses.replace(training_choices("no"), device=torch.device("meta")))
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [(torch.OutOfMemoryError("CUDA out of memory"), "accumulation"),
+     (TorchDynamoException("no compiler"), "train without it")],
+)  # fmt: skip
+def test_what_pytorch_cannot_do_here_ends_in_advice(start, monkeypatch, error, words):
+    trainer = start()
+
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(trainer.learner, "iterate", fail)
+    with pytest.raises(TrainingError, match=words):
+        trainer.train()
+
+
+def test_kernels_are_chosen_by_trying_while_training_only(start):
+    assert not torch.backends.cudnn.benchmark
+    seen = []
+    start().train(on_log=lambda trainer, row: seen.append(torch.backends.cudnn.benchmark))
+    assert all(seen) and seen and not torch.backends.cudnn.benchmark
+
+
+def test_the_scale_of_float16_is_part_of_a_checkpoint_and_may_be_missing():
+    with_scale, other, without = Progress(), Progress(), Progress()
+    with_scale.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    other.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    without.load_state_dict(with_scale.state_dict())
+    assert without.scaler is None and without.state_dict()["scaler"] is None
+    other.load_state_dict(with_scale.state_dict())
+    assert other.scaler.state_dict()["scale"] == 8.0
+    other.load_state_dict(without.state_dict())
+    assert other.scaler.state_dict()["scale"] == 8.0, "a checkpoint without one leaves it as it is"
+
+
 def test_processes_on_one_machine_share_its_cores_for_decoding(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert choices("cuda", monkeypatch).workers == 3
@@ -213,8 +262,10 @@ def test_training_runs_on_cuda(start):
 def test_every_precision_trains_on_cuda_and_resumes(start, precision):
     stopped = start(precision=precision, validate_every=4)
     stopped.train(on_validation=lambda trainer, row: row["iteration"] == 4)
-    resumed = start(None, resume=True)
+    resumed = start(None, resume=True, validate_every=2)
     assert resumed.precision == precision
-    assert resumed.train()
+    assert resumed.train(on_validation=lambda trainer, row: row["iteration"] == 6) is False
+    other = start(None, resume=True, precision="no" if precision == "fp16" else "fp16")
+    assert other.train()
     assert all(p.device.type == "cuda" for p in resumed.bare_network.parameters())
     assert all(np.isfinite(float(row["reconstruction"] or 0)) for row in resumed.run.rows("log.csv"))

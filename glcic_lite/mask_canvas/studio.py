@@ -128,8 +128,8 @@ class CompletionStudio(MaskCanvas):
             PhotoError: it cannot be used; the one before stays.
         """
         sample, original, title = _find(photo)
-        self._original = original
-        with self.hold_sync():
+        with self._changed, self.hold_sync():
+            self._original = original
             self._source = self._describe(title, sample)
             self.set_trait("long_side", SAMPLE_LONG_SIDE if sample else 0)
             self._show(_reduced(original, self.long_side), None)
@@ -143,7 +143,7 @@ class CompletionStudio(MaskCanvas):
         offered = [known for known, _ in self._source["masks"]]
         if name not in offered:
             raise MaskError(f"no mask {name!r} for this photo; there are: {', '.join(offered)}")
-        with self.hold_sync():
+        with self._changed, self.hold_sync():
             self.mask = sample_photos.mask_for(name, self._full_photo.size, self._random)
             self._source = {**self._source, "mask": name}
 
@@ -160,8 +160,8 @@ class CompletionStudio(MaskCanvas):
 
     def _show(self, photo: Image.Image, mask: np.ndarray | None) -> None:
         """Make `photo` the one that is drawn on; without a mask it has no hole."""
-        jpeg = self._take_photo(photo)
-        with self.hold_sync():
+        with self._changed, self.hold_sync():
+            jpeg = self._take_photo(photo)
             self._photo = jpeg
             self.mask = np.zeros(photo.size[::-1], dtype=bool) if mask is None else mask
             self.brush_size = max(self._shown_size) // 40 * 2 + 1
@@ -171,8 +171,7 @@ class CompletionStudio(MaskCanvas):
         size = _reduced_size(self._original.size, self.long_side)
         if size != self._full_photo.size:
             mask = sample_photos.resized_mask(self.mask, size)
-            with self.hold_sync():
-                self._show(_reduced(self._original, self.long_side), mask)
+            self._show(_reduced(self._original, self.long_side), mask)
 
     # ------------------------------------------------------------------------------------------ the network
 
@@ -229,7 +228,16 @@ class CompletionStudio(MaskCanvas):
             self._worker.start()
 
     def _work(self) -> None:
-        """In a thread of its own: complete the newest request until there is none. The kernel stays free meanwhile."""
+        """In a thread of its own, so that the kernel stays free: complete what is asked for until there is nothing."""
+        try:
+            self._complete_requests()
+        except BaseException:  # an observer's, of what is published: the next request begins a new thread
+            with self._changed:
+                self._worker = None
+                self._changed.notify_all()
+            raise
+
+    def _complete_requests(self) -> None:
         while True:
             with self._changed:
                 request, self._wanted = self._wanted, None
@@ -347,7 +355,10 @@ class CompletionStudio(MaskCanvas):
 
     def set_state(self, sync_data: dict) -> None:
         with self._changed:  # the worker publishes before or after, never in between
+            asked_before = self._latest
             super().set_state(sync_data)
+            if "completed_strokes" in sync_data and self._latest == asked_before:
+                self._request()  # a stroke and its undoing came in one message: the browser waits for an answer
 
     @traitlets.observe("completed_strokes")
     def _forget_the_list(self, change: traitlets.Bunch) -> None:
@@ -356,6 +367,10 @@ class CompletionStudio(MaskCanvas):
 
     def _obey(self, _widget, message: dict, buffers: list) -> None:
         """Do what a button or a list in the browser asks for; say what became of it."""
+        with self._changed:
+            self._do(message, buffers)
+
+    def _do(self, message: dict, buffers: list) -> None:
         self.error = self._note = ""
         try:
             match message:

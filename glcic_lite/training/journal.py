@@ -40,11 +40,18 @@ class Progress:
         self.window: list[dict[str, float]] = []  # losses since the last row of the log
         self.watched: list[tuple] = []  # what the watch over the discriminators has seen
 
+        self.scaler: torch.amp.GradScaler | None = None  # with float16: its factor belongs to the state
+
     def state_dict(self) -> dict:
-        return dict(vars(self))
+        scaled = self.scaler is not None and self.scaler.is_enabled()
+        return vars(self) | {"scaler": self.scaler.state_dict() if scaled else None}
 
     def load_state_dict(self, state: dict) -> None:
+        scaler, saved = self.scaler, state.get("scaler")
         vars(self).update(state)  # what a checkpoint of an earlier version lacks keeps its first value
+        self.scaler = scaler
+        if saved and scaler is not None and scaler.is_enabled():  # a run may go on in another precision
+            scaler.load_state_dict(saved)
 
 
 class Journal:

@@ -31,6 +31,8 @@ class RunError(ValueError):
 class RunFolder:
     """The files of one run. All writing happens in the main process of a distributed run."""
 
+    REPLACED = ("network", "discriminators", "best", "log.csv", "validation.csv")  # as the run goes on
+
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
@@ -41,13 +43,19 @@ class RunFolder:
         """Make the folder ready for a new run.
 
         Raises:
-            RunError: the folder holds a run already, or cannot be written to.
+            RunError: the folder holds a run already, or something that a run would replace; or it cannot be written to.
         """
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
+        begun = [*self._checkpoints(), self.checkpoints / ".partial"]  # left by a run killed before `start`
+        foreign = sorted(set(self.checkpoints.glob("*")) - set(begun))
+        foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
+        if foreign:
+            raise RunError(f"{foreign[0]}: is there already, and no run's; choose another folder for the run")
         try:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)  # of a run killed before `start`
-            self.checkpoints.mkdir(parents=True)
+            for folder in begun:
+                shutil.rmtree(folder, ignore_errors=True)
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
@@ -79,10 +87,13 @@ class RunFolder:
         except (ValueError, TypeError, AttributeError, OSError) as error:
             raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
 
+    def _checkpoints(self) -> list[Path]:
+        """The complete checkpoints, oldest first."""
+        return sorted(p for p in self.checkpoints.glob("*") if p.name.isdigit())
+
     def latest_checkpoint(self) -> Path | None:
         """The newest complete checkpoint, None before the first."""
-        complete = sorted(p for p in self.checkpoints.glob("*") if p.name.isdigit())
-        return complete[-1] if complete else None
+        return next(reversed(self._checkpoints()), None)
 
     def publish_checkpoint(self, partial: Path, iteration: int, keep: int = 2) -> None:
         """Turn a checkpoint written to `partial` into the newest one, at one stroke, and drop old ones.
@@ -96,8 +107,7 @@ class RunFolder:
         final = self.checkpoints / f"{iteration:08d}"
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
-        complete = sorted(p for p in self.checkpoints.glob("*") if p.name.isdigit())
-        for old in complete[:-keep]:
+        for old in self._checkpoints()[:-keep]:
             shutil.rmtree(old, ignore_errors=True)
 
     def check_room(self, checkpoint_bytes: int) -> None:

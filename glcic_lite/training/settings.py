@@ -53,6 +53,12 @@ class Settings:
     def __post_init__(self):
         for name in ("short_edge", "hole_sides", "stroke_width"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        if not (self.width > 0 and (self.discriminator_width is None or self.discriminator_width > 0)):
+            raise ValueError(f"a network needs a width above 0, not {self.width} and {self.discriminator_width}")
+        if min(self.phase_1, self.phase_2, self.phase_3) < 0:
+            raise ValueError(f"phases of {self.phase_1}, {self.phase_2} and {self.phase_3} iterations cannot be")
+        if not 0 < self.stroke_width[0] <= self.stroke_width[1]:
+            raise ValueError(f"stroke_width {self.stroke_width} must be above 0, and not fall")
         if self.crop_size % 64 or self.local_size % 32:
             raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:

@@ -4,9 +4,11 @@ What an iteration does is in `learner.py`, what is written down about it in `jou
 """
 
 import contextlib
+import dataclasses
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,12 +19,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from glcic_lite.device import TrainingChoices, training_choices
+from glcic_lite.device import TrainingChoices, bfloat16_is_faster, training_choices
 from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import mean_colour, save_image
 from glcic_lite.training.checkpoints import checkpoint_size, load_checkpoint, save_checkpoint
 from glcic_lite.training.interrupts import ignore_interrupts, interrupts_wait
-from glcic_lite.training.journal import LOG_COLUMNS, Journal, TrainingError, in_short
+from glcic_lite.training.journal import LOG_COLUMNS, Journal, TrainingError, first_line, in_short
 from glcic_lite.training.learner import Learner
 from glcic_lite.training.run_folder import RunError, RunFolder
 from glcic_lite.training.samples import TrainingSamples
@@ -49,8 +51,9 @@ class Trainer:
         photos: folder of photos to train on.
         validation_photos: folder of photos never trained on.
         out: the run's folder.
-        resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted. The
-            lengths of the phases may be changed by passing `settings`, and the precision; nothing else may.
+        resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted (to the
+            last bit on a CPU; on a GPU up to the order in which its kernels add). The lengths of the phases may be
+            changed by passing `settings`, and the precision; nothing else may.
         start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
             in the folder are kept, and published before the run's own.
         discriminators_from: the same for the discriminators, which phase 2 then trains on; their logs stay behind.
@@ -107,13 +110,17 @@ class Trainer:
             self.choices = choices or training_choices(precision, workers)
         except ValueError as error:
             raise RunError(f"precision {precision}: {error}") from error
-        # Precision and accumulation are this trainer's own business: accelerate keeps them once for a whole process.
-        self.accelerator = Accelerator(cpu=self.choices.device.type == "cpu", mixed_precision="no")
+        self.accelerator = _accelerator(self.choices)
         self.device = self.accelerator.device
+        if self.accelerator.num_processes > 1:  # on a CPU "auto" is a measurement, and may differ between processes
+            agreed = broadcast_object_list([self.choices.precision])[0]
+            self.choices = dataclasses.replace(self.choices, precision=agreed)
         self.precision = self.choices.precision
-        if self.device.type == "cuda":
-            # All batches have one size: try once which kernels are fastest for it.
-            torch.backends.cudnn.benchmark = True
+        if resume and self.precision == first_precision == "bf16" and not bfloat16_is_faster(self.device.type):
+            warnings.warn(
+                "the run was started in bf16, which is slow on this device; another precision may be faster",
+                stacklevel=2,
+            )
         self.checkpoint_minutes, self.validate_every, self.log_every = checkpoint_minutes, validate_every, log_every
         self.samples = TrainingSamples(photos, self.settings)
         self.validation = Validation(validation_photos, self.settings)
@@ -136,12 +143,13 @@ class Trainer:
         self.journal = Journal(self.run, self.settings, self.accelerator, keep_going)
         self.progress = self.journal.progress
         self.accelerator.register_for_checkpointing(self.average, self.progress)
-        if self.learner.scaler.is_enabled():
-            self.accelerator.register_for_checkpointing(self.learner.scaler)
+        self.progress.scaler = self.learner.scaler
         self.run.check_room(checkpoint_size(self.bare_network, self.bare_discriminator))
         if resume:
             load_checkpoint(self.run, self.accelerator)
             self.journal.go_on()
+            if self.settings != started_with and self.accelerator.is_main_process:
+                self.run.start(self.settings, self.precision)  # a run made longer stays so when it is resumed again
             return
         if start_from is not None and self.accelerator.is_main_process:
             self.run.remember(start_from)
@@ -211,6 +219,25 @@ class Trainer:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
                 written. The last checkpoint is sound.
         """
+        with self._explained(), _fastest_kernels():
+            return self._train(on_validation, on_log, progress)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what PyTorch says of too little memory, or of a compiler that is missing, into what to do about it."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                "the device's memory is too small for this batch: double the setting 'accumulation', which computes it "
+                "in more parts with the same result (but for batch normalisation), or take smaller crops or networks"
+            ) from error
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
+                raise
+            raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
+
+    def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
         s, now = self.settings, self.progress
         self.learner.normalise_by_batch()
         batches = self.batches()
@@ -254,7 +281,7 @@ class Trainer:
         if interrupt.is_set() and self.accelerator.is_main_process:
             message = f"stopped after iteration {now.iteration:,} of {s.iterations:,}; a checkpoint in {self.run.path}"
             tqdm.write(f"{message} holds everything, and resuming goes on from there", file=sys.stderr)
-        return now.iteration == s.iterations
+        return now.iteration >= s.iterations
 
     def _call(self, callback: Callback | None, row: dict) -> bool:
         if callback is None or not self.accelerator.is_main_process:
@@ -319,6 +346,32 @@ def train(
     trainer = Trainer(settings, photos, validation_photos, out, **options)
     trainer.train(**calls)
     return trainer.run.path / "network"
+
+
+def _accelerator(choices: TrainingChoices) -> Accelerator:
+    """The accelerator for a device; accelerate keeps one device for a whole process."""
+    try:
+        # Precision and accumulation are the trainer's own business: these, too, are kept once for a whole process.
+        accelerator = Accelerator(cpu=choices.device.type == "cpu", mixed_precision="no")
+    except ValueError as error:
+        raise RunError(f"{first_line(error)} (one Python process can train on one kind of device)") from error
+    if accelerator.device.type != choices.device.type:
+        raise RunError(
+            f"this Python process trains on {accelerator.device.type} already, so it cannot on {choices.device.type}: "
+            "start it anew"
+        )
+    return accelerator
+
+
+@contextlib.contextmanager
+def _fastest_kernels() -> Iterator[None]:
+    """Let CUDA try once which convolution kernels are fastest: while training, all batches have one size."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _check_same_run(settings: Settings, started_with: Settings) -> None:
