@@ -153,17 +153,17 @@ def is_finished(run: RunFolder) -> bool:
 
 
 def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_ABLATIONS) -> list[str]:
-    """Copy weights and logs of every finished ablation, and write a card that lists them.
+    """Copy weights and logs of every finished ablation, and write a card that lists all that are there.
 
     Args:
         runs: the folder that `train_ablations` has filled, or is filling: what is not finished is left out.
-        out: the folder that gets a folder for each, in place of those it held.
+        out: the folder that gets a folder for each, in place of those of the same names.
 
     Returns:
-        The names of the folders, such as "full-0", in the order of `ABLATIONS`.
+        The names of the folders copied, such as "full-0", in the order of `ABLATIONS`.
     """
-    out, lines, published = Path(out), [], []
-    for name, ablation in ABLATIONS.items():
+    out, published = Path(out), []
+    for name in ABLATIONS:
         for folder in sorted(Path(runs).glob(f"{name}-[0-9]*")):
             run, target = RunFolder(folder), out / folder.name
             if not is_finished(run):
@@ -173,23 +173,31 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
             save_in_half(network, target)
             for file in ("settings.json", "log.csv", "validation.csv"):
                 shutil.copyfile(folder / file, target / file)
-            last = run.rows("log.csv")[-1]
-            start = f"`{ablation.start}`" if ablation.start else "random weights"
-            minutes = float(last["seconds"]) / 60
-            lines.append(f"| `{folder.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
             published.append(folder.name)
     if published:
-        settings, _ = RunFolder(out / published[0]).settings()
-        card = CARD.format(
-            parameters=count_parameters(network),
-            width=json.loads((out / published[0] / "config.json").read_text(encoding="utf-8"))["width"],
-            crop=settings.crop_size,
-            low=settings.hole_sides[0],
-            high=settings.hole_sides[1],
-            table="\n".join(lines),
-        )
-        write_text(out / "README.md", card)
+        write_text(out / "README.md", _card(out, network))
     return published
+
+
+def _card(folder: Path, network: CompletionNetwork) -> str:
+    """The card of a folder of published ablations, whose networks are like this one."""
+    lines = []
+    for name, seeds in shipped_ablations(folder).items():
+        ablation = ABLATIONS[name]
+        start = f"`{ablation.start}`" if ablation.start else "random weights"
+        for path in seeds.values():
+            last = RunFolder(path).rows("log.csv")[-1]
+            minutes = float(last["seconds"]) / 60
+            lines.append(f"| `{path.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
+    settings, _ = RunFolder(path).settings()
+    return CARD.format(
+        parameters=count_parameters(network),
+        width=json.loads((path / "config.json").read_text(encoding="utf-8"))["width"],
+        crop=settings.crop_size,
+        low=settings.hole_sides[0],
+        high=settings.hole_sides[1],
+        table="\n".join(lines),
+    )
 
 
 def shipped_ablations(folder: str | os.PathLike = SHIPPED_ABLATIONS) -> dict[str, dict[int, Path]]:

@@ -126,6 +126,17 @@ def test_publishing_again_replaces_what_was_there(trained, tmp_path):
     assert (tmp_path / "full-3" / "model.safetensors").exists()
 
 
+def test_the_card_lists_those_published_before_as_well(trained, tmp_path):
+    publish_ablations(trained, tmp_path / "out")
+    (tmp_path / "out/full-3").rename(tmp_path / "out/full-4")  # of another seed, trained elsewhere
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(folder_of("no-mask", 3, trained), tmp_path / "runs/no-mask-3")
+    assert publish_ablations(tmp_path / "runs", tmp_path / "out") == ["no-mask-3"]
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert [f"`{name}-3`" in card for name in ABLATIONS] == [name != "full" for name in ABLATIONS]
+    assert "`full-4`" in card
+
+
 def test_nothing_finished_publishes_nothing(tmp_path):
     assert publish_ablations(tmp_path / "runs", tmp_path / "out") == []
     assert shipped_ablations(tmp_path / "out") == {}

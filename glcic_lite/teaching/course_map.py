@@ -11,8 +11,8 @@ from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.completion import complete, seen_by
 from glcic_lite.masks import Box, hole_box, local_patch
 from glcic_lite.pretrained import SHIPPED_WEIGHTS
-from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_figure, with_hole
-from glcic_lite.teaching.samples import sample
+from glcic_lite.teaching.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, caption, show_figure, with_hole
+from glcic_lite.teaching.samples import credit, sample
 from glcic_lite.training.run_folder import RunFolder, stretches
 
 LESSONS = (
@@ -28,10 +28,17 @@ LESSONS = (
     "How good is it?",
 )
 
+PHOTOS = ("historic-nagasaki-boats--scratches", "ocean-beach-from-above", "petra-treasury", "nagoya-castle--scratches")
+
 
 def course_map() -> None:
-    """Show the map."""
+    """Show the map, and who took the photos in it."""
     show_figure(draw_course_map(), "Ten small pictures, one for each lesson: " + ", ".join(LESSONS))
+    caption(
+        "One picture a lesson, each drawn from what the lesson is about: the layer tables, the training log, "
+        "the evaluation on the test photos."
+    )
+    caption(credit(*PHOTOS))
 
 
 def draw_course_map() -> Figure:
@@ -79,7 +86,7 @@ def _outline(ax: Axes, box: Box, colour: str, style: str = "-") -> None:
 
 
 def _photo(ax: Axes) -> None:
-    photo, mask = _square("historic-nagasaki-boats--scratches")
+    photo, mask = _square(PHOTOS[0])
     completed = np.array(complete(photo, mask))
     half = photo.shape[1] // 2
     completed[:, :half] = with_hole(photo, mask)[:, :half]
@@ -126,7 +133,7 @@ def _network(ax: Axes) -> None:
 
 
 def _critics(ax: Axes) -> None:
-    photo, mask = _square("ocean-beach-from-above")
+    photo, mask = _square(PHOTOS[1])
     ax.imshow(with_hole(photo, mask))
     height, width = mask.shape
     _outline(ax, Box(3, 3, width - 4, height - 4), HIGHLIGHT)
@@ -146,14 +153,14 @@ def _training(ax: Axes) -> None:
 
 
 def _crop(ax: Axes) -> None:
-    photo, mask = sample("petra-treasury")
+    photo, mask = sample(PHOTOS[2])
     ax.imshow(with_hole(photo, mask))
     _outline(ax, seen_by(hole_box(mask), mask.shape), HIGHLIGHT)
     ax.set_xlim((photo.width - photo.height) / 2, (photo.width + photo.height) / 2)  # a square, like the others
 
 
 def _drawing(ax: Axes) -> None:
-    photo, mask = _square("nagoya-castle--scratches")
+    photo, mask = _square(PHOTOS[3])
     shown = Image.fromarray(photo)
     ax.imshow(with_hole(shown, mask))
     row, column = np.argwhere(mask)[-1]

@@ -219,23 +219,8 @@ class Trainer:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
                 written. The last checkpoint is sound.
         """
-        with self._explained(), _fastest_kernels():
+        with _explained(), _fastest_kernels():
             return self._train(on_validation, on_log, progress)
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what PyTorch says of too little memory, or of a compiler that is missing, into what to do about it."""
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                "the device's memory is too small for this batch: double the setting 'accumulation', which computes it "
-                "in more parts with the same result (but for batch normalisation), or take smaller crops or networks"
-            ) from error
-        except RuntimeError as error:
-            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
-                raise
-            raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
 
     def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
         s, now = self.settings, self.progress
@@ -372,6 +357,22 @@ def _fastest_kernels() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what PyTorch says of too little memory, or of a compiler that is missing, into what to do about it."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the device's memory is too small for this batch: begin a new run with twice the setting 'accumulation', "
+            "which computes it in more parts (the same but for batch normalisation), or with smaller crops or networks"
+        ) from error
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
+            raise
+        raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
 
 
 def _check_same_run(settings: Settings, started_with: Settings) -> None:
