@@ -252,7 +252,7 @@ WRONG = [
     ),
     (
         checks.check_fair_psnr,
-        lambda *case: fair(*case, hide=lambda p, m: ndimage.uniform_filter(p, (3, 3, 1))[m]),
+        lambda *case: fair(*case, hide=lambda p, m: 255 - p[m]),
         "resembles the truth",
     ),
     (checks.check_fair_psnr, lambda fill, p, m: 25.0, "never calls the fill"),
