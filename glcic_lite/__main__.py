@@ -50,10 +50,11 @@ def complete(
     if photo.is_dir():
         _complete_folder(photo, mask, out, network, blend)
     else:
-        result = fill(photo, mask, network, blend)
+        hole = open_mask(mask)
+        result = fill(photo, hole, network, blend)
         save_image(result, out)
         print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
-        if not open_mask(mask).any():
+        if not hole.any():
             print(f"{mask}: nothing in it is white, so there was no hole to fill")
 
 
@@ -233,15 +234,17 @@ def ablations(
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
     names: Annotated[list[str] | None, typer.Argument(help="Which of them; all if left out.")] = None,
     precision: Annotated[Precision, typer.Option(help="no is float32, auto is bf16 where it is faster.")] = "auto",
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; may be repeated.")] = None,
     ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all that are trained here.")] = None,
 ) -> None:
     """Train the small networks of lesson 09, each with a part of the method left out; called again, it goes on."""
-    from glcic_lite.ablations import ABLATIONS, publish_ablations, train_ablations
+    from glcic_lite.ablations import ABLATIONS, SEEDS, publish_ablations, train_ablations
 
     unknown = sorted(set(names or ()) - set(ABLATIONS))
     if unknown:
         raise RunError(f"no such ablation: {', '.join(unknown)}; there are {', '.join(ABLATIONS)}")
-    for folder in train_ablations(data, out, names, precision=str(precision), validate_every=250):
+    seeds = tuple(seed or SEEDS)
+    for folder in train_ablations(data, out, names, seeds, precision=str(precision), validate_every=250):
         print(f"{folder}: trained")
     if ship:
         print(f"{ship}: {', '.join(publish_ablations(out, ship))}")

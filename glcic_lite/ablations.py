@@ -56,10 +56,11 @@ They are for comparison with each other, not for use: `glcic_lite/weights/lite` 
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains them, on the photos in `data/photos/train`, whose authors and licences are listed in
-`data/photos/ATTRIBUTION.csv`. Crops of {crop} x {crop} pixels, boxes with sides of {low} to {high} pixels. Each folder
-holds the weights in half precision, every setting in `settings.json`, the losses in `log.csv` and the validation in
-`validation.csv`; the number at the end of its name is the seed. The weights are under the MIT licence.
+trains them with the seeds 0 and 1; `--seed 2`, with some of their names, trains these with another. The authors and
+licences of the photos, those in `data/photos/train`, are listed in `data/photos/ATTRIBUTION.csv`. Crops of {crop} x
+{crop} pixels, boxes with sides of {low} to {high} pixels. Each folder holds the weights in half precision, every
+setting in `settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of its
+name is the seed. The weights are under the MIT licence.
 
 | folder | what | starts from | iterations | minutes |
 |---|---|---|---|---|

@@ -184,3 +184,17 @@ def test_the_command_line_names_an_ablation_that_is_not_there(tmp_path, capsys, 
         command_line.main()
     assert stopped.value.code == 2
     assert "no-photos" in capsys.readouterr().err
+
+
+def test_the_command_line_trains_with_the_seeds_it_is_given(tmp_path, monkeypatch):
+    from glcic_lite import __main__ as command_line
+
+    asked = []
+    monkeypatch.setattr("glcic_lite.ablations.train_ablations", lambda *given, **options: asked.append(given[2:]) or [])
+    for more in ([], ["full", "no-mask", "--seed", "2", "--seed", "5"]):
+        monkeypatch.setattr("sys.argv", ["glcic_lite", "ablations", "-o", str(tmp_path), *more])
+        with pytest.raises(SystemExit) as stopped:
+            command_line.main()
+        assert stopped.value.code == 0
+    assert [tuple(seeds) for _, seeds in asked] == [(0, 1), (2, 5)]
+    assert asked[1][0] == ["full", "no-mask"]

@@ -255,6 +255,11 @@ WRONG = [
         lambda *case: fair(*case, hide=lambda p, m: 255 - p[m]),
         "resembles the truth",
     ),
+    (  # what blurs in from around the hole decides by which of two signs it is found out
+        checks.check_fair_psnr,
+        lambda *case: fair(*case, hide=lambda p, m: ndimage.uniform_filter(p, (3, 3, 1))[m]),
+        "What stands in the hole",
+    ),
     (checks.check_fair_psnr, lambda fill, p, m: 25.0, "never calls the fill"),
     (checks.check_fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x / 255, y), p, m), "needs a photo"),
 ]  # fmt: skip

@@ -231,9 +231,11 @@ class CompletionStudio(MaskCanvas):
         """In a thread of its own, so that the kernel stays free: complete what is asked for until there is nothing."""
         try:
             self._complete_requests()
-        except BaseException:  # an observer's, of what is published: the next request begins a new thread
+        except BaseException:  # an observer's, of what is published: a request that waits gets a new thread
             with self._changed:
                 self._worker = None
+                if self._wanted is not None:
+                    self._start_worker()
                 self._changed.notify_all()
             raise
 

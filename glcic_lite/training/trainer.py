@@ -94,7 +94,8 @@ class Trainer:
         choices: TrainingChoices | None = None,
     ):
         self.run = RunFolder(out)
-        if resume and not (start_from is None and discriminators_from is None):
+        given = start_from is not None or discriminators_from is not None
+        if resume and given:
             raise RunError("a resumed run goes on with its own weights: leave start_from and discriminators_from out")
         if resume:
             started_with, first_precision = self.run.settings()
@@ -153,7 +154,7 @@ class Trainer:
             return
         if start_from is not None and self.accelerator.is_main_process:
             self.run.remember(start_from)
-        if not (start_from is None and discriminators_from is None):
+        if given:
             self.save_checkpoint()  # a run killed before its next checkpoint must not forget where it came from
         if self.accelerator.is_main_process:
             self.run.start(self.settings, self.precision)
