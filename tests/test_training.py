@@ -116,6 +116,19 @@ def test_the_learning_rate_of_phase_3_falls_likewise():
     assert rates == pytest.approx([1, 1, 0] + [2] * 7 + [1.6, 1.2, 0.8])
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_real_photos_are_judged_in_the_company_of_completed_ones_or_among_themselves(start, together):
+    trainer = start(phases(0, 1, 0, SMOOTH, judged_together=together))
+    batch = next(trainer.batches())
+    trainer.learner.normalise_by_batch()
+    judge = trainer.learner._judge
+    beside_grey, grey = judge(trainer.bare_discriminator, batch, torch.full_like(batch["photo"], 0.5))
+    beside_noise, noise = judge(trainer.bare_discriminator, batch, torch.rand_like(batch["photo"]))
+    assert beside_grey.shape == grey.shape == (len(batch["photo"]),)
+    assert torch.allclose(beside_grey, beside_noise) != together
+    assert not torch.allclose(grey, noise)
+
+
 def test_kept_statistics_are_kept_and_every_photo_is_completed_as_if_alone(start, tmp_path):
     narrow_network(seed=5).save_pretrained(tmp_path / "weights")
     for kept in (True, False):

@@ -39,14 +39,15 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def test_two_processes_make_the_same_updates_as_one(start, tmp_path, photos_folder, one_thread):
+@pytest.mark.parametrize("together", [True, False])
+def test_two_processes_make_the_same_updates_as_one(start, tmp_path, photos_folder, one_thread, together):
     """Two processes with half a batch each equal one process that computes the batch in two parts.
 
     That is the true comparison: batch normalisation sees half a batch in both. The statistics it keeps for evaluation
     are each process's own, so weights and logged losses are compared; weights up to the end of phase 2, because in
     phase 3 the network meets discriminators that have, or have not yet, made their step.
     """
-    settings = phases(1, 1, 1, SMOOTH)
+    settings = phases(1, 1, 1, SMOOTH, judged_together=together)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
     call = [*launch, *script_call(tmp_path, photos_folder, "two", settings)]

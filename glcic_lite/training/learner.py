@@ -201,13 +201,18 @@ class Learner:
 
         Batch normalisation is why: in a batch of completed photos alone, the statistics over the batch give away what
         all of them have in common, and a discriminator need not look at any one photo. Ours came to tell every such
-        batch from a real one and, photo by photo, hardly better than a coin.
+        batch from a real one and, photo by photo, hardly better than a coin. Where the settings ask for it, each kind
+        has a batch of its own all the same, as in many programs.
         """
         photos = torch.cat([batch["photo"], completed])
         corners = torch.cat([batch["real_patch"], batch["fake_patch"]])
         patches = cut_patches(photos, corners, self.settings.local_size)
+        batches = [(photos, patches)]
+        if not self.settings.judged_together:
+            batches = list(zip(photos.chunk(2), patches.chunk(2), strict=True))
         with self.choices.autocast:
-            real, fake = discriminator(photos, patches).float().chunk(2)
+            logits = torch.cat([discriminator(*views).float() for views in batches])
+        real, fake = logits.chunk(2)
         return real, fake
 
     def _descend(self, loss: Tensor, optimizer, last: bool, measured: dict | None, name: str) -> None:

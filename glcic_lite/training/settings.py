@@ -48,6 +48,7 @@ class Settings:
     joint_learning_rate_end: float = 1.0  # ... which ends with this share of it, falling likewise
     discriminator_learning_rate: float = 1.0  # in phases 2 and 3
     kept_statistics: bool = False  # the completion network normalises by the statistics it began with
+    judged_together: bool = True  # the discriminators get real and completed photos in one batch, not in one each
     averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
 
     def __post_init__(self):
