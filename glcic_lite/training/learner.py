@@ -207,12 +207,13 @@ class Learner:
         photos = torch.cat([batch["photo"], completed])
         corners = torch.cat([batch["real_patch"], batch["fake_patch"]])
         patches = cut_patches(photos, corners, self.settings.local_size)
-        batches = [(photos, patches)]
-        if not self.settings.judged_together:
-            batches = list(zip(photos.chunk(2), patches.chunk(2), strict=True))
+        batches = 1 if self.settings.judged_together else 2
         with self.choices.autocast:
-            logits = torch.cat([discriminator(*views).float() for views in batches])
-        real, fake = logits.chunk(2)
+            logits = [
+                discriminator(*views).float()
+                for views in zip(photos.chunk(batches), patches.chunk(batches), strict=True)
+            ]
+        real, fake = torch.cat(logits).chunk(2)
         return real, fake
 
     def _descend(self, loss: Tensor, optimizer, last: bool, measured: dict | None, name: str) -> None:
