@@ -1,5 +1,6 @@
 """How fast `complete` and training are on this machine, against the plain way: tables, each measured in one run."""
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -22,6 +23,7 @@ from glcic_lite.networks import CompletionNetwork
 from glcic_lite.photos import PhotoCrops
 from glcic_lite.training import Settings, Trainer
 from glcic_lite.training.samples import TrainingSamples
+from glcic_lite.training.trainer import fastest_kernels
 
 # What the commissioning report gives for its program, photo opened to photo saved, on its own machine.
 REPORTED_SECONDS = {(1083, 658): 14.6, (960, 540): 10.6}
@@ -214,11 +216,15 @@ def _line(row: Measured, plain_seconds: float) -> str:
     sign = " " if row.plain_seconds else "~"
     hole = "frame" if row.hole is None else str(row.hole)
     report = f"{REPORTED_SECONDS[row.size]:.1f} s" if row.size in REPORTED_SECONDS else ""
-    memories = [f"{m / 1e6:5.0f} MB" if m is not None else " " * 8 for m in (row.plain_bytes, row.bytes)]
+    memories = [_megabytes(used) for used in (row.plain_bytes, row.bytes)]
     return (
         f"{row.size[0]:5} x {row.size[1]:4}  {hole:>7}  {sign}{plain_seconds:7.2f} s {memories[0]} "
         f"{row.seconds:7.2f} s {memories[1]}  {sign}{plain_seconds / row.seconds:5.1f} x  {row.share:6.0%}  {report}"
     ).rstrip()
+
+
+def _megabytes(used: int | None) -> str:
+    return f"{used / 1e6:5.0f} MB" if used is not None else " " * 8
 
 
 def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 5) -> Iterator[str]:
@@ -226,7 +232,8 @@ def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 
 
     Plain is the same step in float32, with pixels in memory channel after channel, an Adam that updates one weight
     tensor after the other, and gradients also for the biases that batch normalisation cancels. The batch is drawn
-    beforehand; drawing is measured by itself.
+    beforehand; drawing is measured by itself. Memory is what a step needs at its peak beyond the weights and what the
+    optimizers keep.
 
     Args:
         settings: of the step; its networks start at random.
@@ -239,7 +246,7 @@ def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 
     crops = f"{settings.batch_size} crops of {settings.crop_size} x {settings.crop_size} pixels"
     yield f"{crops}, networks of width {settings.width:g}, the project's step in precision {fast.precision!r}"
     yield ""
-    yield "step           plain float32                the project's        ratio"
+    yield "step                 plain float32                         the project's               ratio"
     for name, lengths in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
             steps = []
@@ -249,24 +256,28 @@ def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 
                 if kind == "plain":
                     trainer.bare_network.requires_grad_(True)
                     trainer.bare_discriminator.requires_grad_(True)
-                steps.append(_step(trainer))
-            turns = [[_timed(step, fast.device)[0] for step in steps] for _ in range(rounds)]
-        seconds = [min(times) for times in zip(*turns, strict=True)]
-        columns = "   ".join(f"{taken:6.3f} s {settings.batch_size / taken:7.1f} photos/s" for taken in seconds)
-        yield f"{name:8}  {columns}  {seconds[0] / seconds[1]:6.2f} x"
+                steps.append(_step(trainer, kind == "project"))
+            turns = [[_timed(step, fast.device) for step in steps] for _ in range(rounds)]
+        (plain_seconds, plain_bytes), (seconds, memory) = (min(times) for times in zip(*turns, strict=True))
+        columns = "   ".join(
+            f"{taken:6.3f} s {settings.batch_size / taken:7.1f} photos/s {_megabytes(used)}"
+            for taken, used in ((plain_seconds, plain_bytes), (seconds, memory))
+        )
+        yield f"{name:8}  {columns}  {plain_seconds / seconds:6.2f} x"
     yield ""
     for place, cached in (("opened anew each time", False), ("in memory", True)):
         speed = samples_a_second(settings, photos, cached)
         yield f"samples drawn by one process, photos {place}: {speed:.0f} a second"
 
 
-def _step(trainer: Trainer) -> Callable[[], None]:
+def _step(trainer: Trainer, fastest: bool) -> Callable[[], None]:
     """One iteration, always on the same photos; the first, which prepares things, has been made."""
     batches = itertools.islice(trainer.batches(), trainer.settings.accumulation)
     batch = list(batches)
 
     def step():
-        trainer.iterate(iter(batch))
+        with fastest_kernels() if fastest else contextlib.nullcontext():
+            trainer.iterate(iter(batch))
 
     step()
     return step

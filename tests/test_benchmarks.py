@@ -82,7 +82,7 @@ def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(ph
     rows = [line.split() for line in lines if line.startswith("phase")]
     assert [row[:2] for row in rows] == [["phase", "1"], ["phase", "3"]]
     for row in rows:
-        seconds, ratio = [float(row[i]) for i in (2, 6)], float(row[-2])
+        seconds, ratio = [float(row[i]) for i in (2, 8)], float(row[-2])
         assert ratio == pytest.approx(seconds[0] / seconds[1], rel=0.2)
         assert float(row[4]) == pytest.approx(4 / seconds[0], rel=0.2)
     speeds = [float(re.search(r"([\d.]+) a second", line)[1]) for line in lines if "samples" in line]

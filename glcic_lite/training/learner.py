@@ -73,7 +73,7 @@ class Learner:
         self.network, self.discriminator, self.optimizer, self.discriminator_optimizer = accelerator.prepare(
             network,
             discriminator,
-            make(network.parameters(), s.learning_rate, (0.9, 0.999), choices.fused),
+            make(network.parameters(), s.learning_rate, (s.network_momentum, 0.999), choices.fused),
             make(discriminator.parameters(), s.discriminator_learning_rate, (0.5, 0.999), choices.fused),
         )
         for module in (self.network, self.discriminator):

@@ -72,6 +72,10 @@ class TrainingSamples(Dataset):
 
 
 def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:
-    """Cut one square out of each photo: (N, 3, H, W) and corners (N, 2), top and left, to (N, 3, size, size)."""
-    pairs = zip(photos, corners.tolist(), strict=True)
-    return torch.stack([photo[:, top : top + size, left : left + size] for photo, (top, left) in pairs])
+    """Cut one square out of each photo: (N, 3, H, W) and corners (N, 2), top and left, to (N, 3, size, size).
+
+    All at once: a GPU would spend longer on being told of each square than on cutting it.
+    """
+    rows, columns = (corners[:, :, None] + torch.arange(size, device=corners.device)).unbind(1)  # (N, size) each
+    which = torch.arange(len(photos), device=corners.device)
+    return photos[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

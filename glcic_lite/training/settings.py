@@ -47,6 +47,7 @@ class Settings:
     joint_learning_rate: float = 1.0  # the same for phase 3 ...
     joint_learning_rate_end: float = 1.0  # ... which ends with this share of it, falling likewise
     discriminator_learning_rate: float = 1.0  # in phases 2 and 3
+    network_momentum: float = 0.9  # Adam's first beta for the completion network; the discriminators' is 0.5
     kept_statistics: bool = False  # the completion network normalises by the statistics it began with
     judged_together: bool = True  # the discriminators get real and completed photos in one batch, not in one each
     averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
@@ -72,6 +73,8 @@ class Settings:
             raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
         if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
             raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
+        if not 0 <= self.network_momentum < 1:
+            raise ValueError(f"network_momentum must be at least 0 and below 1, not {self.network_momentum}")
         if self.optimizer not in ("adadelta", "adam"):
             raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
 

@@ -187,10 +187,9 @@ class Trainer:
             worker_init_fn=ignore_interrupts,
         )
         for batch in loader:
+            batch = {name: x.to(self.device, non_blocking=self.choices.pinned) for name, x in batch.items()}
             for name in ("photo", "mask"):
-                batch[name] = batch[name].to(
-                    self.device, non_blocking=self.choices.pinned, memory_format=self.choices.memory_format
-                )
+                batch[name] = batch[name].contiguous(memory_format=self.choices.memory_format)
             yield batch
 
     def train(
@@ -220,7 +219,7 @@ class Trainer:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
                 written. The last checkpoint is sound.
         """
-        with _explained(), _fastest_kernels():
+        with _explained(), fastest_kernels():
             return self._train(on_validation, on_log, progress)
 
     def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
@@ -350,7 +349,7 @@ def _accelerator(choices: TrainingChoices) -> Accelerator:
 
 
 @contextlib.contextmanager
-def _fastest_kernels() -> Iterator[None]:
+def fastest_kernels() -> Iterator[None]:
     """Let CUDA try once which convolution kernels are fastest: while training, all batches have one size."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
