@@ -263,7 +263,7 @@ def test_training_runs_on_cuda(start):
 def test_every_precision_trains_on_cuda_and_resumes(start, precision):
     stopped = start(precision=precision, validate_every=4)
     stopped.train(on_validation=lambda trainer, row: row["iteration"] == 4)
-    resumed = start(None, resume=True, validate_every=2)
+    resumed = start(None, resume=True, precision="auto", validate_every=2)
     assert resumed.precision == precision
     assert resumed.train(on_validation=lambda trainer, row: row["iteration"] == 6) is False
     other = start(None, resume=True, precision="no" if precision == "fp16" else "fp16")
