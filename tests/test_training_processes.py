@@ -165,7 +165,7 @@ def test_each_device_is_used_in_its_own_way(monkeypatch):
     assert [x.pinned for x in (cpu, cuda, mps)] == [False, True, False]
     assert [x.fused for x in (cpu, cuda, mps)] == [True, True, False]
     assert [x.synchronised_norm for x in (cpu, cuda, mps)] == [False, True, False]
-    assert [x.workers for x in (cpu, cuda, mps)] == [0, 8, 8]
+    assert [x.workers for x in (cpu, cuda, mps)] == [0, 15, 15]
     assert mps.memory_format is torch.contiguous_format
     assert cpu.memory_format is cuda.memory_format is torch.channels_last
 
