@@ -91,7 +91,8 @@ def test_impossible_settings_are_refused(values):
     "changes, words",
     [({"width": 0}, "width"), ({"discriminator_width": -1}, "width"), ({"phase_2": -1}, "iterations cannot be"),
      ({"stroke_width": (24, 6)}, "stroke_width"), ({"short_edge": (63, 80)}, "short edge"),
-     ({"short_edge": (80, 70)}, "short edge")],
+     ({"short_edge": (80, 70)}, "short edge"), ({"network_momentum": 1.0}, "momentum"),
+     ({"network_momentum": -0.1}, "momentum")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):
@@ -114,6 +115,16 @@ def test_the_learning_rate_of_phase_3_falls_likewise():
     )
     rates = [s.network_learning_rate(i) for i in range(13)]
     assert rates == pytest.approx([1, 1, 0] + [2] * 7 + [1.6, 1.2, 0.8])
+
+
+def test_the_networks_momentum_tells_from_the_second_step_on(start):
+    """Adam's first step has nothing to remember."""
+    fast, slow = (start(phases(2, 0, 0, network_momentum=x), str(x)) for x in (0.5, 0.9))
+    for alike in (True, False):
+        for trainer in (fast, slow):
+            one_iteration(trainer)
+        pairs = list(zip(fast.bare_network.parameters(), slow.bare_network.parameters(), strict=True))
+        assert all(torch.allclose(a, b, atol=1e-7) for a, b in pairs) == alike
 
 
 @pytest.mark.parametrize("together", [True, False])
