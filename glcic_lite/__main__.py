@@ -106,11 +106,14 @@ def bench_train(
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ in it.")] = Path("data/photos"),
     settings: SettingsName = "lite",
     rounds: Rounds = 5,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Measure the project's step as `train --compile`.")
+    ] = False,
 ) -> None:
     """A training step, plain in float32 against the project's; and how many training samples a core draws a second."""
     from glcic_lite import benchmarks
 
-    for line in benchmarks.training_table(_settings(settings), data / "train", rounds):
+    for line in benchmarks.training_table(_settings(settings), data / "train", rounds, compile):
         print(line, flush=True)
 
 

@@ -227,7 +227,9 @@ def _megabytes(used: int | None) -> str:
     return f"{used / 1e6:5.0f} MB" if used is not None else " " * 8
 
 
-def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 5) -> Iterator[str]:
+def training_table(
+    settings: Settings, photos: str | os.PathLike, rounds: int = 5, compile: bool = False
+) -> Iterator[str]:
     """The lines of another table: a training step, plain against the project's, and how fast samples are drawn.
 
     Plain is the same step in float32, with pixels in memory channel after channel, an Adam that updates one weight
@@ -239,12 +241,15 @@ def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 
         settings: of the step; its networks start at random.
         photos: a folder of photos.
         rounds: how often each step is measured, in turns; the fastest counts.
+        compile: whether the project's step runs through `torch.compile`. Compiling itself, which takes it a minute or
+            more, is not measured.
     """
     fast = training_choices(workers=0)
     plain = replace(fast, precision="no", memory_format=torch.contiguous_format, fused=False)
     yield f"{platform.processor() or platform.machine()}, {describe(fast.device)}, torch {torch.__version__}"
     crops = f"{settings.batch_size} crops of {settings.crop_size} x {settings.crop_size} pixels"
-    yield f"{crops}, networks of width {settings.width:g}, the project's step in precision {fast.precision!r}"
+    compiled = ", compiled" if compile else ""
+    yield f"{crops}, networks of width {settings.width:g}, the project's step in precision {fast.precision!r}{compiled}"
     yield ""
     yield "step                 plain float32                         the project's               ratio"
     for name, lengths in STEPS.items():
@@ -252,11 +257,12 @@ def training_table(settings: Settings, photos: str | os.PathLike, rounds: int = 
             steps = []
             for kind, choices in (("plain", plain), ("project", fast)):
                 own = replace(settings, **lengths)
-                trainer = Trainer(own, photos, photos, Path(folder, kind), choices=choices)
-                if kind == "plain":
+                project = kind == "project"
+                trainer = Trainer(own, photos, photos, Path(folder, kind), choices=choices, compile=compile and project)
+                if not project:
                     trainer.bare_network.requires_grad_(True)
                     trainer.bare_discriminator.requires_grad_(True)
-                steps.append(_step(trainer, kind == "project"))
+                steps.append(_step(trainer, project))
             turns = [[_timed(step, fast.device) for step in steps] for _ in range(rounds)]
         (plain_seconds, plain_bytes), (seconds, memory) = (min(times) for times in zip(*turns, strict=True))
         columns = "   ".join(

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -54,17 +55,19 @@ def test_the_table_has_a_line_a_photo_and_hole_and_the_reported_times(monkeypatc
     assert not any("~" in row for row in rows if "160" in row)
 
 
+SMALL_STEP = Settings(
+    width=1 / 16,
+    crop_size=64,
+    local_size=32,
+    short_edge=(64, 80),
+    hole_sides=(16, 16),
+    batch_size=4,
+    accumulation=2,
+    optimizer="adam",
+)
+
+
 def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(photos_folder, monkeypatch):
-    settings = Settings(
-        width=1 / 16,
-        crop_size=64,
-        local_size=32,
-        short_edge=(64, 80),
-        hole_sides=(16, 16),
-        batch_size=4,
-        accumulation=2,
-        optimizer="adam",
-    )
     monkeypatch.setattr("glcic_lite.training.validation.CROPS", 2)
     monkeypatch.setattr("glcic_lite.device.bfloat16_is_faster", lambda device_type: True)
     measured = []
@@ -76,7 +79,7 @@ def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(ph
         return iterate(trainer, batches)
 
     monkeypatch.setattr(Trainer, "iterate", watch)
-    lines = list(training_table(settings, photos_folder / "train", rounds=2))
+    lines = list(training_table(SMALL_STEP, photos_folder / "train", rounds=2))
     plain, project = ("no", False), ("bf16", True)
     assert measured == [(phase, *kind) for phase in (1, 3) for kind in (plain, project) * 3]
     rows = [line.split() for line in lines if line.startswith("phase")]
@@ -87,6 +90,22 @@ def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(ph
         assert float(row[4]) == pytest.approx(4 / seconds[0], rel=0.2)
     speeds = [float(re.search(r"([\d.]+) a second", line)[1]) for line in lines if "samples" in line]
     assert len(speeds) == 2 and min(speeds) > 1
+
+
+def test_on_request_the_projects_step_alone_is_compiled(photos_folder, monkeypatch):
+    monkeypatch.setattr("glcic_lite.training.validation.CROPS", 2)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(benchmarks, "STEPS", {"phase 1": benchmarks.STEPS["phase 1"]})
+    compiled = []
+    iterate = Trainer.iterate
+
+    def watch(trainer, batches):
+        compiled.append(trainer.bare_network._compiled_call_impl is not None)
+        return iterate(trainer, batches)
+
+    monkeypatch.setattr(Trainer, "iterate", watch)
+    lines = list(training_table(SMALL_STEP, photos_folder / "train", rounds=1, compile=True))
+    assert compiled == [False, True] * 2 and "compiled" in lines[1]
 
 
 MEMORY = """
