@@ -255,14 +255,16 @@ def training_table(
     for name, lengths in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
             steps = []
-            for kind, choices in (("plain", plain), ("project", fast)):
-                own = replace(settings, **lengths)
-                project = kind == "project"
-                trainer = Trainer(own, photos, photos, Path(folder, kind), choices=choices, compile=compile and project)
-                if not project:
+            own = replace(settings, **lengths)
+            for kind, choices, compiles, kernels in (
+                ("plain", plain, False, contextlib.nullcontext),
+                ("project", fast, compile, fastest_kernels),
+            ):
+                trainer = Trainer(own, photos, photos, Path(folder, kind), choices=choices, compile=compiles)
+                if kind == "plain":
                     trainer.bare_network.requires_grad_(True)
                     trainer.bare_discriminator.requires_grad_(True)
-                steps.append(_step(trainer, project))
+                steps.append(_step(trainer, kernels))
             turns = [[_timed(step, fast.device) for step in steps] for _ in range(rounds)]
         (plain_seconds, plain_bytes), (seconds, memory) = (min(times) for times in zip(*turns, strict=True))
         columns = "   ".join(
@@ -276,13 +278,13 @@ def training_table(
         yield f"samples drawn by one process, photos {place}: {speed:.0f} a second"
 
 
-def _step(trainer: Trainer, fastest: bool) -> Callable[[], None]:
+def _step(trainer: Trainer, kernels: Callable[[], contextlib.AbstractContextManager]) -> Callable[[], None]:
     """One iteration, always on the same photos; the first, which prepares things, has been made."""
     batches = itertools.islice(trainer.batches(), trainer.settings.accumulation)
     batch = list(batches)
 
     def step():
-        with fastest_kernels() if fastest else contextlib.nullcontext():
+        with kernels():
             trainer.iterate(iter(batch))
 
     step()

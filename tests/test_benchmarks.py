@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 import torch
 from conftest import narrow_network
 from torch.utils.flop_counter import FlopCounterMode
+from training_runs import TINY
 
 from glcic_lite import benchmarks
 from glcic_lite.benchmarks import complete_table, hole_mask, matrix_peak, measure, operations, training_table
 from glcic_lite.inference import FastNetwork
 from glcic_lite.masks import Box
-from glcic_lite.training import Settings, Trainer
+from glcic_lite.training import Trainer
 
 
 @pytest.mark.parametrize("target", [Box(0, 0, 64, 48), Box(10, 9, 21, 30)])
@@ -55,16 +57,7 @@ def test_the_table_has_a_line_a_photo_and_hole_and_the_reported_times(monkeypatc
     assert not any("~" in row for row in rows if "160" in row)
 
 
-SMALL_STEP = Settings(
-    width=1 / 16,
-    crop_size=64,
-    local_size=32,
-    short_edge=(64, 80),
-    hole_sides=(16, 16),
-    batch_size=4,
-    accumulation=2,
-    optimizer="adam",
-)
+SMALL_STEP = replace(TINY, accumulation=2)
 
 
 def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(photos_folder, monkeypatch):
