@@ -19,9 +19,8 @@ EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError,
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
 
-SettingsName = Annotated[
-    str, typer.Option(help=f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json.")
-]
+WHAT_TO_TRAIN_WITH = f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json."
+SettingsName = Annotated[str, typer.Option(help=WHAT_TO_TRAIN_WITH)]
 Rounds = Annotated[int, typer.Option(min=1, help="Measure this often, in turns; the fastest counts.")]
 Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
 
@@ -137,7 +136,13 @@ def _settings(name: str) -> Settings:
 def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")],
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),
-    settings: SettingsName = "lite",
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{WHAT_TO_TRAIN_WITH} By default lite; with --resume the run's own, and others may differ from these "
+            "in the lengths of the phases only."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start_from: Annotated[str | None, typer.Option(help="Begin a new run with these weights, not at random.")] = None,
     discriminators_from: Annotated[str | None, typer.Option(help="The same for the discriminators.")] = None,
@@ -162,7 +167,7 @@ def train(
     from glcic_lite.training import Trainer
 
     trainer = Trainer(
-        None if resume else _settings(settings),
+        None if resume and settings is None else _settings(settings or "lite"),
         data / "train",
         data / "val",
         out,

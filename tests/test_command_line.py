@@ -1,6 +1,7 @@
 """The command line: what it writes, and one line on standard error with exit status 2 for what goes wrong."""
 
 import csv
+import json
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from glcic_lite.masks import mask_image
 from glcic_lite.networks import ContextDiscriminator
 from glcic_lite.training import Settings, Trainer
 from glcic_lite.training.journal import Journal
+from glcic_lite.training.run_folder import RunFolder
 
 PHOTO, MASK = texture(40, 60), hole(40, 60, (20, 10, 40, 30))
 
@@ -225,6 +227,20 @@ def test_train_makes_weights_that_complete_opens_and_resume_finds_nothing_left(
     assert run("train", *data, "--resume")[0] == 0
     assert (folder / "run/network/model.safetensors").read_bytes() == first
     assert run("complete", "photo.png", "mask.png", "-o", "out.png", "--weights", "run/network")[0] == 0
+
+
+def test_resume_with_settings_makes_a_run_longer_and_refuses_any_other_change(
+    folder, run, photos_folder, tiny_training
+):
+    data = ("train", "--data", photos_folder, "--out", "run", "--precision", "no")
+    assert run(*data, "--settings", "lesson")[0] == 0
+    longer = TINY.to_dict() | {"phase_3": TINY.phase_3 + 2}
+    (folder / "longer.json").write_text(json.dumps(longer))
+    assert run(*data, "--resume", "--settings", "longer.json")[0] == 0
+    assert RunFolder(folder / "run").rows("log.csv")[-1]["iteration"] == str(TINY.iterations + 2)
+    (folder / "other.json").write_text(json.dumps(longer | {"alpha": 1.0}))
+    status, _, err = run(*data, "--resume", "--settings", "other.json")
+    assert_one_line(status, err, "alpha")
 
 
 @pytest.mark.parametrize(
