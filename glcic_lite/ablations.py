@@ -36,6 +36,7 @@ FIRST_PHASE = replace(
     learning_rate=1e-3,
     learning_rate_end=0.05,
     learning_rate_decay=0.4,
+    discriminator_learning_rate=2e-4,
     averaging=0.995,
 )
 JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=150, phase_3=450, joint_learning_rate=2e-4)

@@ -44,10 +44,10 @@ completed = complete("photo.jpg", "mask.png", network)
 
 ## Training
 
-{iterations:,} iterations of {batch_size} crops of {crop_size} x {crop_size} pixels, {hours:.1f} hours of computing:
-{phases}. Holes: boxes with sides of {low} to {high} pixels, and brush strokes for {strokes:.0%} of the crops.
-Every setting is in `settings.json` (of the last run, where there were several), the losses in `log.csv`, the validation
-in `validation.csv`.{history}
+{iterations:,} iterations, {hours:.1f} hours of computing: {phases}.
+In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes of {low} to {high} pixels or, for
+{strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (where there were several
+runs, those of the last), the losses in `log.csv`, the validation in `validation.csv`.{history}
 
 `discriminators/` holds the two discriminators it was trained against, global and local, as they were when
 their training ended: for `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.

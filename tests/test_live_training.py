@@ -193,6 +193,17 @@ def test_a_log_of_several_runs_is_cut_where_the_phases_begin_anew():
     assert training_figures.runs_of([]) == []
 
 
+def test_validations_with_other_holes_are_another_run_and_all_kinds_are_drawn():
+    rows = [{"iteration": float(n), "phase": 1.0, "strokes": 11.0} for n in range(1, 5)]
+    validation = [row | {"box_16" if row["iteration"] < 3 else "box_24": 12.0, "box_64": 10.0} for row in rows]
+    assert [len(run) for run in training_figures.runs_of(validation)] == [2, 2]
+    figure = training_figures.log_figure([row | {"reconstruction": 0.1} for row in rows], validation)
+    drawn = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert drawn == ["box 16", "box 24", "box 64", "strokes"]
+    assert [len(line.get_xdata()) for line in figure.axes[1].lines] == [2, 2, 2, 2, 2, 2]  # box 64, strokes: two runs
+    training_figures.plt.close(figure)
+
+
 def test_operations_and_kept_numbers_of_one_block_are_those_counted_by_hand():
     with torch.device("meta"):
         block = ConvolutionBlock(Layer(1, "conv", 3, 1, 1, 0), 4, 6)

@@ -103,7 +103,8 @@ def test_weights_trained_further_are_published_with_the_whole_log_and_history(ru
         ("40", "15.0", ""), ("80", "16.0", "16.0")
     ]  # fmt: skip
     card = (tmp_path / "second/README.md").read_text(encoding="utf-8")
-    assert "80 iterations of 8 crops" in card and "phase 1 60 iterations, phase 2 20 iterations" in card
+    assert "80 iterations, " in card and "batches of 8 crops" in card
+    assert "phase 1 60 iterations, phase 2 20 iterations" in card
     assert "At first, boxes alone." in card
 
 

@@ -10,6 +10,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from glcic_lite.teaching.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, with_hole
@@ -35,17 +36,21 @@ def numbers_of(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
 
 
 def runs_of(rows: Sequence[Mapping[str, float]]) -> list[list[Mapping[str, float]]]:
-    """A log that holds several runs, one after the other, cut where the phases begin anew."""
+    """A log that holds several runs, cut where the phases begin anew or the validation has other holes."""
     runs: list[list[Mapping[str, float]]] = []
     for row in rows:
-        if not runs or row["phase"] < runs[-1][-1]["phase"]:
+        if not runs or row["phase"] < runs[-1][-1]["phase"] or _box_kinds(row) != _box_kinds(runs[-1][-1]):
             runs.append([])
         runs[-1].append(row)
     return runs
 
 
+def _box_kinds(row: Mapping[str, float]) -> set[str]:
+    return {name for name in row if name.startswith("box_")}
+
+
 def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = True, end: float | None = None) -> None:
-    """Shade the iterations of each phase, and name it above.
+    """Shade the iterations of each phase, and name it above where there is room.
 
     Args:
         labels: whether to name them.
@@ -57,7 +62,7 @@ def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = Tr
         ax.axvspan(start, stop, facecolor=SHADES[phase], edgecolor="none", zorder=0)
         if start:
             ax.axvline(start, color=QUIET, linewidth=0.8, linestyle=":")
-        if labels:
+        if labels and stop - start > 0.02 * width:
             words = f"phase {phase}" if stop - start > 0.13 * width else str(phase)
             middle = (start + stop) / 2
             ax.text(middle, 1.01, words, transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=10)
@@ -179,6 +184,8 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
         if late:
             first = min(row["iteration"] for row in late)
             ax.set_xlim(first, max(row["iteration"] for row in late))
+            ax.xaxis.set_major_locator(MaxNLocator(4))
+            ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes[1].set_ylim(-0.04, 1.04)
     axes[1].axhline(0.5, color=QUIET, linewidth=1, linestyle=":")
     if axes[2].lines:
@@ -247,15 +254,17 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     left.set_ylim(0)
     left.set_ylabel("squared error in the hole")
     left.legend(fontsize=10.5)
-    kinds = [name for name in validation[0] if name.startswith("box_") or name == "strokes"]
-    markers = ("o", "s", "^", "D", "v")
-    colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT)
+    boxes = sorted(set().union(*map(_box_kinds, validation)), key=lambda kind: int(kind.removeprefix("box_")))
+    kinds = [*boxes, "strokes"]
+    markers = ("o", "s", "^", "D", "v", "P")
+    colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET)
     for kind, colour, marker in zip(kinds, colours, markers, strict=False):
         label = kind.replace("_", " ")
-        for run in runs_of(validation):  # not joined: the next one may have been validated on other crops
+        for run in runs_of([row for row in validation if kind in row]):
+            # Not joined: the next run may have been validated on other crops.
             x, y = [row["iteration"] for row in run], [row[kind] for row in run]
             right.plot(x, y, marker=marker, markersize=4, color=colour, label=label, linewidth=2)
             label = None
     right.set_ylabel("PSNR in the hole, dB")
-    right.legend(fontsize=10.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=len(kinds))
+    right.legend(fontsize=10.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=min(len(kinds), 4))
     return figure

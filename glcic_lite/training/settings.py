@@ -119,12 +119,12 @@ class Settings:
 
 PAPER = Settings()
 
-# For many hours on two CPU cores. The shipped weights began with these, with shorter phases, and were then trained on
-# with kept statistics and faint crops: see `weights/lite/history.md`. Half the width and a quarter of the area of the
-# paper's crops; holes and strokes of all sizes a reader may draw. With few photos a network learns which colours are
-# common, and tints a pink rose brown; where colours change places at random, it has to take them from around the
-# hole. Narrow discriminators learn more slowly than wide ones and leave the network a chance. More than this alpha
-# (0.002 was tried) brings texture sooner, and with it coloured specks.
+# For many hours on two CPU cores. Half the width and a quarter of the area of the paper's crops; holes and strokes of
+# all sizes a reader may draw. With few photos a network learns which colours are common, and tints a pink rose brown;
+# where colours change places at random, it has to take them from around the hole. Narrow discriminators learn more
+# slowly than wide ones and leave the network a chance; but in phase 3 they must learn faster than the network, or it
+# paints stripes along the edges of the hole. The shipped weights had several runs with settings much like these: see
+# `weights/lite/history.md`.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
@@ -138,13 +138,14 @@ LITE = Settings(
     phase_1=200_000,
     phase_2=400,
     phase_3=80_000,
-    alpha=0.001,
+    alpha=0.002,
     batch_size=8,
     optimizer="adam",
     learning_rate=6e-4,
     learning_rate_end=0.05,
-    joint_learning_rate=2e-4,
-    discriminator_learning_rate=2e-4,
+    joint_learning_rate=1e-4,
+    joint_learning_rate_end=0.05,
+    discriminator_learning_rate=5e-4,
     averaging=0.999,
 )
 
