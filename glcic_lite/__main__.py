@@ -167,7 +167,7 @@ def train(
     from glcic_lite.training import Trainer
 
     trainer = Trainer(
-        None if resume and settings is None else _settings(settings or "lite"),
+        None if resume and settings is None else _settings("lite" if settings is None else settings),
         data / "train",
         data / "val",
         out,

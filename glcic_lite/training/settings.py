@@ -123,8 +123,8 @@ PAPER = Settings()
 # all sizes a reader may draw. With few photos a network learns which colours are common, and tints a pink rose brown;
 # where colours change places at random, it has to take them from around the hole. Narrow discriminators learn more
 # slowly than wide ones and leave the network a chance; but in phase 3 they must learn faster than the network, or it
-# paints stripes along the edges of the hole. The shipped weights had several runs with settings much like these: see
-# `weights/lite/history.md`.
+# paints stripes along the edges of the hole (tried with batches of 16 and a `network_momentum` of 0.5). The shipped
+# weights are older, and had slower discriminators: see `weights/lite/history.md`.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
