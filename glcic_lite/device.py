@@ -30,6 +30,11 @@ def choose_device() -> torch.device:
     return torch.device("cpu")
 
 
+def training_processes_here() -> int:
+    """How many processes of this training run share this machine; `accelerate launch` says so."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
 @cache
 def bfloat16_is_faster(device_type: str) -> bool:
     """Whether convolutions run faster in bfloat16 than in float32 on this device.
@@ -109,8 +114,8 @@ def training_choices(
     if precision == "fp16" and not cuda:
         raise ValueError(f"needs an NVIDIA GPU, and this is {device.type}")
     if workers is None:
-        beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # training processes on this machine
-        workers = 0 if device.type == "cpu" else max(1, min(MOST_WORKERS, (os.cpu_count() or 1) // beside - 1))
+        cores = (os.cpu_count() or 1) // training_processes_here()
+        workers = 0 if device.type == "cpu" else max(1, min(MOST_WORKERS, cores - 1))
     return TrainingChoices(
         device=device,
         precision=precision,

@@ -11,12 +11,16 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from torch.utils.data import Dataset, get_worker_info
+
+from glcic_lite.device import training_processes_here
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
 DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at the least, where it is decoded in a hurry
 MEAN_PHOTOS = 1000
+DECODED_BYTES = 1_000_000_000  # most that decoded photos take in the memory of one process
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
@@ -285,7 +289,8 @@ class PhotoCrops(Dataset):
         seed: decides all random choices.
         least_contrast: crops whose grey levels (0 to 255) have a smaller standard deviation teach nothing; another one
             is drawn, up to ten times.
-        cache_bytes: decoded photos are kept in memory up to this much, over all processes that draw crops.
+        cache_bytes: decoded photos are kept in memory up to this much, over all workers; None: up to `DECODED_BYTES` in
+            each of them, but in all no more than a quarter of the memory that is free.
 
     A large JPEG is decoded at a half, a quarter or an eighth of its size, which is faster, as long as its short edge
     keeps `DRAFT_EDGE` pixels and twice the largest `short_edge`.
@@ -303,7 +308,7 @@ class PhotoCrops(Dataset):
         short_edge: tuple[int, int],
         seed: int = 0,
         least_contrast: float = 8.0,
-        cache_bytes: int = 1_000_000_000,
+        cache_bytes: int | None = None,
     ):
         if short_edge[0] < crop_size or short_edge[1] < short_edge[0]:
             raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
@@ -313,8 +318,8 @@ class PhotoCrops(Dataset):
         self.seed = seed
         self.least_contrast = least_contrast
         self._cache: OrderedDict[int, Image.Image] = OrderedDict()
-        self._cache_room = cache_bytes
-        self._shared = False  # whether the room is this process's own share
+        self._cache_bytes = cache_bytes
+        self._cache_room: int | None = None  # bytes left of this process's own share; its first photo decides on it
         self._broken: set[int] = set()
 
     def generator(self, index: int) -> np.random.Generator:
@@ -361,14 +366,22 @@ class PhotoCrops(Dataset):
         if number in self._cache:
             return self._cache[number]
         photo = open_photo(self.paths[number], least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
-        if not self._shared and (worker := get_worker_info()) is not None:
-            self._cache_room //= worker.num_workers
-        self._shared = True
+        if self._cache_room is None:
+            self._cache_room = self._share_of_memory()
         cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
         if cost <= self._cache_room:
             self._cache_room -= cost
             self._cache[number] = photo
         return photo
+
+    def _share_of_memory(self) -> int:
+        """Bytes that this process may fill with decoded photos."""
+        worker = get_worker_info()
+        workers = 1 if worker is None else worker.num_workers
+        if self._cache_bytes is not None:
+            return self._cache_bytes // workers
+        free = psutil.virtual_memory().available
+        return min(DECODED_BYTES, free // (4 * workers * training_processes_here()))
 
 
 def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:

@@ -555,6 +555,27 @@ def test_the_memory_for_decoded_photos_is_shared_by_the_workers(tmp_path, monkey
     assert (len(alone._cache), len(worker._cache)) == (8, 2)
 
 
+@pytest.mark.parametrize(
+    "workers, processes, free, photos",
+    [(1, 1, 1000, 8), (15, 1, 1000, 8), (4, 1, 32, 2), (4, 2, 32, 1), (15, 1, 4, 0)],
+    ids=["one", "each has room for all", "little memory", "little memory, two GPUs", "hardly any"],
+)
+def test_every_worker_keeps_the_photos_that_fit_into_a_quarter_of_the_free_memory(
+    tmp_path, monkeypatch, workers, processes, free, photos
+):
+    """Not a gigabyte divided by all workers: with fifteen, most photos were decoded anew for each crop."""
+    folder = folder_with(tmp_path, **{f"p{i}_png": noise(40, 40, i) for i in range(8)})
+    cost = 4 * 40 * 40
+    monkeypatch.setattr("glcic_lite.photos.DECODED_BYTES", 8 * cost)
+    monkeypatch.setattr("glcic_lite.photos.psutil.virtual_memory", lambda: SimpleNamespace(available=free * cost))
+    monkeypatch.setattr("glcic_lite.photos.get_worker_info", lambda: SimpleNamespace(num_workers=workers))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    crops = PhotoCrops(folder, 32, (32, 40))
+    for i in range(60):
+        crops[i]
+    assert len(crops._cache) == photos
+
+
 @pytest.mark.parametrize("size, factor", [((1700, 2100), 1), ((2048, 2100), 2), ((4200, 4100), 4), ((2047, 9000), 1)])
 def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, factor):
     width, height = size
