@@ -49,8 +49,8 @@ In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes
 {strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (where there were several
 runs, those of the last), the losses in `log.csv`, the validation in `validation.csv`.{history}
 
-`discriminators/` holds the two discriminators it was trained against, global and local, as they were when
-their training ended: for `ContextDiscriminator.from_pretrained`. Before phase 2 there are none.
+`discriminators/` holds a global and a local discriminator, for `ContextDiscriminator.from_pretrained`: the pair it was
+trained against, as it was when its training ended, unless it says otherwise above. Before phase 2 there is none.
 
 ## Evaluation
 

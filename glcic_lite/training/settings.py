@@ -121,10 +121,10 @@ PAPER = Settings()
 
 # For many hours on two CPU cores. Half the width and a quarter of the area of the paper's crops; holes and strokes of
 # all sizes a reader may draw. With few photos a network learns which colours are common, and tints a pink rose brown;
-# where colours change places at random, it has to take them from around the hole. Narrow discriminators learn more
-# slowly than wide ones and leave the network a chance; but in phase 3 they must learn faster than the network, or it
-# paints stripes along the edges of the hole (tried with batches of 16 and a `network_momentum` of 0.5). The shipped
-# weights are older, and had slower discriminators: see `weights/lite/history.md`.
+# where colours change places at random, it has to take them from around the hole. In phase 3 the discriminators must
+# learn faster than the network, or it paints stripes along the edges of the hole (tried with a `network_momentum` of
+# 0.5). Narrow ones cost little; the shipped weights got their texture against a pair as wide as the network, in batches
+# of 64 on a GPU, and then a smaller alpha: see `weights/lite/history.md`.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
