@@ -248,11 +248,20 @@ def test_the_runner_finds_errors(tmp_path, source, words):
     path = tmp_path / "broken.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
     with pytest.raises(NotebookError, match=words):
-        execute(path)
+        execute(path, seconds=30)
+
+
+def test_the_runner_gives_a_kernel_up_that_does_not_answer_and_tries_once_more(tmp_path):
+    path, begun = tmp_path / "slow.ipynb", tmp_path / "begun"
+    source = f"begun = open({str(begun)!r}, 'a+')\nbegun.write('x'); begun.flush(); begun.seek(0)\n"
+    source += "if begun.read() == 'x':\n    import time\n    time.sleep(300)"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    execute(path, seconds=10)
+    assert begun.read_text() == "xx"
 
 
 def test_the_runner_passes_what_works(tmp_path):
     source = "import ipywidgets\nipywidgets.interact(lambda n: n * 2, n=ipywidgets.IntSlider(1, 0, 5));"
     path = tmp_path / "works.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
-    execute(path)
+    execute(path, seconds=30)
