@@ -210,10 +210,8 @@ def _convolution(values: Tensor, weight: Tensor, bias: Tensor, row: Layer, above
         padding = (above_below[0], sides[0])
     else:  # zeros on one side only: at one border of the photo
         values, padding = F.pad(values, (*sides, *above_below)), (0, 0)
-    columns = 1 + (values.shape[3] + 2 * padding[1] - room) // row.stride
-    if values.dtype == torch.bfloat16 and row.stride > 1 and columns == 1:
+    dtype, columns = values.dtype, 1 + (values.shape[3] + 2 * padding[1] - room) // row.stride
+    if dtype == torch.bfloat16 and row.stride > 1 and columns == 1:
         # For a single column oneDNN (PyTorch 2.13, processors with AMX) reads memory that nobody has written.
-        weight, bias = weight.float(), bias.float()
-        column = F.conv2d(values.float(), weight, bias, stride=row.stride, padding=padding, dilation=row.dilation)
-        return column.bfloat16()
-    return F.conv2d(values, weight, bias, stride=row.stride, padding=padding, dilation=row.dilation)
+        values, weight, bias = (x.float() for x in (values, weight, bias))
+    return F.conv2d(values, weight, bias, stride=row.stride, padding=padding, dilation=row.dilation).to(dtype)

@@ -14,11 +14,12 @@ import json
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 
 SECONDS = 900  # for one cell; on a busy machine a training takes many times as long
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -91,19 +92,32 @@ def execute(path: str | Path, seconds: float = 2 * SECONDS) -> nbformat.Notebook
     Args:
         path: the notebook.
         seconds: for all of it. Once in some hundred runs a message between kernel and client gets lost (seen with
-            ipykernel 7.4 and pyzmq 27.3), and the two would wait for each other for ever: then it is run once more.
+            ipykernel 7.4 and pyzmq 27.3), and the two would wait for each other for ever: then it is run once
+            more, with a warning.
 
     Returns:
         The executed notebook, without widget state.
 
     Raises:
         NotebookError: an error in a cell, in a widget's callback, or a warning on standard error.
-        DeadKernelError: the kernel died, or was given up, twice.
+        TimeoutError: it came to no end, twice.
     """
     try:
         return _execute(Path(path), seconds)
-    except DeadKernelError:
+    except TimeoutError as error:
+        warnings.warn(f"{error}; once more", stacklevel=2)
         return _execute(Path(path), seconds)
+
+
+async def _run(client: NotebookClient, seconds: float) -> None:
+    """All cells; not `asyncio.wait_for`, since nbclient takes a cancelled cell for a kernel that died."""
+    task = asyncio.ensure_future(client.async_execute())
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise TimeoutError(f"no end after {seconds} s")
+    task.result()
 
 
 def _execute(path: Path, seconds: float) -> nbformat.NotebookNode:
@@ -121,11 +135,9 @@ def _execute(path: Path, seconds: float) -> nbformat.NotebookNode:
         store_widget_state=True,  # without it nbclient stumbles over Output widgets
     )
     try:
-        asyncio.run(asyncio.wait_for(client.async_execute(), seconds))
+        asyncio.run(_run(client, seconds))
     except CellExecutionError as error:
         raise NotebookError(f"{path.name}: {error}") from None
-    except TimeoutError as error:
-        raise DeadKernelError(f"{path.name}: no end after {seconds} s") from error
     last = notebook.cells.pop()
     assert len(notebook.cells) == cells
     faults = list(client.faults)

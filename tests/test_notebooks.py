@@ -256,7 +256,8 @@ def test_the_runner_gives_a_kernel_up_that_does_not_answer_and_tries_once_more(t
     source = f"begun = open({str(begun)!r}, 'a+')\nbegun.write('x'); begun.flush(); begun.seek(0)\n"
     source += "if begun.read() == 'x':\n    import time\n    time.sleep(300)"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
-    execute(path, seconds=10)
+    with pytest.warns(UserWarning, match="no end after 10 s"):
+        execute(path, seconds=10)
     assert begun.read_text() == "xx"
 
 
