@@ -17,7 +17,7 @@ from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
 
 EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError)
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 
 WHAT_TO_TRAIN_WITH = f"What to train with: {', '.join(SETTINGS)}, or a JSON file like a run's settings.json."
 SettingsName = Annotated[str, typer.Option(help=WHAT_TO_TRAIN_WITH)]
@@ -78,7 +78,7 @@ def _complete_folder(photos: Path, masks: Path, out: Path, network: CompletionNe
     )
 
 
-bench = typer.Typer(no_args_is_help=True, help="Measure how fast this machine is.", rich_markup_mode=None)
+bench = typer.Typer(help="Measure how fast this machine is.", rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 
 
@@ -313,10 +313,13 @@ def doctor() -> None:
 def main() -> None:
     """Run the command line; what can go wrong is said in one line on standard error, with exit status 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))  # else typer itself would say what is wrong, in four lines
+    except typer.TyperException as error:
+        problem = f"{error.format_message().rstrip('.')}; --help says more"
     except EXPECTED_ERRORS as error:
-        print(f"glcic_lite: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        problem = str(error)
+    print(f"glcic_lite: {' '.join(problem.split())}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,33 @@ def test_the_program_runs_as_a_module_without_a_traceback(folder):
     assert_one_line(done.returncode, done.stderr, "lost.png: no such file")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "Missing command"),
+        (["nonsense"], "nonsense"),
+        (["bench"], "Missing command"),
+        (["complete", "photo.png"], "Missing argument 'mask'"),
+        (["complete", "photo.png", "mask.png"], "--out"),
+        (["evaluate", "--sed", "3"], "--sed"),
+        (["evaluate", "--seed", "three"], "--seed"),
+        (["evaluate", "--seed", "-1"], "--seed"),
+        (["doctor", "thoroughly"], "thoroughly"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused_in_one_line(folder, run, arguments, reason):
+    status, out, err = run(*arguments)
+    assert out == ""
+    assert_one_line(status, err, reason)
+    assert "--help" in err
+
+
+def test_help_is_no_error(run):
+    for arguments in (["--help"], ["bench", "--help"]):
+        status, out, err = run(*arguments)
+        assert (status, err) == (0, "") and "Usage" in out
+
+
 # evaluate
 
 
