@@ -237,6 +237,29 @@ def publish(
 
 
 @app.command()
+def mix(
+    parts: Annotated[
+        list[str],
+        typer.Argument(metavar="WEIGHTS=SHARE", help="Folders of weights, each with its share; shares add up to 1."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for --weights.")],
+) -> None:
+    """Mix networks that grew from one another, as in: mix runs/fog/network=0.3 runs/grain/network=0.7 -o runs/mixed"""
+    from glcic_lite import mixing
+
+    mixing.write_mixture([_weights_and_share(part) for part in parts], out)
+    print(f"{out}: {', '.join(parts)}")
+
+
+def _weights_and_share(part: str) -> tuple[str, float]:
+    weights, _, share = part.rpartition("=")
+    try:
+        return weights, float(share)
+    except ValueError:
+        raise WeightsError(f"{part}: expected weights and their share, such as runs/mine/network=0.5") from None
+
+
+@app.command()
 def ablations(
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets a run folder for each.")],
     data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and val/ in it.")] = Path("data/photos"),

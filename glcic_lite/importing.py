@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from glcic_lite.architecture import COMPLETION_NETWORK
 from glcic_lite.networks import CompletionNetwork, ConvolutionBlock
-from glcic_lite.pretrained import WeightsError
+from glcic_lite.pretrained import WeightsError, new_folder
 from glcic_lite.training.run_folder import write_text
 
 # The mean colour of the PyTorch release: "mpv" in the config.json beside it, as programs that use it quote that file.
@@ -101,9 +101,7 @@ def import_weights(
     Raises:
         WeightsError: no such file, damaged, or of another network; or `out` holds something already.
     """
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise WeightsError(f"{out}: is there already; choose another folder")
+    out = new_folder(out)
     release = release_of(file)
     if release is OTENIM:
         network = network_from_pytorch(file, CELEBA_MEAN if mean_colour is None else mean_colour)

@@ -263,3 +263,13 @@ class ContextDiscriminator(nn.Module, Pretrained):
 def count_parameters(module: nn.Module) -> int:
     """How many numbers training adjusts."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def differing_options(network: nn.Module, other: nn.Module) -> list[str]:
+    """Where two networks differ in options that the shapes of their weights do not show: "dilated = False", ...
+
+    They are named as `network` has them. Discriminators have none.
+    """
+    names = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean")
+    differing = [name for name in names if getattr(network, name, None) != getattr(other, name, None)]
+    return [f"{name} = {getattr(network, name)}" for name in differing]

@@ -88,6 +88,18 @@ class Pretrained(
         return network.eval()
 
 
+def new_folder(out: str | Path) -> Path:
+    """A folder to write weights to.
+
+    Raises:
+        WeightsError: something is there already, and would be lost.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise WeightsError(f"{out}: is there already; choose another folder")
+    return out
+
+
 _DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
 

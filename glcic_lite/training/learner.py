@@ -10,7 +10,13 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from glcic_lite.device import TrainingChoices
-from glcic_lite.networks import CompletionNetwork, ContextDiscriminator, ConvolutionBlock, composite
+from glcic_lite.networks import (
+    CompletionNetwork,
+    ContextDiscriminator,
+    ConvolutionBlock,
+    composite,
+    differing_options,
+)
 from glcic_lite.pretrained import WeightsError
 from glcic_lite.training.averaging import MovingAverage
 from glcic_lite.training.losses import discriminator_loss, gan_loss, reconstruction_loss
@@ -231,13 +237,10 @@ class Learner:
 
 def _load_weights(network: CompletionNetwork | ContextDiscriminator, source: str | os.PathLike) -> None:
     given = type(network).from_pretrained(source)
-    # Completion networks that differ in these have the same tensors all the same.
-    flags = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean")
-    differing = [name for name in flags if getattr(given, name, None) != getattr(network, name, None)]
-    if differing:
+    if differing := differing_options(given, network):
         raise WeightsError(
             f"{source}: these weights are not of the network that the settings ask for, but of one with "
-            + ", ".join(f"{name} = {getattr(given, name)}" for name in differing)
+            + ", ".join(differing)
         )
     try:
         network.load_state_dict(given.state_dict())
