@@ -118,12 +118,22 @@ class Network(nn.Module):
         height, width = photo.shape[2:]
         if self.sizes == "refuse" and (height % 4 or width % 4):
             raise ValueError("multiples of 4, please")
+        if self.sizes == "resize both":
+            photo, mask = (F.interpolate(x, size=(height + -height % 4, width + -width % 4)) for x in (photo, mask))
+        if self.sizes == "pad above":
+            photo, mask = (F.pad(x, (-width % 4, 0, -height % 4, 0)) for x in (photo, mask))
         if self.sizes == "pad":
             photo, mask = (F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in (photo, mask))
         known = torch.where(mask > 0.5, 0.0, photo - (self.mean if self.subtract else 0))
         channels = [mask, known] if self.mask_first else [known, mask]
         painted = self.layers(torch.cat(channels, dim=1) if self.told else known)
-        return painted[..., :height, :width] if self.sizes == "pad" else painted
+        if self.sizes in ("pad", "cut", "move"):
+            painted = painted[..., :height, :width]
+        if self.sizes == "pad above":
+            painted = painted[..., -height:, -width:]
+        if self.sizes.startswith("resize"):
+            painted = F.interpolate(painted, size=(height, width), mode="bilinear")
+        return painted.roll(1, dims=2) if self.sizes == "move" and height % 4 else painted
 
 
 def variant(**options):
@@ -148,6 +158,8 @@ RIGHT = [
     (checks.check_prepare, lambda p, m, c: torch.cat([torch.where(m > 0.5, c, p) - c, m], dim=1)),
     (checks.check_repaired, Network),
     (checks.check_repaired, variant(sizes="refuse")),
+    (checks.check_repaired, variant(sizes="cut")),
+    (checks.check_repaired, variant(sizes="pad above")),
     (checks.check_repaired, lambda width, mean_colour: CompletionNetwork(width, mean_colour)),
 ]
 
@@ -200,6 +212,9 @@ WRONG = [
     (checks.check_repaired, all_but("told", "deconv", "order"), "a photo does not"),
     (checks.check_repaired, all_but("told", "deconv", "order", "end"), "comes back as"),
     (checks.check_repaired, all_but("deconv", "order", "end", "sizes"), "does not depend on where the hole is"),
+    (checks.check_repaired, variant(sizes="resize"), "4 of 5 are mended"),
+    (checks.check_repaired, variant(sizes="resize both"), "resized"),
+    (checks.check_repaired, variant(sizes="move"), "moved"),
     (checks.check_repaired, variant(dilated=False), "dilation of row 7"),
     (checks.check_repaired, variant(bias=False), "no bias"),
     (checks.check_repaired, variant(order="norm"), "below zero"),

@@ -75,6 +75,11 @@ RIGHT = [
 
 # (check, wrong answer, words that the message must hold)
 WRONG = [
+    (
+        checks.check_police_loss,
+        lambda real, fake: torch.log1p(torch.exp(-real)).mean() + torch.log1p(torch.exp(fake)).mean(),
+        "exponential infinite",
+    ),
     (checks.check_police_loss, lambda real, fake: police_loss(-real, -fake), "swapped"),
     (checks.check_police_loss, lambda real, fake: police_loss(real, -fake), "called 0"),
     (checks.check_police_loss, lambda real, fake: police_loss(real, fake) / 2, "added, not averaged"),

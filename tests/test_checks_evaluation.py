@@ -245,6 +245,9 @@ WRONG = [
     (checks.check_fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x, ~y), p, m), "another mask"),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].mean(axis=0)), "made from the truth"),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p.mean(axis=(0, 1))), "made from the truth"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p.mean()), "made from the truth"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].max()), "made from the truth"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m][0]), "made from the truth"),
     (
         checks.check_fair_psnr,
         lambda *case: fair(*case, hide=lambda p, m: np.random.default_rng().permutation(p[m])),

@@ -30,6 +30,29 @@ def holes(count, size, sides, random, one=False, square=False, include=True, ins
     return masks
 
 
+def with_limits(limits):
+    """Holes whose corner goes as far as `limits(size, sides, h, w)` says: for top and for left."""
+
+    def draw(count, size, sides, random):
+        masks = torch.zeros(count, 1, size, size)
+        for mask in masks:
+            height, width = random.integers(*sides, 2, endpoint=True)
+            top, left = (random.integers(0, limit, endpoint=True) for limit in limits(size, sides, height, width))
+            mask[:, top : top + height, left : left + width] = 1
+        return masks
+
+    return draw
+
+
+def from_one_corner(count, size, sides, random):
+    masks = torch.zeros(count, 1, size, size)
+    top, left = random.integers(0, size - sides[1], 2, endpoint=True)
+    for mask in masks:
+        height, width = random.integers(*sides, 2, endpoint=True)
+        mask[:, top : top + height, left : left + width] = 1
+    return masks
+
+
 def on_the_diagonal(count, size, sides, random):
     masks = torch.zeros(count, 1, size, size)
     for mask in masks:
@@ -182,6 +205,7 @@ def weights_only(run, saved):
 RIGHT = [
     (checks.check_holes, (holes,)),
     (checks.check_holes, (lambda *arguments: holes(*arguments).numpy(),)),
+    (checks.check_holes, (with_limits(lambda size, sides, h, w: (size - h, size - w)),)),
     (checks.check_loss, (weighted,)),
     (checks.check_loss, (one_by_one,)),
     (checks.check_timetable, (timetable,)),
@@ -199,6 +223,14 @@ WRONG = [
     (checks.check_holes, (lambda *a: holes(*a, inside=False),), "border"),
     (checks.check_holes, (lambda *a: holes(*a, same_size=True),), "same size"),
     (checks.check_holes, (on_the_diagonal,), "diagonal"),
+    (checks.check_holes, (from_one_corner,), "same corner"),
+    (checks.check_holes, (with_limits(lambda size, sides, h, w: (size - sides[1],) * 2),), "both ends"),
+    (
+        checks.check_holes,
+        (with_limits(lambda size, sides, h, w: (size - w, size - h)),),
+        "own height",
+    ),
+    (checks.check_holes, (with_limits(lambda size, sides, h, w: (size - sides[0],) * 2),), "cut off"),
     (checks.check_holes, (noisy,), "no single box"),
     (checks.check_holes, (lambda c, n, s, r: torch.zeros(c, 1, n, n),), "empty"),
     (checks.check_holes, (lambda *a: holes(*a)[:, 0],), "shape"),
@@ -237,6 +269,8 @@ WRONG = [
     (checks.check_joint_step, (frozen_for_good,), "requires_grad=False"),
     (checks.check_joint_step, (backward_twice,), "RuntimeError"),
     (checks.check_joint_step, (lambda *arguments: 1.0,), "two numbers"),
+    (checks.check_joint_step, (lambda *arguments: step(*arguments)[::-1],), "what is returned"),
+    (checks.check_joint_step, (lambda *arguments: [0 * loss for loss in step(*arguments)],), "what is returned"),
     (checks.check_joint_step, (lambda *arguments: (0.0, 0.0),), "network's and the critic's"),
     (checks.check_checkpoint, without("network"), "other weights"),
     (checks.check_checkpoint, without("optimizer"), "optimizer has forgotten"),

@@ -193,6 +193,22 @@ def test_a_log_of_several_runs_is_cut_where_the_phases_begin_anew():
     assert training_figures.runs_of([]) == []
 
 
+def test_a_validation_is_cut_where_the_log_tells_that_a_run_ends():
+    phases = (1, 2, 3, 3, 2, 3, 3, 3)
+    log = [{"iteration": 10.0 * n, "phase": float(phase)} for n, phase in enumerate(phases, 1)]
+    # Phase 2 is not validated: phase 3 follows phase 3, and the last row comes after the log's last.
+    validation = [{"iteration": n, "phase": 3.0, "box_16": 20.0} for n in (30.0, 40.0, 60.0, 70.0, 85.0)]
+    parts = training_figures.validation_of_runs(log, validation)
+    assert [[row["iteration"] for row in part] for part in parts] == [[30, 40], [60, 70, 85]]
+    assert len(training_figures.runs_of(validation)) == 1  # which by itself cannot know
+    with_errors = [row | {"reconstruction": 0.1} for row in log]
+    figure = training_figures.log_figure(with_errors, [row | {"strokes": 20.0} for row in validation])
+    curves = [line for line in figure.axes[1].lines if line.get_marker() != "None"]  # not the ends of the phases
+    assert [len(line.get_xdata()) for line in curves] == [2, 3, 2, 3]  # boxes, then strokes
+    training_figures.plt.close(figure)
+    assert training_figures.validation_of_runs(log, []) == []
+
+
 def test_validations_with_other_holes_are_another_run_and_all_kinds_are_drawn():
     rows = [{"iteration": float(n), "phase": 1.0, "strokes": 11.0} for n in range(1, 5)]
     validation = [row | {"box_16" if row["iteration"] < 3 else "box_24": 12.0, "box_64": 10.0} for row in rows]

@@ -306,6 +306,7 @@ class _Trace:
 
 
 MISTAKES = 5  # in the network of the exercise
+ODD_SIZES = ((22, 31), (24, 30), (27, 32), (25, 33))  # no multiples of 4
 
 
 @check("Exercise 5")
@@ -342,6 +343,8 @@ def check_repaired(make: Callable) -> str:
         mended = MISTAKES - len(symptoms)
         raise NotYet(f"{mended} of {MISTAKES} {'is' if mended == 1 else 'are'} mended. A symptom: {symptoms[0]}")
     _hold_network(network, trace, photo, mask, mean)
+    for height, width in ODD_SIZES:
+        _hold_pixels_in_place(network, torch.rand(1, 3, height, width), mean)
     return "With the same weights your network gives the same output as the package's."
 
 
@@ -415,7 +418,7 @@ def _output_symptom(trace: _Trace) -> str:
 
 
 def _size_symptom(network: nn.Module) -> str:
-    for height, width in ((22, 31), (24, 30), (27, 32), (25, 33)):
+    for height, width in ODD_SIZES:
         photo, mask = torch.rand(1, 3, height, width), torch.zeros(1, 1, height, width)
         mask[..., 5:9, 5:9] = 1
         try:
@@ -450,3 +453,30 @@ def _hold_network(
             block.norm.load_state_dict(trace.norms[i].state_dict())
     with torch.no_grad():
         compare_tensors(trace.answer, reference(photo, mask), "a photo of 24 × 32", tolerance=1e-4)
+
+
+def _hold_pixels_in_place(network: nn.Module, photo: torch.Tensor, mean: tuple[float, float, float]) -> None:
+    """Raise `NotYet` if a photo whose sides are no multiples of 4 is resized, not padded, or the output is."""
+    height, width = photo.shape[2:]
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., 5:9, 5:9] = 1
+    try:
+        with torch.no_grad():
+            network(photo, mask)
+    except ValueError:  # refused
+        return
+    trace = _Trace(network, photo, mask, f"a photo of {height} × {width}")
+    prepared = CompletionNetwork(NARROW, mean).prepare(photo, mask)
+    given, painted = trace.inputs[0], torch.sigmoid(trace.outputs[-1])
+    for top in range(given.shape[2] - height + 1):
+        for left in range(given.shape[3] - width + 1):
+            window = (..., slice(top, top + height), slice(left, left + width))
+            if all(
+                whole[window].shape == part.shape and torch.allclose(whole[window], part, rtol=1e-4, atol=1e-4)
+                for whole, part in ((given, prepared), (painted, trace.answer))
+            ):
+                return
+    raise NotYet(
+        f"{MISTAKES - 1} of {MISTAKES} are mended. A symptom: a photo of {height} × {width} comes back in its own "
+        "size, but its pixels have moved: it, or what was painted, is resized. Pad the photo, and cut the result back."
+    )

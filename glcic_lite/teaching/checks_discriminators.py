@@ -63,8 +63,8 @@ def check_police_loss(police_loss: Callable) -> str:
     answer = answer.item() if isinstance(answer, Tensor) else float(answer)
     if not abs(answer - discriminator_loss(real, fake).item()) < 0.1:
         raise NotYet(
-            f"Right for ordinary logits. For {shown} it gives {answer:.4g}: the sigmoid has become exactly 0 or 1 "
-            "before the logarithm is taken. Is there a function that does both in one step?"
+            f"Right for ordinary logits. For {shown} it gives {answer:.4g}: before the logarithm is taken, the sigmoid "
+            "has become exactly 0 or 1, or the exponential infinite. Is there a function that does it all in one step?"
         )
     return "It is the loss of the package, and it stays a number when the police are very sure."
 

@@ -38,7 +38,7 @@ def _kept_box(mask: np.ndarray, shown: str) -> tuple[int, int, int, int]:
 @check("Exercise 1")
 def check_holes(holes: Callable) -> str:
     """`holes(count, size, sides, random)`: masks (count, 1, size, size), a box of its own in each."""
-    rounds, size, low, high = 40, 16, 5, 8
+    rounds, size, low, high = 400, 12, 5, 7  # enough that each size lies at each end of its way
     boxes = []
     for number in range(rounds):
         count = 6
@@ -69,12 +69,27 @@ def check_holes(holes: Callable) -> str:
                     f"Among {len(lengths)} holes none has a {name} of {edge} px; {low} and {high} are both allowed. "
                     "Is the upper end left out, as Python's ranges do?"
                 )
+    if (tops == lefts).all():
+        raise NotYet("All your holes lie on the diagonal: top and left edge are the same number.")
+    if all(len({box[:2] for box in found}) == 1 for found in boxes):
+        raise NotYet("Within a batch all holes begin at the same corner: each should have a place of its own.")
     for name, start, length in (("top", tops, heights), ("left", lefts, widths)):
         if start.min() > 0 or (start + length).max() < size:
             far = "upper or left" if start.min() > 0 else "lower or right"
             raise NotYet(f"No hole ever touches the {far} border; look at how far the {name} edge may go.")
-    if (tops == lefts).all():
-        raise NotYet("All your holes lie on the diagonal: top and left edge are the same number.")
+        for height in range(low, high + 1):
+            for width in range(low, high + 1):
+                own = start[(heights == height) & (widths == width)]
+                last = size - (height if name == "top" else width)
+                if not len(own) or own.min() > 0 or own.max() < last:
+                    raise NotYet(
+                        f"Holes {width} px wide and {height} px high never have their {name} edge at both ends of its "
+                        f"way, 0 and {last}. How far it may go depends on this hole's own "
+                        f"{'height' if name == 'top' else 'width'}."
+                    )
+        # Cut off by the border, a hole looks like a smaller one: then about twice as many end there as begin at 0.
+        if ((start + length) == size).sum() > 1.5 * (start == 0).sum():
+            raise NotYet(f"Some holes seem to be cut off by the {'lower' if name == 'top' else 'right'} border.")
     return "Every sample has a hole of its own, anywhere in the photo."
 
 
@@ -251,18 +266,19 @@ def joint_step(
     return critic_loss, loss
 
 
-def _train_jointly(step: Callable, seed: int, learner: bool) -> tuple[Tensor, Tensor]:
-    """Three joint steps from equal weights on equal photos: all weights of the network and of the critic."""
+def _train_jointly(step: Callable, seed: int, learner: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Three joint steps from equal weights on equal photos: the network's weights, the critic's, and all losses."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network, critic = ToyNetwork(), ToyCritic()
         photos, mask = torch.rand(3, 4, 3, 8, 8), torch.zeros(4, 1, 8, 8)
     mask[:, :, 2:6, 2:6] = 1
     optimizers = [torch.optim.SGD(x.parameters(), lr=0.5) for x in (network, critic)]
+    returned = []
     for number in range(3):
         arguments = (network, critic, *optimizers, photos[number], mask, 0.3)
         if not learner:
-            step(*arguments)
+            returned += [float(loss.detach()) for loss in step(*arguments)]
             continue
         # Not through `call` with its copies alone: networks and optimizers must be the very ones that are looked at.
         answer = call(step, *arguments, shown="a joint step", first=number == 0)
@@ -272,13 +288,14 @@ def _train_jointly(step: Callable, seed: int, learner: bool) -> tuple[Tensor, Te
             losses = []
         if len(losses) != 2:
             raise NotYet("Your step should return two numbers: the critic's loss and the network's.")
+        returned += losses
         if not all(p.requires_grad for p in critic.parameters()):
             raise NotYet(
                 "After your step the critic's weights have `requires_grad=False`: its next step would not train it. "
                 "Switch it on again."
             )
     flat = [torch.cat([p.detach().flatten() for p in x.parameters()]) for x in (network, critic)]
-    return flat[0], flat[1]
+    return flat[0], flat[1], torch.tensor(returned)
 
 
 @check("Exercise 4")
@@ -287,8 +304,8 @@ def check_joint_step(step: Callable) -> str:
     seeds = [random.randrange(2**31) for _ in range(2)]
     cases, answers, wrong = [], [], None
     for seed in seeds:
-        network, critic = _train_jointly(step, seed, learner=True)
-        right_network, right_critic = _train_jointly(joint_step, seed, learner=False)
+        network, critic, losses = _train_jointly(step, seed, learner=True)
+        right_network, right_critic, right_losses = _train_jointly(joint_step, seed, learner=False)
         cases.append({"seed": seed})
         answers.append(torch.cat([network, critic]))
         if not torch.isfinite(answers[-1]).all():
@@ -302,7 +319,7 @@ def check_joint_step(step: Callable) -> str:
         def variant(**change) -> Callable:
             def compute(seed: int) -> Tensor:
                 changed = lambda *arguments: joint_step(*arguments, **change)  # noqa: E731
-                return torch.cat(_train_jointly(changed, seed, learner=False))
+                return torch.cat(_train_jointly(changed, seed, learner=False)[:2])
 
             return compute
 
@@ -321,6 +338,8 @@ def check_joint_step(step: Callable) -> str:
                     "the critic's backward pass reaches into the network: show the critic a detached photo."),
         ]  # fmt: skip
         raise NotYet(wrong + likely_cause(cases, answers, suspects))
+    if not torch.allclose(losses, right_losses, atol=1e-4):
+        raise NotYet("The weights are right, but what is returned is not the critic's loss and then the network's.")
     return "Each half of the step trains one network and leaves no trace in the other."
 
 

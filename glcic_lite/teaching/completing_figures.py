@@ -70,7 +70,7 @@ def draw_squares(ax: Axes, tree: Quadtree, mask: np.ndarray, corner: tuple[int, 
             (squares[:, 0] >= top - size) & (squares[:, 0] < top + side)
             & (squares[:, 1] >= left - size) & (squares[:, 1] < left + side)
         ]  # fmt: skip
-        patches = [Rectangle((column, row), size, size) for row, column in near]
+        patches = [Rectangle((column - 0.5, row - 0.5), size, size) for row, column in near]
         ax.add_collection(PatchCollection(patches, facecolor="none", edgecolor=INPUT, linewidth=0.8))
     ax.set_xlim(left, left + side)
     ax.set_ylim(top + side, top)

@@ -95,7 +95,11 @@ def _in_words(operation: str, block: np.ndarray) -> str:
 
 
 def _moved_in_words(shift: int, smaller: np.ndarray, unmoved: np.ndarray, window: int, stride: int) -> str:
-    skipped = " Windows leave pixels between them that are never read." if stride > window else ""
+    skipped = ""
+    if stride > window:
+        skipped = " Windows leave pixels between them that are never read."
+    elif len(_read(len(smaller), window, stride)) < SIZE:
+        skipped = " No window reaches the last rows and columns: they are never read."
     if shift == 0:
         return "Shift the picture by one pixel and see which outputs change." + skipped
     changed = int((np.abs(smaller - unmoved) > 1e-9).sum())
@@ -105,6 +109,11 @@ def _moved_in_words(shift: int, smaller: np.ndarray, unmoved: np.ndarray, window
     )
 
 
+def _read(out: int, window: int, stride: int) -> set[int]:
+    """The rows (and likewise the columns) of the input that some window covers."""
+    return {place * stride + tap for place in range(out) for tap in range(window)}
+
+
 def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−") or "0"
 
@@ -112,7 +121,7 @@ def _number(value: float) -> str:
 def _draw(values, smaller, unmoved, row, column, window, stride) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
     cell, top = GRID / SIZE, 30
-    read = {start + tap for start in range(0, (len(smaller) - 1) * stride + 1, stride) for tap in range(window)}
+    read = _read(len(smaller), window, stride)
     for i in range(SIZE):
         for j in range(SIZE):
             x, y = 24 + j * cell, top + i * cell
@@ -153,6 +162,6 @@ def _draw(values, smaller, unmoved, row, column, window, stride) -> Sketch:
         ("frame", HIGHLIGHT, "the window and its output"),
         ("cell", tint(OUTPUT, 0.4), "output (pale: near 0)"),
     ]
-    entries += [("cross", "white", "never read")] * (stride > window)
+    entries += [("cross", "white", "never read")] * (len(read) < SIZE)
     legend(sketch, HEIGHT - 13, entries)
     return sketch

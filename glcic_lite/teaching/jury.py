@@ -31,7 +31,7 @@ class Exhibit(NamedTuple):
 
 
 def exhibits(count: int, seed: int = 5) -> list[Exhibit]:
-    """Random crops of the test photos, at the scales and with the boxes of the shipped weights' training."""
+    """Random crops of the test photos, at the scales and with the boxes of `LITE`, close to those of their training."""
     crops = PhotoCrops(DATA / "photos" / "test", CROP, LITE.short_edge, seed)
     found = []
     for number in range(count):

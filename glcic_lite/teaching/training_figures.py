@@ -1,6 +1,7 @@
 """Figures of training: samples with their patches, the timetable of the phases, curves by phase."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -43,6 +44,21 @@ def runs_of(rows: Sequence[Mapping[str, float]]) -> list[list[Mapping[str, float
             runs.append([])
         runs[-1].append(row)
     return runs
+
+
+def validation_of_runs(
+    rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping[str, float]]
+) -> list[list[Mapping[str, float]]]:
+    """The validation cut where a run of the log ends, or where it goes on with other holes.
+
+    Two runs may both have been validated in phase 3 alone, with the same holes: then only the log tells them apart.
+    """
+    begins = [run[0]["iteration"] for run in runs_of(rows)]
+    parts = [
+        [row for row in validation if begin <= row["iteration"] < end]
+        for begin, end in zip([0, *begins[1:]], [*begins[1:], math.inf], strict=True)
+    ]
+    return [part for rows_of_run in parts for part in runs_of(rows_of_run)]
 
 
 def _box_kinds(row: Mapping[str, float]) -> set[str]:
@@ -258,13 +274,15 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     kinds = [*boxes, "strokes"]
     markers = ("o", "s", "^", "D", "v", "P")
     colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET)
+    runs = validation_of_runs(rows, validation)
     for kind, colour, marker in zip(kinds, colours, markers, strict=False):
         label = kind.replace("_", " ")
-        for run in runs_of([row for row in validation if kind in row]):
-            # Not joined: the next run may have been validated on other crops.
-            x, y = [row["iteration"] for row in run], [row[kind] for row in run]
-            right.plot(x, y, marker=marker, markersize=4, color=colour, label=label, linewidth=2)
-            label = None
+        for run in runs:  # not joined: the next one begins from other weights, or with other crops
+            measured = [row for row in run if kind in row]
+            if measured:
+                x, y = [row["iteration"] for row in measured], [row[kind] for row in measured]
+                right.plot(x, y, marker=marker, markersize=4, color=colour, label=label, linewidth=2)
+                label = None
     right.set_ylabel("PSNR in the hole, dB")
     right.legend(fontsize=10.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=min(len(kinds), 4))
     return figure
