@@ -11,7 +11,7 @@ import typer
 
 from glcic_lite.masks import MaskError, open_mask
 from glcic_lite.networks import CompletionNetwork, count_parameters
-from glcic_lite.photos import PhotoError, save_image
+from glcic_lite.photos import PhotoError, picture_format, save_image
 from glcic_lite.pretrained import SHIPPED_WEIGHTS, WeightsError
 from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
 
@@ -45,6 +45,9 @@ def complete(
     from glcic_lite.completion import complete as fill
 
     start = time.perf_counter()
+    if not photo.is_dir():  # before the work, not after it
+        picture_format(out)
+        _expect_folder(out)
     network = CompletionNetwork.from_pretrained(weights)
     if photo.is_dir():
         _complete_folder(photo, mask, out, network, blend)
@@ -55,6 +58,11 @@ def complete(
         print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
         if not hole.any():
             print(f"{mask}: nothing in it is white, so there was no hole to fill")
+
+
+def _expect_folder(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"{out}: there is no folder {out.parent}")
 
 
 def _complete_folder(photos: Path, masks: Path, out: Path, network: CompletionNetwork, blend: bool) -> None:
@@ -203,11 +211,11 @@ def evaluate(
     from glcic_lite.evaluation import evaluate as measure
     from glcic_lite.training.run_folder import csv_text, write_text
 
+    if out:
+        _expect_folder(out)
     network = CompletionNetwork.from_pretrained(weights)
     with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
         rows = measure(photos, network, seed, on_case=lambda case, filled: bar.update())
-    if out:
-        write_text(out, csv_text(rows))
     print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'L1':>6} {'SSIM':>6} {'texture':>8}")
     for row in averages(rows, intervals=True):
         interval = f"({row['psnr_low']:.2f} to {row['psnr_high']:.2f})"
@@ -215,6 +223,8 @@ def evaluate(
             f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} {row['l1']:6.1f} "
             f"{row['ssim']:6.3f} {row['texture']:8.2f}"
         )
+    if out:
+        write_text(out, csv_text(rows))
 
 
 @app.command()
@@ -254,9 +264,11 @@ def mix(
 def _weights_and_share(part: str) -> tuple[str, float]:
     weights, _, share = part.rpartition("=")
     try:
-        return weights, float(share)
+        if weights:
+            return weights, float(share)
     except ValueError:
-        raise WeightsError(f"{part}: expected weights and their share, such as runs/mine/network=0.5") from None
+        pass
+    raise WeightsError(f"{part}: expected weights and their share, such as runs/mine/network=0.5")
 
 
 @app.command()
@@ -335,8 +347,10 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; what can go wrong is said in one line on standard error, with exit status 2."""
+    for stream in (sys.stdout, sys.stderr):  # not every terminal can show every file's name
+        stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(app(standalone_mode=False))  # else typer itself would say what is wrong, in four lines
+        sys.exit(app(standalone_mode=False) or 0)  # else typer itself would say what is wrong, in four lines
     except typer.TyperException as error:
         problem = f"{error.format_message().rstrip('.')}; --help says more"
     except EXPECTED_ERRORS as error:

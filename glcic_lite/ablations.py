@@ -9,6 +9,7 @@ copies what lesson 09 needs of them into the package.
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,11 +171,15 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
             run, target = RunFolder(folder), out / folder.name
             if not is_finished(run):
                 continue
-            shutil.rmtree(target, ignore_errors=True)
             network = CompletionNetwork.from_pretrained(folder / "network")
-            save_in_half(network, target)
-            for file in ("settings.json", "log.csv", "validation.csv"):
-                shutil.copyfile(folder / file, target / file)
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=out, prefix=f".{target.name}-") as parts:
+                new = Path(parts) / target.name
+                save_in_half(network, new)
+                for file in ("settings.json", "log.csv", "validation.csv"):
+                    shutil.copyfile(folder / file, new / file)
+                shutil.rmtree(target, ignore_errors=True)  # not before the new one is whole
+                new.rename(target)
             published.append(folder.name)
     if published:
         write_text(out / "README.md", _card(out, network))

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import itertools
+import math
 import os
 import platform
 import tempfile
@@ -208,11 +209,11 @@ def complete_table(
             work = operations(network, whole, whole)
             if row.plain_seconds:
                 plain_speed = max(plain_speed, work / row.plain_seconds)
-            yield _line(row, row.plain_seconds or work / plain_speed)
+            yield _line(row, row.plain_seconds or (work / plain_speed if plain_speed else math.nan))
 
 
 def _line(row: Measured, plain_seconds: float) -> str:
-    """A line of the table; what was reckoned and not measured has a tilde."""
+    """A line of the table; what was reckoned and not measured has a tilde. nan: there was nothing to reckon from."""
     sign = " " if row.plain_seconds else "~"
     hole = "frame" if row.hole is None else str(row.hole)
     report = f"{REPORTED_SECONDS[row.size]:.1f} s" if row.size in REPORTED_SECONDS else ""

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -49,11 +49,12 @@ def test_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[TestCase]:
         random = np.random.default_rng((seed, number))
         left, top = (int(random.integers(0, side - CROP, endpoint=True)) for side in photo.size)
         crop = np.asarray(photo.crop((left, top, left + CROP, top + CROP)))
+        name = path.relative_to(folder).as_posix()  # in another folder there may be another photo of this name
         for side in BOX_SIDES:
             x, y = (int(v) for v in random.integers(0, CROP - side, size=2, endpoint=True))
-            yield TestCase(path.name, f"box {side}", crop, box_mask((CROP, CROP), Box(x, y, x + side, y + side)))
+            yield TestCase(name, f"box {side}", crop, box_mask((CROP, CROP), Box(x, y, x + side, y + side)))
         stroke = free_form_strokes(random, (CROP, CROP), (STROKE_WIDTH, STROKE_WIDTH), CROP // 2)
-        yield TestCase(path.name, f"stroke {STROKE_WIDTH}", crop, stroke)
+        yield TestCase(name, f"stroke {STROKE_WIDTH}", crop, stroke)
 
 
 # The fills. None of them reads the photo inside the hole.
@@ -142,10 +143,14 @@ def hole_ssim(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
 
 
 def gradient_energy_ratio(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
-    """Mean gradient magnitude in the hole relative to the real photo's: near 0 for fog, 1 for as much texture."""
+    """Mean gradient magnitude in the hole relative to the real photo's: near 0 for fog, 1 for as much texture.
+
+    Not a number where the photo has none that could be compared with: less than `FLAT`, as in a studio's white.
+    """
     window = _around(mask, 2)
     hole = mask[window]
-    return float(gradient(filled[window])[hole].mean() / max(gradient(photo[window])[hole].mean(), 1e-9))
+    real = gradient(photo[window])[hole].mean()
+    return float(gradient(filled[window])[hole].mean() / real) if real >= FLAT else float("nan")
 
 
 def gradient(photo: np.ndarray) -> np.ndarray:
@@ -162,6 +167,9 @@ def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
         slice(max(box.left - margin, 0), box.right + margin),
     )
 
+
+FLAT = 0.25  # grey levels a pixel
+EQUAL = 100.0  # dB that a mean counts where hole and photo are equal, as the validation while training does
 
 METRICS = {"psnr": hole_psnr, "ssim": hole_ssim, "texture": gradient_energy_ratio, "l1": hole_l1}
 
@@ -220,7 +228,7 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
     """
     values = np.asarray(values, dtype=float)
     if values.size < 2:
-        return Interval(float(values.mean()), float("nan"), float("nan"))
+        return Interval(float(values[0]) if values.size else float("nan"), float("nan"), float("nan"))
     random = np.random.default_rng(seed)  # by this name SciPy takes it in old and in new versions
     found = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", random_state=random)
     return Interval(float(values.mean()), *(float(end) for end in found.confidence_interval))
@@ -230,7 +238,8 @@ def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
     """The mean over photos of every metric, one row for each kind of hole and fill, in the order of `rows`.
 
     Args:
-        rows: as from `evaluate`, or read from a CSV file of it; metrics that they lack are left out.
+        rows: as from `evaluate`, or read from a CSV file of it; metrics that they lack are left out, and so are photos
+            where a metric is no number.
         intervals: adds the ends of each mean's interval, as "psnr_low" and "psnr_high".
     """
     groups: dict[tuple[str, str], list[dict]] = {}
@@ -241,12 +250,18 @@ def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
         mean = {"hole": hole, "fill": fill, "photos": len(group)}
         for metric in METRICS:
             if metric in group[0]:
-                values = [float(row[metric]) for row in group]
-                mean[metric] = float(np.mean(values))
+                values = _numbers(group, metric)
+                mean[metric] = float(np.mean(values)) if values else float("nan")
                 if intervals:
                     _, mean[f"{metric}_low"], mean[f"{metric}_high"] = mean_interval(values)
         means.append(mean)
     return means
+
+
+def _numbers(rows: Iterable[dict], metric: str) -> list[float]:
+    """A metric of the rows, where it is a number; infinite decibels as `EQUAL`."""
+    values = [float(row[metric]) for row in rows]
+    return [min(value, EQUAL) if metric == "psnr" else value for value in values if not np.isnan(value)]
 
 
 def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: str | None = None) -> dict[str, float]:
@@ -265,6 +280,7 @@ def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: 
     for sign, name in ((1, fill), (-1, other)):
         for row in rows:
             if row["fill"] == name and hole in (None, row["hole"]):
-                of_photo = differences.setdefault(row["photo"], {})
-                of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * float(row[metric])
+                for value in _numbers([row], metric):
+                    of_photo = differences.setdefault(row["photo"], {})
+                    of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * value
     return {photo: float(np.mean(list(found.values()))) for photo, found in differences.items()}

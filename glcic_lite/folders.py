@@ -68,7 +68,7 @@ def complete_folder(
     if on_start:
         on_start(len(work))
     for target, (photo, mask) in work.items():
-        if target.exists() and target.stat().st_mtime >= max(p.stat().st_mtime for p in (photo, mask)):
+        if _is_newer(target, (photo, mask)):
             report.already_there.append(target)
         else:
             try:
@@ -86,16 +86,29 @@ def complete_folder(
     return report
 
 
+def _is_newer(target: Path, sources: tuple[Path, ...]) -> bool:
+    try:
+        return target.stat().st_mtime >= max(source.stat().st_mtime for source in sources)
+    except FileNotFoundError:  # no result yet, or a link to a photo that is gone
+        return False
+
+
 def _photo_names(stem: str) -> list[str]:
     """The names of the photos that a mask of this name may be for: its own, and what stands before each separator."""
     return [stem, *(stem[:end] for end in range(1, len(stem)) if stem.startswith(SEPARATOR, end))]
 
 
+def _outside(out: Path, folder: Path) -> list[Path]:
+    """The pictures of a folder without those of `out`, if that lies in it: results of an earlier call."""
+    pictures, inner = list_photos(folder), out.resolve()
+    if folder.resolve() not in inner.parents:
+        return pictures
+    return [picture for picture in pictures if inner not in picture.resolve().parents]
+
+
 def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
     """Which photo and mask make which result; what has no counterpart goes into the report."""
-    inside_out = out.resolve()
-    photo_files = [p for p in list_photos(photos) if inside_out not in p.resolve().parents]
-    mask_files = [m for m in list_photos(masks) if inside_out not in m.resolve().parents]
+    photo_files, mask_files = _outside(out, photos), _outside(out, masks)
     work: dict[Path, tuple[Path, Path]] = {}
     used = set()
     named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for

@@ -13,6 +13,7 @@ Two releases are known, each told by its first bytes:
 import os
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -246,15 +247,24 @@ def network_from_torch7(file: str | os.PathLike) -> CompletionNetwork:
         _check_colour(mean.tolist())
         # The width, from the first layer: everything below is checked against a network of that width.
         channels = len(_numbers(_field(layers[0], "bias")))
-        network = CompletionNetwork(channels / COMPLETION_NETWORK[0].channels, tuple(mean.tolist()))
-        found = iter(layers)
-        for name, block in network.layers.named_children():
-            _fill(name, block, found)
-        if (more := next(found, None)) is not None:
-            raise WeightsError(f"a layer more than the paper's: {_kind(more)}")
+        make = partial(CompletionNetwork, channels / COMPLETION_NETWORK[0].channels, tuple(mean.tolist()))
+        with torch.device("meta"):  # shapes alone, until the file is known to hold numbers for them
+            _fill_all(make(), layers)
+        network = make()
+        _fill_all(network, layers)
+    except RecursionError:
+        raise WeightsError(f"{file}: not the authors' completion network: a layer that holds itself") from None
     except WeightsError as error:
         raise WeightsError(f"{file}: not the authors' completion network: {error}") from error
     return network.eval()
+
+
+def _fill_all(network: CompletionNetwork, layers: list) -> None:
+    found = iter(layers)
+    for name, block in network.layers.named_children():
+        _fill(name, block, found)
+    if (more := next(found, None)) is not None:
+        raise WeightsError(f"a layer more than the paper's: {_kind(more)}")
 
 
 def _fill(name: str, block: ConvolutionBlock, layers: Iterator) -> None:

@@ -49,6 +49,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         MaskError: the mask has another size.
         PhotoError: it cannot be read, or is in a mode such as LAB.
     """
+    if isinstance(source, np.ndarray) and source.dtype == np.uint16 and source.size and source.max() <= 1:
+        source = source.astype(bool)  # of 65,535 grey levels 1 would be rounded off
     image = open_image(source)
     if size is not None and image.size != tuple(size):
         raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")

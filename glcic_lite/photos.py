@@ -167,6 +167,19 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
+def picture_format(path: str | os.PathLike) -> str:
+    """What Pillow calls the format that the suffix of a file to write stands for.
+
+    Raises:
+        PhotoError: for a suffix that names no format it can write.
+    """
+    suffix = Path(path).suffix
+    kind = Image.registered_extensions().get(suffix.lower())
+    if kind not in Image.SAVE:
+        raise PhotoError(f"{path}: unknown picture format {suffix!r}; use .png or .jpg")
+    return kind
+
+
 def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
     """Write a picture whole or not at all: to a neighbouring file first, then renamed over the old one.
 
@@ -177,9 +190,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
         OSError: where the folder cannot be written to.
     """
     path = Path(path)
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise PhotoError(f"{path}: unknown picture format {path.suffix!r}; use .png or .jpg")
+    kind = picture_format(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
     if image.info.get("icc_profile"):

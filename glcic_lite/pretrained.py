@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -83,8 +84,13 @@ class Pretrained(
                 file = hf_hub_download(model_id, "model.safetensors", **download)
             except EntryNotFoundError as error:
                 raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
+        state = load_file(file, device=str(map_location))
+        if any(value.is_floating_point() and not value.isfinite().all() for value in state.values()):
+            raise WeightsError(f"{model_id}: some of these weights are no numbers (nan) or infinite")
+        with torch.device("meta"):  # shapes alone: config.json may ask for more memory than there is
+            cls(**kwargs).load_state_dict(state, strict=strict, assign=True)
         network = cls(**kwargs)
-        network.load_state_dict(load_file(file, device=str(map_location)), strict=strict)
+        network.load_state_dict(state, strict=strict)
         return network.eval()
 
 

@@ -17,6 +17,7 @@ from glcic_lite.ablations import (
     train_ablations,
 )
 from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
+from glcic_lite.pretrained import WeightsError
 from glcic_lite.training.run_folder import RunFolder
 
 
@@ -124,6 +125,23 @@ def test_publishing_again_replaces_what_was_there(trained, tmp_path):
     publish_ablations(trained, tmp_path)
     assert not (tmp_path / "full-3" / "old.txt").exists()
     assert (tmp_path / "full-3" / "model.safetensors").exists()
+
+
+def test_what_cannot_be_published_leaves_what_was_there(trained, tmp_path):
+    runs, out = tmp_path / "runs", tmp_path / "out"
+    runs.mkdir()
+    shutil.copytree(folder_of("no-mask", 3, trained), runs / "no-mask-3")
+    publish_ablations(runs, out)
+    before = sorted(path.name for path in out.iterdir())
+    for missing in ("network/model.safetensors", "log.csv"):
+        hidden = runs / "no-mask-3" / missing
+        content = hidden.read_bytes()
+        hidden.unlink()
+        with pytest.raises((WeightsError, OSError)):
+            publish_ablations(runs, out)
+        hidden.write_bytes(content)
+        assert (out / "no-mask-3" / "model.safetensors").exists() and (out / "no-mask-3" / "log.csv").exists()
+        assert sorted(path.name for path in out.iterdir()) == before
 
 
 def test_the_card_lists_those_published_before_as_well(trained, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -182,6 +183,26 @@ def test_a_call_that_makes_no_sense_is_refused_in_one_line(folder, run, argument
     assert out == ""
     assert_one_line(status, err, reason)
     assert "--help" in err
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(folder, run, weights_folder, monkeypatch):
+    monkeypatch.setattr("glcic_lite.completion.complete", lambda *given: pytest.fail("it has begun"))
+    monkeypatch.setattr(evaluation, "evaluate", lambda *given, **more: pytest.fail("it has begun"))
+    for arguments, reason in (
+        (("complete", "photo.png", "mask.png", "-o", "lost/out.png"), "there is no folder lost"),
+        (("complete", "photo.png", "mask.png", "-o", "out.xyz"), "unknown picture format"),
+        (("evaluate", "empty", "-o", "lost/rows.csv"), "there is no folder lost"),
+    ):
+        status, out, err = run(*arguments, "--weights", weights_folder)
+        assert_one_line(status, err, reason)
+
+
+def test_names_that_are_no_text_are_written_all_the_same(folder, run, weights_folder):
+    os.makedirs("odd")
+    Image.fromarray(noise(256, 300)).save(os.fsencode("odd/") + b"\xff.png", "PNG")
+    status, out, err = run("evaluate", "odd", "--weights", weights_folder, "-o", "rows.csv")
+    assert (status, err) == (0, "") and "Telea" in out
+    assert "\\udcff.png" in (folder / "rows.csv").read_text()
 
 
 def test_help_is_no_error(run):

@@ -221,6 +221,30 @@ def test_averages_work_with_numbers_read_as_text_and_with_metrics_missing():
     assert mean == {"hole": "box 32", "fill": "x", "photos": 2, "psnr": 11.0, "ssim": pytest.approx(0.6)}
 
 
+def test_a_white_photo_spoils_no_average():
+    white = np.full_like(PHOTO, 255)
+    rows = []
+    for photo, name in ((PHOTO, "a"), (white, "b")):
+        for fill, filled in (("x", photo), ("y", np.full_like(PHOTO, 128))):
+            row = {metric: measure(photo, filled, MASK) for metric, measure in METRICS.items()}
+            rows.append({"photo": name, "hole": "box 32", "fill": fill} | row)
+    assert rows[2]["psnr"] == float("inf") and np.isnan(rows[2]["texture"])
+    x, y = evaluation.averages(rows, intervals=True)
+    assert x["psnr"] == evaluation.EQUAL == x["psnr_low"] and np.isfinite(y["psnr"])
+    assert (x["texture"], y["texture"]) == (1, 0)
+    assert set(evaluation.paired(rows, "x", "y")) == {"a", "b"}
+    assert evaluation.paired(rows, "x", "y", "texture") == {"a": 1}
+    (alone,) = evaluation.averages(rows[2:3], intervals=True)
+    assert np.isnan(alone["texture"])
+
+
+def test_photos_of_one_name_in_two_folders_are_two(tmp_path):
+    for number, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(noise(CROP, CROP, number)).save(tmp_path / folder / "1.png")
+    assert {case.photo_name for case in evaluation.test_cases(tmp_path)} == {"a/1.png", "b/1.png"}
+
+
 def test_averages_with_intervals_enclose_the_mean():
     rows = [row(str(n), "box 32", "x", psnr=float(n % 5), l1=float(n)) for n in range(10)]
     (mean,) = evaluation.averages(rows, intervals=True)

@@ -140,6 +140,26 @@ def test_results_inside_the_photos_folder_are_no_photos(here):
     assert not second.left_out
 
 
+@pytest.mark.parametrize("out", [".", ".."])
+def test_the_photos_may_lie_in_the_folder_of_the_results(here, monkeypatch, out):
+    os.makedirs("in")
+    for folder in ("photos", "masks"):
+        os.rename(folder, f"in/{folder}")
+    monkeypatch.chdir(here / "in")
+    report = complete_folder("photos", "masks", out, NETWORK)
+    assert len(report.completed) == 4 and not report.left_out
+
+
+def test_a_link_to_a_photo_that_is_gone_is_named_and_the_rest_completed(here):
+    run()
+    os.remove("out/one.png")
+    os.remove("photos/two.png")
+    os.symlink("nowhere.png", "photos/two.png")
+    report = run()
+    assert names(report.completed) == ["out/one.png"]
+    assert len(report.left_out) == 2 and all("two.png" in reason for reason in report.left_out)
+
+
 @pytest.mark.parametrize("out", ["photos", "masks", "masks/../photos"])
 def test_results_never_lie_among_photos_or_masks(here, out):
     with pytest.raises(PhotoError, match="folder of their own"):

@@ -153,6 +153,22 @@ def test_another_epsilon_is_made_up_for(network, tmp_path):
     assert torch.allclose(imported(photo, mask), network(photo, mask), atol=1e-6)
 
 
+def test_a_first_layer_that_claims_to_be_wide_takes_no_memory(network, tmp_path):
+    layers = torch7_layers(network)
+    layers[0].fields["bias"] = np.zeros(64_000, np.float32)  # a network of width 1,000: 6 million million numbers
+    path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match="the weight of 01_conv should be"):
+        network_from_torch7(path)
+
+
+def test_a_sequence_that_holds_itself_is_refused(tmp_path):
+    loop = sequential([])
+    loop.fields["modules"] = [loop]
+    path = save(tmp_path / "x.t7", {"model": loop, "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match="holds itself"):
+        network_from_torch7(path)
+
+
 def without(layers, number):
     return layers[:number] + layers[number + 1 :]
 

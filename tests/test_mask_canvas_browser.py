@@ -208,6 +208,34 @@ def test_keyboard_alone_draws(canvas):
     assert not canvas.mask().any()
 
 
+def test_a_stroke_is_given_up_while_the_button_is_down(canvas):
+    keep = canvas.drag([(60, 60), (90, 60)])
+    expected = empty()
+    draw_stroke(expected, keep, BRUSH)
+    assert np.array_equal(canvas.mask(), expected)
+    canvas.press("0", "=", "=")  # zoomed, where a pointer without a stroke would move the photo
+    for keys in (["Escape"], ["Control+z"], ["Control+y", "y", "Escape"]):
+        view = canvas.page.locator(".mask-canvas .viewport").first
+        positions = [canvas.position(point)[0] for point in [(300, 220), (330, 240), (350, 260)]]
+        canvas.page.mouse.move(*positions[0])
+        canvas.page.mouse.down()
+        canvas.page.mouse.move(*positions[1])
+        drawn = canvas.ink()
+        assert drawn.sum() > expected.sum()
+        canvas.press(*keys[:-1])
+        assert np.array_equal(canvas.ink(), drawn), "a stroke under way has nothing after it"
+        canvas.press(keys[-1])
+        assert np.array_equal(canvas.ink(), expected)
+        before = view.evaluate("view => [view.scrollLeft, view.scrollTop]")
+        canvas.page.mouse.move(*positions[2])  # the button is still down, and neither draws nor moves the photo
+        assert view.evaluate("view => [view.scrollLeft, view.scrollTop]") == before
+        canvas.page.mouse.up()
+        assert np.array_equal(canvas.ink(), expected)
+    canvas.press("0")
+    draw_stroke(expected, canvas.drag([(300, 300), (330, 330)]), BRUSH)
+    assert np.array_equal(canvas.mask(), expected), "nothing that was given up has been sent"
+
+
 def test_finger_and_pen(canvas):
     browser = canvas.page.context.new_cdp_session(canvas.page)
 

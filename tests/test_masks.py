@@ -222,3 +222,11 @@ def test_a_mask_picture_is_black_and_white():
     picture = mask_image(MASK)
     assert picture.mode == "L"
     assert np.array_equal(np.asarray(picture), np.where(MASK, 255, 0))
+
+
+def test_a_mask_of_nothing_but_zeros_and_ones_means_the_same_in_every_type():
+    expected = np.zeros((6, 8), dtype=bool)
+    expected[2:4, 3:7] = True
+    for kind in (bool, np.uint8, np.uint16, np.float32):
+        assert np.array_equal(open_mask(expected.astype(kind)), expected), kind
+    assert np.array_equal(open_mask(expected.astype(np.uint16) * 65535), expected)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import resource
 import shutil
 
 import pytest
@@ -363,13 +364,24 @@ def state_with(change):
         lambda s: s.pop("layers.07_dilated_conv.convolution.weight"),
         lambda s: s.update(surplus=torch.zeros(3)),
         lambda s: s.update({"layers.17_output.convolution.bias": torch.zeros(4)}),
+        lambda s: s["layers.05_conv.convolution.weight"].view(-1)[3:4].fill_(float("nan")),
+        lambda s: s["layers.05_conv.norm.running_var"][:1].fill_(float("inf")),
     ],
-    ids=["one missing", "one too many", "another shape"],
+    ids=["one missing", "one too many", "another shape", "nan", "infinite"],
 )
 def test_weights_of_another_network_are_refused(damaged, change):
     save_file(state_with(change), damaged / "model.safetensors")
     with pytest.raises(WeightsError):
         CompletionNetwork.from_pretrained(damaged)
+
+
+def test_a_config_that_asks_for_a_huge_network_takes_no_memory(damaged):
+    config = json.loads((damaged / "config.json").read_text())
+    (damaged / "config.json").write_text(json.dumps(config | {"width": 10}))  # 600 million numbers, 2.4 GB
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WeightsError, match="size mismatch"):
+        CompletionNetwork.from_pretrained(damaged)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
 
 
 @settings(max_examples=30)

@@ -1,5 +1,6 @@
 """The completion studio without a browser: newest wins, what it completes, the lists, messages, and saving."""
 
+import base64
 import io
 import json
 import threading
@@ -464,6 +465,14 @@ def test_it_brings_a_picture_of_itself_along(ready, photo):
     assert inside[0] > inside[1] + 50, "the hole is pink"
     data, _ = ready._repr_mimebundle_()
     assert data["image/jpeg"] and any("widget-view" in kind for kind in data)
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (3000, 20)])
+def test_photos_of_any_shape_have_a_picture(shape):
+    made = completion_studio(np.zeros((*shape, 3), np.uint8), narrow_network())
+    assert made.wait(SECONDS)
+    data, _ = made._repr_mimebundle_()
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"]))).width == 960
 
 
 def test_the_canvas_module_has_one_default_export():

@@ -89,10 +89,16 @@ def test_impossible_settings_are_refused(values):
 
 @pytest.mark.parametrize(
     "changes, words",
-    [({"width": 0}, "width"), ({"discriminator_width": -1}, "width"), ({"phase_2": -1}, "iterations cannot be"),
+    [({"width": 0}, "width"), ({"discriminator_width": -1}, "width"), ({"phase_2": -1}, "phase_2"),
      ({"stroke_width": (24, 6)}, "stroke_width"), ({"short_edge": (63, 80)}, "short edge"),
      ({"short_edge": (80, 70)}, "short edge"), ({"network_momentum": 1.0}, "momentum"),
-     ({"network_momentum": -0.1}, "momentum")],
+     ({"network_momentum": -0.1}, "momentum"), ({"averaging": 2}, "averaging must be below 1"),
+     ({"seed": -1}, "seed"), ({"seed": 2**32}, "seed"), ({"seed": True}, "seed"),
+     ({"learning_rate": -1}, "learning_rate"), ({"width": "wide"}, "width must be a number"),
+     ({"alpha": float("nan")}, "alpha"), ({"width": float("inf")}, "width"),
+     ({"phase_1": 2.5}, "phase_1 must be a whole number"), ({"dilated": 1}, "dilated must be true or false"),
+     ({"stroke_share": 1.5}, "stroke_share is a share"), ({"short_edge": 80}, "short_edge must be two whole numbers"),
+     ({"short_edge": [80, 90, 100]}, "two whole numbers"), ({"optimizer": None}, "optimizer must be text")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):

@@ -379,6 +379,13 @@ function renderCanvas({ model, el }, drawing) {
     drawing.travel(0);
   }
 
+  /** Give up the stroke, and do not listen to the pointer that drew it until it is down again. */
+  function abandon() {
+    if (!stroke) return;
+    giveUp();
+    pointers.clear();
+  }
+
   // ------------------------------------------------------------------------------------------ zoom and pan
 
   /** Zoom so that the point of the photo under (clientX, clientY) stays there. Without one: the middle. */
@@ -536,8 +543,8 @@ function renderCanvas({ model, el }, drawing) {
     eraser: ["Eraser", "e", () => choose("eraser")],
     rectangle: ["Rectangle", "r", () => choose("rectangle")],
     move: ["Move the photo", "m", () => choose("move")],
-    undo: ["Undo", "z", () => (stroke ? giveUp() : drawing.travel(-1))],
-    redo: ["Redo", "y", () => drawing.travel(1)],
+    undo: ["Undo", "z", () => (stroke ? abandon() : drawing.travel(-1))],
+    redo: ["Redo", "y", () => stroke || drawing.travel(1)], // a stroke under way has nothing after it
     grow: ["Grow the hole", "g", () => changeAll((mask) => grow(mask, growth()))],
     shrink: ["Shrink the hole", "s", () => changeAll((mask) => shrink(mask, growth()))],
     invert: ["Invert", "i", () => changeAll(invert)],
@@ -645,11 +652,11 @@ function renderCanvas({ model, el }, drawing) {
       return;
     }
     event.stopPropagation(); // else "x" on a button cuts the cell
-    if (event.altKey || pointers.size) return;
     if (key === "Escape") {
-      giveUp(); // and the browser closes the list of keys, if it is open
+      abandon(); // and the browser closes the list of keys, if it is open
       return;
     }
+    if (event.altKey || pointers.size) return;
     if (event.target === stage && key in ARROWS) moveByKey(ARROWS[key], event.shiftKey);
     else if (event.target === stage && (key === " " || key === "Enter")) pressOrLift();
     else if (key in KEYS) KEYS[key]();

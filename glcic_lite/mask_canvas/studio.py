@@ -418,7 +418,8 @@ class CompletionStudio(MaskCanvas):
         """The studio as a still picture, `width` pixels wide: the photo with its hole, and completed."""
         photo, result, hole = self._full_photo, self.result, self.hole
         gap, title = 16, 30
-        each = (width - gap) // 2, round((width - gap) // 2 * photo.height / photo.width)
+        wide = (width - gap) // 2
+        each = wide, min(max(1, round(wide * photo.height / photo.width)), 4 * width)  # of a very long photo: squeezed
         canvas = Image.new("RGB", (width, each[1] + title), "white")
         draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(18)
         marked = np.asarray(photo).copy()

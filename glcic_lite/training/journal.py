@@ -90,8 +90,9 @@ class Journal:
         for iteration, losses in enumerate(fetched, start=self.progress.iteration - len(fetched) + 1):
             if broken := broken_losses(losses):
                 raise TrainingError(
-                    f"iteration {iteration}: the {', '.join(broken)} loss is no longer a number. The last "
-                    f"checkpoint in {self.run.checkpoints} is sound. Try a smaller learning rate, or precision 'no'."
+                    f"iteration {iteration}: the {', '.join(broken)} loss is no longer a number. Resume from the last "
+                    f"checkpoint in {self.run.checkpoints} with precision 'no'; if it ends the same way, begin a new "
+                    "run with a smaller learning rate."
                 )
         self.progress.window.extend(fetched)
 

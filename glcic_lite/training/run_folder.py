@@ -218,5 +218,5 @@ def csv_text(rows: list[dict], header: list[str] | None = None) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file's name need not be text
     os.replace(partial, path)

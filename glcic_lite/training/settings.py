@@ -1,6 +1,29 @@
 """What a training run is made of: one dataclass, and three named settings."""
 
+import math
 from dataclasses import asdict, dataclass, fields
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+# What may stand for a setting of each type: a JSON file can hold anything.
+KINDS = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    str: (lambda value: isinstance(value, str), "text"),
+    int: (_is_whole, "a whole number from 0 on"),
+    float: (_is_number, "a number from 0 on"),
+    float | None: (lambda value: value is None or _is_number(value), "a number from 0 on, or null"),
+    tuple[int, int]: (
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
+        "two whole numbers from 0 on",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -53,12 +76,20 @@ class Settings:
     averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
 
     def __post_init__(self):
-        for name in ("short_edge", "hole_sides", "stroke_width"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):  # as JSON gives them
+                object.__setattr__(self, field.name, value := tuple(value))
+            is_right, words = KINDS[field.type]
+            if not is_right(value):
+                raise ValueError(f"{field.name} must be {words}, not {value!r}")
+        if self.seed >= 2**32:
+            raise ValueError(f"seed must be below 2 ** 32, not {self.seed}")
+        for name in ("stroke_share", "shuffled_colours", "lowered_contrast", "learning_rate_decay"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name} is a share, and must be at most 1, not {getattr(self, name)}")
         if not (self.width > 0 and (self.discriminator_width is None or self.discriminator_width > 0)):
             raise ValueError(f"a network needs a width above 0, not {self.width} and {self.discriminator_width}")
-        if min(self.phase_1, self.phase_2, self.phase_3) < 0:
-            raise ValueError(f"phases of {self.phase_1}, {self.phase_2} and {self.phase_3} iterations cannot be")
         if not 0 < self.stroke_width[0] <= self.stroke_width[1]:
             raise ValueError(f"stroke_width {self.stroke_width} must be above 0, and not fall")
         if self.crop_size % 64 or self.local_size % 32:
@@ -73,8 +104,9 @@ class Settings:
             raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
         if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
             raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
-        if not 0 <= self.network_momentum < 1:
-            raise ValueError(f"network_momentum must be at least 0 and below 1, not {self.network_momentum}")
+        for name in ("network_momentum", "averaging"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
         if self.optimizer not in ("adadelta", "adam"):
             raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
 

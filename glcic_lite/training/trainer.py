@@ -42,7 +42,8 @@ class Trainer:
     Several processes share each batch and average their gradients, which is the same as one process computing the batch
     in as many parts (`Settings.accumulation`), up to rounding and up to batch normalisation: on NVIDIA GPUs its
     statistics are taken over all processes (SyncBatchNorm), so the number of GPUs changes nothing; on a CPU, where
-    there is no such layer, each process normalises by its own share of the batch.
+    there is no such layer, each process normalises by its own share of the batch. (In phase 3 a batch in parts differs
+    in one more thing: the discriminators step in the last part, so that all others are judged by them as they were.)
 
     Several trainers may live in one process, as in a notebook; they share nothing.
 
@@ -217,7 +218,7 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
-                written. The last checkpoint is sound.
+                written. The last checkpoint is whole.
         """
         with _explained(), fastest_kernels():
             return self._train(on_validation, on_log, progress)
@@ -367,7 +368,7 @@ def _explained() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the device's memory is too small for this batch: begin a new run with twice the setting 'accumulation', "
-            "which computes it in more parts (the same but for batch normalisation), or with smaller crops or networks"
+            "which computes it in more parts (nearly the same: see `Trainer`), or with smaller crops or networks"
         ) from error
     except RuntimeError as error:
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
