@@ -170,8 +170,8 @@ CLAIMS = (
         "Small networks trained equally long with no discriminator, one of the two, and both.",
         (Section(9, "5.2 · The discriminators"),),
         IN_PART,
-        "Nobody told it what an edge is; in short trainings the discriminators change next to nothing, in the long one "
-        "of the shipped weights they brought texture, and grain.",
+        "Nobody told it what an edge is; in short trainings the discriminators change next to nothing, in a long one "
+        "they brought texture.",
     ),
     Claim(
         "L1",

@@ -105,6 +105,6 @@ def training_figure(
         axes[-1].plot(range(1, len(values) + 1), smooth, line, color=colour, label=name, linewidth=2)
     axes[-1].set_xlim(1, steps)
     axes[-1].set_xlabel("training step")
-    axes[-1].set_title("squared error in the hole", fontsize=12)
+    axes[-1].set_title("error in the hole", fontsize=12)
     axes[-1].legend(fontsize=10)
     return figure
