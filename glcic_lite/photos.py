@@ -370,6 +370,7 @@ class PhotoCrops(Dataset):
             except PhotoError as error:
                 self._broken.add(number)
                 if len(self._broken) == len(self.paths):
+                    self._broken.clear()  # the next call tries again: a drive may only have been away
                     raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
                 warnings.warn(f"photo skipped: {error}", stacklevel=2)
 

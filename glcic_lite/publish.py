@@ -125,6 +125,8 @@ def _write(
         if not (run.path / needed).exists():
             raise RunError(f"{run.path}: no {needed} in it yet; a run can be published after its first validation")
     log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
+    # The weights are those of the last validation; the log of a run that goes on, or was stopped, is longer.
+    log = [row for row in log if int(row["iteration"]) <= int(validation[-1]["iteration"])]
     for file, rows in (("log.csv", log), ("validation.csv", validation)):
         write_text(out / file, csv_text(rows))
     shutil.copyfile(run.path / "settings.json", out / "settings.json")

@@ -142,9 +142,16 @@ def test_the_explorer_stars_the_highest_psnr(explorer):
     assert f"(★): <b>{max(scores, key=scores.get)}</b>" in explorer.scene(**explorer.settings).words
 
 
+def test_where_the_photo_is_flat_no_fill_is_praised_for_its_texture(explorer):
+    explorer.set(photo="citrus-slices", side=8, left=7, top=129)
+    words = explorer.scene(**explorer.settings).words
+    assert "no texture here" in words and "nan" not in words and "mean colour" not in words
+
+
 def test_the_explorer_leaves_a_jpeg_for_readers_without_a_kernel(explorer):
     data, metadata = explorer._repr_mimebundle_()
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"])))
     assert picture.format == "JPEG" and picture.width == WIDTH
     assert "image/png" not in data and metadata["image/jpeg"]["width"] == WIDTH
+    assert "Highest PSNR" in metadata["image/jpeg"]["alt"]
     assert explorer.picture().width == WIDTH * SCALE

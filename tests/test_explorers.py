@@ -208,3 +208,23 @@ def test_transposed_explorer_explains_what_is_impossible_and_what_is_uneven():
     assert "even</b> everywhere" in explorer._words.value
     explorer.set(kernel=2, stride=4)
     assert "never reached" in explorer._words.value
+    explorer.set(size=1, kernel=1, stride=4)
+    assert "never reached" not in explorer._words.value and "too few outputs" in explorer._words.value
+    explorer.set(size=2, kernel=5, stride=2, padding=2)
+    assert "too few outputs" in explorer._words.value
+
+
+def test_no_number_is_minus_zero():
+    explorer = DownsamplingExplorer(operation="strided convolution (edges)", picture="fine stripes", window=3, stride=1)
+    for position in range(8):
+        explorer.set(position=position)
+        assert "−0<" not in explorer._words.value
+
+
+def test_downsampling_explorer_says_what_no_window_reaches():
+    explorer = DownsamplingExplorer(window=3, stride=2)
+    assert "never read" in explorer._words.value
+    explorer.set(window=2)
+    assert "never read" not in explorer._words.value
+    explorer.set(window=1)
+    assert "between them that are never read" in explorer._words.value

@@ -16,7 +16,7 @@ from glcic_lite.networks import ConvolutionBlock
 from glcic_lite.teaching import live_training, training_costs, training_figures
 from glcic_lite.teaching.live_training import LiveTraining
 from glcic_lite.teaching.photo_cache import write_small_photos
-from glcic_lite.training import LESSON, LITE, PAPER, Settings, Trainer
+from glcic_lite.training import LESSON, LITE, PAPER, Settings, Trainer, TrainingError
 from glcic_lite.training.samples import TrainingSamples
 
 TINY = Settings(
@@ -88,6 +88,26 @@ def test_an_interrupt_stops_it_with_a_checkpoint(start, shown, capsys):
     assert not live.run()
     assert live.trainer.progress.iteration == 5
     assert "in phase 2" in live.summary()
+
+
+def test_it_promises_no_checkpoint_that_is_not_there(start, shown, monkeypatch):
+    live = LiveTraining(start(), crops=(0,))
+
+    def break_down(**given):
+        live.trainer.progress.iteration += 2
+        raise TrainingError("the loss is no longer a number")
+
+    monkeypatch.setattr(live.trainer, "train", break_down)
+    with pytest.raises(TrainingError):
+        live.run()
+    assert "no checkpoint yet" in live.summary() and "no checkpoint yet" in shown[0].contents[-1].data
+    live.trainer.save_checkpoint()
+    assert "A checkpoint is written" in live.summary()
+    shown.clear()
+    with pytest.raises(TrainingError):
+        live.run()
+    assert "last checkpoint is of iteration 2" in live.summary()
+    assert len(shown) == 2, "the second cell has a status and a picture of its own"
 
 
 def test_a_run_that_is_done_already_is_only_shown(start, shown):

@@ -718,6 +718,18 @@ def test_a_folder_of_broken_photos_is_an_error(tmp_path):
         mean_colour(folder)
 
 
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_photos_that_were_away_for_a_moment_are_read_again(tmp_path):
+    (tmp_path / "photos").mkdir()
+    folder = folder_with(tmp_path / "photos", a_png=noise(40, 40), b_png=noise(40, 40, 1))
+    crops = PhotoCrops(folder, 32, (32, 40))
+    folder.rename(tmp_path / "away")
+    with pytest.raises(PhotoError, match="none of the 2 photos can be read"):
+        crops[0]
+    (tmp_path / "away").rename(folder)
+    assert crops[0].shape == (3, 32, 32)
+
+
 @pytest.mark.parametrize("short_edge", [(31, 64), (64, 63)])
 def test_a_short_edge_that_cannot_be_is_refused(photos_folder, short_edge):
     with pytest.raises(ValueError, match="short_edge"):

@@ -50,7 +50,7 @@ def run_folder(tmp_path):
         run.append(
             "log.csv", {"iteration": iteration, "phase": phase, "seconds": iteration * 60, "reconstruction": 0.1}
         )
-    run.append("validation.csv", {"iteration": 40, "phase": 1, "seconds": 2400, "psnr": 15.0})
+    run.append("validation.csv", {"iteration": 60, "phase": 2, "seconds": 3600, "psnr": 15.0})
     narrow_network(seed=1).save_pretrained(run.path / "network")
     narrow_network(seed=2).save_pretrained(run.path / "best")
     ContextDiscriminator(128, 64, NARROW).save_pretrained(run.path / "discriminators")
@@ -83,6 +83,14 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
     assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
 
 
+def test_iterations_after_the_weights_were_kept_are_not_counted(run_folder, test_photos, tmp_path):
+    row = {"iteration": 75, "phase": 3, "seconds": 4500, "reconstruction": 0.1}
+    RunFolder(run_folder).append("log.csv", row)  # a run that was stopped, or goes on
+    publish(run_folder, tmp_path / "mine", test_photos, train_photos=162)
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    assert "60 iterations, 1.0 hours" in card and "phase 3 has not begun" in card
+
+
 def test_weights_trained_further_are_published_with_the_whole_log_and_history(run_folder, test_photos, tmp_path):
     (run_folder / "history.md").write_text("At first, boxes alone.\n")
     publish(run_folder, tmp_path / "first", test_photos, train_photos=162)
@@ -100,7 +108,7 @@ def test_weights_trained_further_are_published_with_the_whole_log_and_history(ru
         ("20", "1", 1200), ("40", "1", 2400), ("60", "2", 3600), ("80", "1", 4200)
     ]  # fmt: skip
     assert [(row["iteration"], row["psnr"], row["box_8"]) for row in validation] == [
-        ("40", "15.0", ""), ("80", "16.0", "16.0")
+        ("60", "15.0", ""), ("80", "16.0", "16.0")
     ]  # fmt: skip
     card = (tmp_path / "second/README.md").read_text(encoding="utf-8")
     assert "80 iterations, " in card and "batches of 8 crops" in card

@@ -14,12 +14,13 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from conftest import narrow_network, noise
 from PIL import Image
 from safetensors.torch import load_file
 from training_runs import TINY, assert_same_run, one_iteration, phases, same, script_call, starter
 
-from glcic_lite.networks import ContextDiscriminator
+from glcic_lite.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.photos import PhotoError
 from glcic_lite.pretrained import WeightsError
 from glcic_lite.training import RunError, TrainingError
@@ -248,6 +249,34 @@ def test_a_run_made_longer_stays_so(start):
 def test_a_run_made_shorter_than_it_is_has_ended(start):
     start(phases(4, 0, 0)).train()
     assert start(phases(2, 0, 0), resume=True).train()
+
+
+def test_a_run_made_shorter_than_it_is_leaves_the_weights_that_it_has(start):
+    start(phases(9, 0, 0)).train(on_log=lambda trainer, row: row["iteration"] == 5)  # long before a validation
+    ended = start(phases(3, 0, 0), resume=True)
+    assert not (ended.run.path / "network").exists()
+    assert ended.train()
+    (row,) = ended.run.rows("validation.csv")
+    assert row["iteration"] == "5"
+    saved = CompletionNetwork.from_pretrained(ended.run.path / "network").state_dict()
+    assert all(torch.equal(value, saved[name]) for name, value in ended.validated_network.state_dict().items())
+    assert ended.train() and len(ended.run.rows("validation.csv")) == 1
+
+
+def test_after_an_interrupt_in_the_middle_of_a_joint_step_training_goes_on(start, monkeypatch):
+    trainer = start(phases(0, 0, 3))
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("glcic_lite.training.learner.reconstruction_loss", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train(progress=False)
+    weights = list(trainer.bare_discriminator.parameters())
+    assert any(weight.grad is not None or not weight.requires_grad for weight in weights)
+    assert trainer.train(progress=False)
+    assert all(weight.grad is None for weight in weights)
 
 
 @pytest.mark.parametrize("damage", ["shorten", "remove", "overwrite"])
@@ -513,8 +542,8 @@ def test_broken_photos_among_the_training_photos_do_not_stop_a_run(tmp_path, pho
     assert (weights / "model.safetensors").is_file()
 
 
-def test_a_batch_that_processes_cannot_share_is_refused(start, monkeypatch):
-    trainer = start(phases(1, 0, 0, batch_size=3))
-    monkeypatch.setattr(type(trainer.accelerator), "num_processes", 2)
+def test_a_batch_that_processes_cannot_share_is_refused(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
     with pytest.raises(RunError, match="3 cannot be shared by 2"):
-        next(trainer.batches())
+        start(phases(1, 0, 0, batch_size=3))
+    assert not (tmp_path / "run").exists(), "no run has begun"

@@ -140,6 +140,14 @@ def test_a_healthy_run_is_never_called_dead():
     assert not any(verdicts(swings * 40))
 
 
+def test_averages_over_parts_of_a_batch_hide_no_victory():
+    for parts in (10, 12, 48):
+        share = torch.zeros(())
+        for _ in range(parts):
+            share = share + torch.ones(()) / parts
+        assert verdicts(rising(WON | {"real_accuracy": share.item(), "fake_accuracy": share.item()}, 10))[-1]
+
+
 def test_discriminators_that_never_err_while_the_gan_loss_rises_have_won():
     *before, last = verdicts(rising(WON, 10))
     assert not any(before), "a verdict takes 500 iterations"

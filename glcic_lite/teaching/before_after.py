@@ -1,6 +1,7 @@
 """Two pictures in the same place and a slider that wipes from one to the other, in the browser alone."""
 
 import base64
+import html
 import io
 from uuid import uuid4
 
@@ -48,15 +49,16 @@ def before_after(
             width=min(width, before.width),
             before=pictures[0],
             after=pictures[1],
-            before_title=titles[0],
-            after_title=titles[1],
+            before_title=html.escape(titles[0]),
+            after_title=html.escape(titles[1]),
         )
     )
 
 
 def _encoded(picture: Image.Image, width: int) -> str:
     if picture.width > width:
-        picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+        height = max(1, round(picture.height * width / picture.width))
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -115,7 +115,8 @@ def _read(out: int, window: int, stride: int) -> set[int]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−") or "0"
+    shown = round(float(value), 2) + 0.0  # without the sign of a zero
+    return f"{shown:.2f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
 def _draw(values, smaller, unmoved, row, column, window, stride) -> Sketch:

@@ -83,7 +83,11 @@ class FillExplorer(Explorer):
         original, mask, filled, numbers = self._filled(photo, side, left, top)
         order = ["mean colour", "harmonic", "Telea", "Navier-Stokes", "network", "network, blended"]
         best = {metric: max(order, key=lambda name: numbers[name][metric]) for metric in ("psnr", "ssim")}
-        nearest = min(order, key=lambda name: abs(numbers[name]["texture"] - 1))
+        textured = [name for name in order if not np.isnan(numbers[name]["texture"])]
+        nearest = "the photo itself has no texture here"
+        if textured:
+            nearest = min(textured, key=lambda name: abs(numbers[name]["texture"] - 1))
+            nearest = f"texture nearest to the photo's: <b>{nearest}</b>"
         sketch = Sketch(WIDTH, HEIGHT)
         panels = [("the hole", with_hole(original, mask), None), ("the photo", original, None)]
         panels += [(name, filled[name], numbers[name]) for name in order]
@@ -98,10 +102,8 @@ class FillExplorer(Explorer):
                 zoom = SIDE / window.width
                 hole = x + (left - window.left) * zoom, y + TOP + (top - window.top) * zoom
                 sketch.dashed_rectangle(*hole, side * zoom, side * zoom, "white")
-                lines = (
-                    f"PSNR {measured['psnr']:.1f} dB",
-                    f"SSIM {measured['ssim']:.2f}   texture {measured['texture']:.2f}",
-                )
+                texture = f"   texture {measured['texture']:.2f}" if textured else ""
+                lines = f"PSNR {measured['psnr']:.1f} dB", f"SSIM {measured['ssim']:.2f}{texture}"
                 for line, text in enumerate(lines):
                     first = line == 0 and name == best["psnr"]
                     sketch.text(
@@ -112,7 +114,7 @@ class FillExplorer(Explorer):
             sketch,
             words(
                 f"A hole of {side} × {side} px. Highest PSNR (★): <b>{best['psnr']}</b>; highest SSIM: "
-                f"<b>{best['ssim']}</b>; texture nearest to the photo's: <b>{nearest}</b>. Which one would you keep?"
+                f"<b>{best['ssim']}</b>; {nearest}. Which one would you keep?"
             ),
         )
 
@@ -126,4 +128,4 @@ class FillExplorer(Explorer):
         )
         del data["image/png"]
         data["image/jpeg"] = base64.b64encode(buffer.getvalue()).decode()
-        return data, {"image/jpeg": {"width": WIDTH}}
+        return data, {"image/jpeg": {"width": WIDTH, "alt": metadata["image/png"]["alt"]}}

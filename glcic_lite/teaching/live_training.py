@@ -48,6 +48,7 @@ class LiveTraining:
             Whether the settings' end was reached.
         """
         iterations = self.trainer.settings.iterations
+        self._picture = None  # each cell that calls this has a picture of its own
         self._until = min(iterations if until is None else until, iterations)
         if self.trainer.progress.iteration < self._until:
             self._status = display(Markdown(HOW_TO_STOP), display_id=True)
@@ -68,6 +69,11 @@ class LiveTraining:
         if done >= total:
             return f"All {total:,} iterations are done."
         place = f"after iteration {done:,} of {total:,}, in phase {self.trainer.settings.phase(max(done - 1, 0))}"
+        checkpoint = self.trainer.run.latest_checkpoint()
+        if checkpoint is None:
+            return f"Stopped {place}. There is no checkpoint yet to resume from."
+        if int(checkpoint.name) < done:
+            return f"Stopped {place}. The last checkpoint is of iteration {int(checkpoint.name):,}."
         return f"Stopped {place}. A checkpoint is written; the run can be resumed."
 
     def completed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

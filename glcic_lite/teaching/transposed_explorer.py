@@ -87,6 +87,8 @@ class TransposedExplorer(Explorer):
 def _evenness(counts: np.ndarray, kernel: int, stride: int) -> str:
     found = sorted(set(counts.ravel().tolist()))
     numbers = f"Stamps that meet in one output pixel: {', '.join(map(str, found))}. "
+    if kernel % stride and len(found) == 1:
+        return numbers + f"{kernel} is no multiple of {stride}: uneven, but here there are too few outputs to see it."
     if kernel < stride:
         return numbers + "The kernel is smaller than the stride, so some outputs are <b>never reached</b> (0)."
     if kernel % stride:

@@ -97,6 +97,13 @@ class Learner:
         """The network that is validated and saved: the moving average over the weights, or the weights themselves."""
         return self.average.module if self.settings.averaging else self.bare_network
 
+    def begin_afresh(self) -> None:
+        """Forget what a step left behind that was interrupted in its middle: gradients, and weights held still."""
+        for weight in self._discriminator_weights:
+            weight.requires_grad_(True)
+        for optimizer in (self.optimizer, self.discriminator_optimizer):
+            optimizer.zero_grad(set_to_none=True)
+
     def normalise_by_batch(self) -> None:
         """Let batch normalisation use the batch's own statistics; a validation switches to those it has kept.
 

@@ -114,6 +114,9 @@ class Trainer:
             raise RunError(f"precision {precision}: {error}") from error
         self.accelerator = _accelerator(self.choices)
         self.device = self.accelerator.device
+        part, processes = self.settings.batch_size // self.settings.accumulation, self.accelerator.num_processes
+        if part % processes:
+            raise RunError(f"a batch of {part} cannot be shared by {processes} processes")
         if self.accelerator.num_processes > 1:  # on a CPU "auto" is a measurement, and may differ between processes
             agreed = broadcast_object_list([self.choices.precision])[0]
             self.choices = dataclasses.replace(self.choices, precision=agreed)
@@ -175,10 +178,7 @@ class Trainer:
         s = self.settings
         part = s.batch_size // s.accumulation
         numbers = range(self.progress.iteration * s.batch_size, s.iterations * s.batch_size)
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        if part % processes:
-            raise RunError(f"a batch of {part} cannot be shared by {processes} processes")
-        share = part // processes
+        rank, share = self.accelerator.process_index, part // self.accelerator.num_processes
         loader = DataLoader(
             self.samples,
             batch_sampler=(range(first + rank * share, first + (rank + 1) * share) for first in numbers[::part]),
@@ -225,7 +225,10 @@ class Trainer:
 
     def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
         s, now = self.settings, self.progress
+        self.learner.begin_afresh()
         self.learner.normalise_by_batch()
+        if now.iteration >= s.iterations and not self._is_validated():
+            self._validate(s.phase(max(now.iteration - 1, 0)))  # the run was made shorter than it is
         batches = self.batches()
         last_checkpoint = time.monotonic()
         bar = tqdm(
@@ -236,7 +239,8 @@ class Trainer:
             mininterval=1.0,
         )
         stopped = False
-        with interrupts_wait() as interrupt, contextlib.closing(bar):
+        # Batches are closed, too: an error that a notebook keeps would keep the processes that decode photos alive.
+        with interrupts_wait() as interrupt, contextlib.closing(bar), contextlib.closing(batches):
             while now.iteration < s.iterations and not stopped:
                 start = time.monotonic()
                 phase = s.phase(now.iteration)
@@ -282,6 +286,11 @@ class Trainer:
             return decision
         return broadcast_object_list([decision])[0]
 
+    def _is_validated(self) -> bool:
+        """Whether the last validation, and with it the weights in the run's folder, is of this very iteration."""
+        rows = self.run.rows("validation.csv")
+        return bool(rows) and int(rows[-1]["iteration"]) == self.progress.iteration
+
     def _validate(self, phase: int) -> dict:
         """Measure, draw the sample sheet, and keep the weights if they are the best of this kind so far."""
         progress = self.progress
@@ -297,8 +306,8 @@ class Trainer:
                 if phase > 1:
                     self.run.replace_weights("discriminators", self.bare_discriminator.save_pretrained)
                 if row["psnr"] > progress.best_psnr:
-                    progress.best_psnr = row["psnr"]
                     self.run.replace_weights("best", network.save_pretrained)
+                    progress.best_psnr = row["psnr"]
             self.learner.normalise_by_batch()
         return row
 
