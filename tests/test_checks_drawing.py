@@ -70,6 +70,21 @@ def box(mask, end=1):
     return columns[0], rows[0], columns[-1] + end, rows[-1] + end
 
 
+def of_the_first_part(mask):
+    parts, _ = ndimage.label(mask)
+    return box(parts == 1)
+
+
+def completing_the_last_result(photo):
+    last = [photo]
+
+    def fill(_, mask):
+        last[0] = paint(last[0], mask)
+        return last[0]
+
+    return mini_studio(photo, fill=fill)
+
+
 def mini_studio(
     photo,
     fill=lambda photo, mask: paint(photo, mask),
@@ -124,6 +139,7 @@ WRONG = [
     (checks.check_mask_from_runs, lambda *args: from_runs(*args, first=True), "first run is known"),
     (checks.check_mask_from_runs, lambda runs, w, h: from_runs(runs, h, w).T, "row by row"),
     (checks.check_mask_from_runs, lambda runs, w, h: from_runs(runs, h, w), "shape"),
+    (checks.check_mask_from_runs, lambda runs, *size: [[True] * n for n in runs], "differ in length"),
     (checks.check_mask_from_runs, lambda runs, w, h: from_runs([n for n in runs if n], w, h), "length 0"),
     (checks.check_mask_from_runs, lambda runs, w, h: np.full((h, w), 7), "True or False"),
     (checks.check_mask_from_runs, lambda runs, w, h: runs[99], "IndexError"),
@@ -146,6 +162,7 @@ WRONG = [
     (checks.check_box, lambda mask: (*box(mask)[:2], *np.subtract(box(mask)[2:], box(mask)[:2])), "width"),
     (checks.check_box, lambda mask: box(~mask) if not mask.all() else (0, 0, 0, 0), "differs"),
     (checks.check_box, lambda mask: box(mask)[:2], "four numbers"),
+    (checks.check_box, of_the_first_part, "two parts"),
     (checks.check_box, lambda mask: "box", "four whole numbers"),
     (checks.check_mini_studio, lambda photo: MaskCanvas(photo), "box of widgets"),
     (checks.check_mini_studio, lambda photo: widgets.HBox([widgets.Image()]), "`MaskCanvas` is missing"),
@@ -156,6 +173,7 @@ WRONG = [
     (checks.check_mini_studio, lambda photo: mini_studio(photo, fill=lambda photo, mask: photo), "still the photo"),
     (checks.check_mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: paint(p, ~m)), "outside the hole"),
     (checks.check_mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: 1 / 0), "ZeroDivisionError"),
+    (checks.check_mini_studio, completing_the_last_result, "old hole is still filled"),
     (checks.check_mini_studio, lambda p: mini_studio(p, fill=lambda p, m: 1 / 0, observe=True), "ZeroDivisionError"),
 ]  # fmt: skip
 

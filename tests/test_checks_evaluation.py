@@ -6,6 +6,7 @@ from exercise_checks import ExerciseChecks
 from scipy import ndimage
 
 from glcic_lite.evaluation import gradient_energy_ratio, hole_psnr
+from glcic_lite.masks import hole_box
 from glcic_lite.teaching import checks_evaluation as checks
 from glcic_lite.teaching.checks import NOT_YET
 
@@ -120,6 +121,22 @@ def fair(
     return hole_psnr(truth, filled, where(mask))
 
 
+def one_pixel_of_the_hole(photo, mask):
+    pixels = photo[mask]
+    return pixels[np.random.default_rng().integers(len(pixels))]
+
+
+def writing_into_the_photo(fill, photo, mask):
+    truth = photo.copy()
+    photo[mask] = np.random.default_rng(0).integers(0, 256, (np.count_nonzero(mask), 3))
+    return hole_psnr(truth, fill(photo, mask.copy()), mask)
+
+
+def noise_around_a_random_colour(photo, mask):
+    random = np.random.default_rng()
+    return (random.integers(0, 256, 3) + random.normal(0, 9, (mask.sum(), 3))).clip(0, 255)
+
+
 def trusting(fill, photo, mask):
     return hole_psnr(photo, fill(photo, mask), mask)
 
@@ -162,6 +179,7 @@ RIGHT = [
     (checks.check_errors_by_depth, lambda *case: by_depth(*case).astype(np.float64)),
     (checks.check_fair_psnr, fair),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=constant(0))),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=noise_around_a_random_colour)),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda photo, mask: photo[~mask].mean(axis=0))),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: np.random.default_rng().integers(0, 256, 3))),
 ]
@@ -171,6 +189,13 @@ WRONG = [
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, everywhere(m)), "whole photo"),
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, cast=np.uint8), "0 to 255 only"),
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, everywhere(m), cast=np.uint8), "two at once"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, cast=np.int16), "pixels with a hole"),
+    (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, hole_box(m).slices), "pixels with a hole"),
+    (
+        checks.check_psnr_in_hole,
+        lambda p, f, m: 10 * np.log10(255**2 / np.mean((p[m] - f[m]).astype(float) ** 2)),
+        "floats come too late",
+    ),
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, peak=1), "the peak is 1"),
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, peak=255), "squared, like the error"),
     (checks.check_psnr_in_hole, lambda p, f, m: psnr(p, f, m, factor=20), "20 belongs"),
@@ -194,6 +219,8 @@ WRONG = [
     (checks.check_prediction, "CABD", "pair is expected"),
     (checks.check_prediction, (1, 2), "letters are expected"),
     (checks.check_interval, lambda o, t, random: interval(o, t, random, flat=True), "every hole is drawn for itself"),
+    (checks.check_interval, lambda o, t, random: interval(o[:-1], t[:-1], random), "your interval"),
+    (checks.check_interval, lambda o, t, random: interval(o[1:], t[1:], random), "your interval"),
     (checks.check_interval, unpaired, "drawn apart"),
     (checks.check_interval, around_mean, "standard deviation"),
     (checks.check_interval, lambda *case: around_mean(*case, divisor=np.sqrt), "two thirds"),
@@ -228,6 +255,7 @@ WRONG = [
         "do not pad",
     ),
     (checks.check_errors_by_depth, lambda *case: by_depth(*case, cast=np.uint8), "0 to 255 only"),
+    (checks.check_errors_by_depth, lambda *case: by_depth(*case, cast=np.int16), ""),
     (checks.check_errors_by_depth, lambda *case: by_depth(*case, root=lambda x: x), "root is missing"),
     (checks.check_errors_by_depth, absolute_by_depth, "not squared"),
     (checks.check_errors_by_depth, lambda *case: by_depth(*case)[::-1], "begin at the rim"),
@@ -241,6 +269,8 @@ WRONG = [
     (checks.check_fair_psnr, lambda *case: fair(*case, where=everywhere), "pixels of the hole"),
     (checks.check_fair_psnr, lambda *case: fair(*case, where=np.logical_not), "is too"),
     (checks.check_fair_psnr, emptied_only_once, "is too"),
+    (checks.check_fair_psnr, writing_into_the_photo, "Write into a copy"),
+    (checks.check_fair_psnr, lambda *case: fair(*case, hide=one_pixel_of_the_hole), "made from the truth"),
     (checks.check_fair_psnr, noise_everywhere, "Known pixels are changed"),
     (checks.check_fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x, ~y), p, m), "another mask"),
     (checks.check_fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].mean(axis=0)), "made from the truth"),

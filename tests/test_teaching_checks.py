@@ -371,6 +371,11 @@ class TestChecks(ExerciseChecks):
     FEWEST_WRONG = 4
 
 
+def test_an_answer_that_torch_cannot_compute_is_no_untouched_stub():
+    verdict = receptive.check_zero_filled(lambda weight, dilation: F.softplus(torch.zeros(3, dtype=torch.long)))
+    assert verdict.state == NOT_YET and "NotImplementedError" in verdict.message
+
+
 def test_the_answer_is_never_printed():
     message = receptive.check_dilations([1, 2, 4, 8]).message + receptive.check_dilations([2, 4, 8, 16]).message
     assert "0.75" not in transposed.check_interpolating_weights([0.5, 0.5, 0.5, 0.5]).message

@@ -173,6 +173,8 @@ def check_tiles(tiles: Callable) -> str:
     for number, (size, tile) in enumerate(cases):
         shown = f"size={size}, tile={tile}"
         answer = call(tiles, size, tile, shown=shown, first=number == 0)
+        if isinstance(answer, list | np.ndarray):
+            answer = [t.tolist() if isinstance(t, np.ndarray) else t for t in answer]
         if not isinstance(answer, Sequence) or any(not isinstance(t, Sequence) or len(t) != 4 for t in answer):
             raise NotYet(f"For {shown} a list of (start, stop, first, end) is expected.")
         reached = 0

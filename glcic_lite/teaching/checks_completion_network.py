@@ -47,7 +47,7 @@ def check_parameters(parameters: Callable) -> str:
         Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + 4 * outs * norm,
                 "the stored mean and variance are not learned: they are measured, and no parameters."),
         Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + outs * norm,
-                "batch normalisation learns two numbers a channel, a scale and a shift."),
+                "batch normalisation learns two numbers a channel, a scale and a shift; the bias is counted as well."),
         Suspect(lambda kernel, ins, outs, norm: kernel * ins * outs + outs + 2 * outs * norm,
                 "a kernel is square: it has kernel × kernel weights."),
         Suspect(lambda kernel, ins, outs, norm: kernel**2 * outs + outs + 2 * outs * norm,

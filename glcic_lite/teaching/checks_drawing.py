@@ -27,7 +27,10 @@ def _as_mask(answer, shape: tuple[int, int], shown: str) -> torch.Tensor:
     """The learner's mask as a bool tensor of the right shape, or words about what it is instead."""
     if isinstance(answer, torch.Tensor):
         answer = answer.numpy()
-    answer = np.asarray(answer)
+    try:
+        answer = np.asarray(answer)
+    except ValueError:
+        raise NotYet(f"For {shown} an array of shape {shape} is expected; your rows differ in length.") from None
     if answer.shape != shape:
         raise NotYet(f"For {shown} the shape should be {shape}; yours is {answer.shape}.")
     if answer.dtype != bool:
@@ -160,7 +163,9 @@ def check_box(box: Callable) -> str:
     masks = [_random_mask(random, height, width) for height, width in ((9, 14), (20, 11), (16, 16), (7, 25))]
     one = np.zeros((6, 8), dtype=bool)
     one[5, 2] = True
-    masks += [one, np.ones((4, 5), dtype=bool)]
+    parts = np.zeros((10, 16), dtype=bool)
+    parts[6:8, 2:5] = parts[1, 11:14] = True
+    masks += [one, np.ones((4, 5), dtype=bool), parts]
     cases, answers, wrong = [dict(mask=mask) for mask in masks], [], None
     for number, mask in enumerate(masks):
         shown = f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels"
@@ -172,6 +177,8 @@ def check_box(box: Callable) -> str:
         if len(answer) != 4:
             raise NotYet(f"For {shown} four numbers are expected: left, top, right, bottom. Yours are {len(answer)}.")
         answers.append(answer)
+        if mask is parts:
+            shown += ", in which the hole has two parts,"
         differing = [name for name, a, b in zip(hole_box(mask)._fields, answer, hole_box(mask), strict=True) if a != b]
         if differing and wrong is None:
             wrong = f"For {shown} this differs: {', '.join(differing)}."
@@ -217,7 +224,11 @@ def check_mini_studio(mini_studio: Callable) -> str:
     def stroke(number: int) -> np.ndarray:
         """Draw, as the browser does. Returns the mask."""
         mask = canvas.mask
-        mask[10 + 4 * number : 14 + 6 * number, 20 : 32 + number] = True
+        if number == 2:  # erase all, and draw elsewhere
+            mask[:] = False
+            mask[32:42, 44:60] = True
+        else:
+            mask[10 + 4 * number : 14 + 6 * number, 20 : 32 + number] = True
         drawing = {**canvas._drawing, "runs": encode_runs(mask)}
         try:
             canvas.set_state({"_drawing": drawing, "completed_strokes": canvas.completed_strokes + 1})
@@ -240,18 +251,26 @@ def check_mini_studio(mini_studio: Callable) -> str:
         return np.asarray(seen.convert("RGB"))
 
     before = None
-    for number in range(2):
+    for number in range(3):
         mask = stroke(number)
-        when = f"After stroke {number + 1}"
+        when = f"After stroke {number + 1}" if number < 2 else "After the eraser and a stroke elsewhere"
         if not picture.value and not canvas.error:
-            raise NotYet(f"{when} the picture is empty. Does the canvas call your function (`on_stroke`)?")
+            raise NotYet(
+                f"{when} the picture is empty. Does the canvas call your function (`on_stroke`)? And does that hand "
+                "over all bytes of the file (`getvalue()`; `read()` begins where writing has ended)?"
+            )
         seen = look(when)
         if before is not None and np.array_equal(seen, before):
             raise NotYet(f"{when} the picture is the one after the stroke before.")
         if np.array_equal(seen, pixels):
-            raise NotYet(f"{when} the picture is still the photo.")
+            raise NotYet(
+                f"{when} the picture is still the photo. Does the canvas call your function (`on_stroke`), and does "
+                "that ask for `canvas.mask` anew?"
+            )
         changed = (seen != pixels).any(axis=2)
         if (changed & ~mask).any():
+            if number == 2:
+                raise NotYet(f"{when} the old hole is still filled. Complete the photo, not your last result.")
             raise NotYet(f"{when} pixels outside the hole have changed. Show what `complete` returns, unresized.")
         if changed[mask].mean() < 0.5:
             raise NotYet(f"{when} only {changed[mask].mean():.0%} of the hole has changed. Is it the canvas's mask?")

@@ -1,5 +1,6 @@
 """The checks of lesson 09."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -44,6 +45,11 @@ def _random_box(random: np.random.Generator, height: int, width: int) -> np.ndar
     return box_mask((width, height), Box(left, top, left + wide, top + tall))
 
 
+def _with_large_errors(photo: np.ndarray, filled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (pixels, 3) of a photo and of a fill, the first two of them as far apart as they can be."""
+    return np.r_[np.full_like(photo[:2], 255), photo[2:]], np.r_[np.zeros_like(filled[:2]), filled[2:]]
+
+
 # Exercise 1
 
 
@@ -60,9 +66,13 @@ def check_psnr_in_hole(psnr_in_hole: Callable) -> str:
     for number in range(4):
         height, width = (int(n) for n in random.integers(24, 40, 2))
         photo, mask = _scene(random, height, width), _random_box(random, height, width)
+        if number == 2:  # in the other cases the hole is all of its bounding box
+            mask &= random.random(mask.shape) < 0.6
         # Not the same in all channels: else a mean of three PSNRs, one a channel, can come out right by chance.
         filled = _spoiled(photo, mask, random, spread=random.uniform(12, 40) * random.permutation((0.4, 0.8, 1.2)))
         shown = f"a photo of {width} x {height} pixels with a hole of {np.count_nonzero(mask)}"
+        if number == 1:  # an error whose square is more than an int16 can hold
+            photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
         if number == 3:  # and a fill that has touched what is known
             filled = _spoiled(filled, ~mask, random, spread=3)
             shown += ", known pixels changed too,"
@@ -84,6 +94,9 @@ def check_psnr_in_hole(psnr_in_hole: Callable) -> str:
 
             return compute
 
+        def subtracted_first(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+            return torch.tensor(_psnr(np.mean((photo[mask] - filled[mask]).astype(float) ** 2)))
+
         def over_hole_count(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
             total = np.sum((photo.astype(float) - filled) ** 2)
             return torch.tensor(_psnr(total / (3 * np.count_nonzero(mask))))
@@ -104,6 +117,7 @@ def check_psnr_in_hole(psnr_in_hole: Callable) -> str:
             Suspect(variant("all"), flattery),
             Suspect(variant(cast=np.uint8), overflow),
             Suspect(variant("all", cast=np.uint8), f"two at once: {overflow} And {flattery}"),
+            Suspect(subtracted_first, "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
             Suspect(over_hole_count, "changed pixels outside the hole are counted, too."),
             Suspect(variant("known"), "inside and outside are swapped: the mask is True in the hole."),
             Suspect(variant(peak=1), "the peak is 1, but these photos go up to 255."),
@@ -223,6 +237,7 @@ def check_interval(paired_interval: Callable) -> str:
     for number, (photos, holes, ahead) in enumerate([(22, 4, 0.5), (30, 3, 0.0), (18, 5, -0.7)]):
         level = random.normal(22, 4, (photos, 1))  # how hard a photo is, for any fill
         gain = ahead + random.normal(0, 0.8, (photos, 1)) + random.normal(0, 0.35, (photos, holes))
+        gain[0], gain[-1] = gain[0] + 3, gain[-1] - 3  # whoever never draws the first or the last photo, misses one
         theirs = level + random.normal(0, 0.5, (photos, holes))
         ours = theirs + gain
         shown = f"{photos} photos with {holes} holes each"
@@ -276,7 +291,10 @@ def _cause_of_interval(cases: Sequence, answers: Sequence, random: np.random.Gen
     for compute, cause in suspects:
         if all(_near(answer, compute(*case)) for case, answer in zip(cases, answers, strict=True)):
             return f" Likely cause: {cause}"
-    return " Is it the mean of each resampling that you keep, and are there enough of them (5000)?"
+    return (
+        " Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
+        '`bootstrap` without `method="percentile"`?'
+    )
 
 
 # Exercise 4
@@ -322,14 +340,19 @@ def check_errors_by_depth(errors_by_depth: Callable) -> str:
     random = np.random.default_rng()
     holes = [box_mask((50, 40), Box(12, 10, 33, 27)), box_mask((44, 36), Box(0, 8, 17, 25))]  # inside; at the border
     holes.append(holes[0] | box_mask((50, 40), Box(40, 30, 45, 36)))  # a large and a small one
-    holes.append(free_form_strokes(random, (48, 48), (9, 14), 24))
+    stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
+    while _depths(stroke).max() % 1 == 0:  # else rounding the deepest down or up makes no difference
+        stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
+    holes.append(stroke)
     names = ("a box", "a box at the border", "a large and a small box", "a stroke")
     cases, answers, wrong = [], [], None
     for name, mask in zip(names, holes, strict=True):
         photo = _scene(random, *mask.shape)
         deeper = np.where(mask, 4 * _depths(mask), 0)[..., None]  # the error grows inwards, as it does in life
         filled = np.where(mask[..., None], (photo + deeper * random.normal(1, 1, photo.shape)).clip(0, 255), photo)
-        case = dict(photo=photo, filled=filled.astype(np.uint8), mask=mask)
+        filled = filled.astype(np.uint8)
+        photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
+        case = dict(photo=photo, filled=filled, mask=mask)
         shown = f"{name} in a photo of {mask.shape[1]} x {mask.shape[0]} pixels"
         answer = call(errors_by_depth, *case.values(), shown=shown, first=not cases)
         try:
@@ -404,13 +427,11 @@ def check_fair_psnr(fair_psnr: Callable) -> str:
     stand_ins = []
     for darkest, brightest in ((0, 60), (195, 255)):  # two truths, and nothing else differs
         photo[mask] = random.integers(darkest, brightest, (np.count_nonzero(mask), 3), endpoint=True)
-        # Each is shown twice: what is drawn at random differs then, what is reckoned from the photo does not.
-        stand_ins.append([_given_in_hole(fair_psnr, photo, mask, first=darkest == 0) for _ in range(2)])
-    levels = [once.mean() for once, _ in stand_ins]
-    # Noise scatters by a few grey levels. One random colour may scatter by any number, but is no leak.
-    one_colour = all((once == once[0]).all() for once, _ in stand_ins)
-    drawn = any((once != again).any() for once, again in stand_ins)
-    if abs(levels[1] - levels[0]) > 25 and not (one_colour and drawn):
+        # Each is shown several times: what is drawn at random scatters by itself, and that is no leak.
+        stand_ins.append([_given_in_hole(fair_psnr, photo, mask, first=darkest == 0).mean() for _ in range(6)])
+    gap = abs(np.mean(stand_ins[1]) - np.mean(stand_ins[0]))
+    by_chance = np.sqrt(np.var(stand_ins, axis=1, ddof=1).sum() / 6)  # how far the two means lie apart without a leak
+    if gap > 25 and gap > 6 * by_chance:
         raise NotYet("What stands in the hole is made from the truth: a fill learns how bright that was.")
     photo = _scene(random, 48, 56)
     fills = {
@@ -429,11 +450,18 @@ def check_fair_psnr(fair_psnr: Callable) -> str:
         ),
     }
     for shown, (fill, cause) in fills.items():
-        answer = float(expect_number(call(fair_psnr, fill, photo, mask, shown=shown), shown))
+        lent, lent_mask = photo.copy(), mask.copy()  # `call` would hand out copies, and not see them spoiled
+        answer = call(functools.partial(fair_psnr, fill, lent, lent_mask), shown=shown)
+        answer = float(expect_number(answer, shown))
         expected = hole_psnr(photo, fill(photo.copy(), mask.copy()), mask)
         if not abs(answer - expected) < 0.01:
             how = "high" if answer > expected else "low"
             raise NotYet(f"For {shown} your PSNR, {answer:.2f} dB, is too {how}. {cause}")
+        if (lent != photo).any() or (lent_mask != mask).any():
+            raise NotYet(
+                "The number is right, but afterwards the photo or the mask that your function was given is another: "
+                "the next fill would be measured against that. Write into a copy."
+            )
     return "Behind your back nothing can be read, changed or rubbed out. Test your own fills, and other people's, so."
 
 
