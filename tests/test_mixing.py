@@ -70,6 +70,7 @@ def test_the_networks_stay_as_they_are_and_the_folder_says_what_was_mixed(folder
         (narrow_network(dilated=False), "dilated = False"),
         (narrow_network(norm_after_activation=True), "norm_after_activation = True"),
         (narrow_network(width=1 / 8), "width"),
+        (narrow_network(mean_colour=(0.5, 0.5, 0.6)), "mean colour"),
     ],
 )
 def test_networks_of_different_kinds_are_refused_by_name(folders, tmp_path, network, reason):
