@@ -46,7 +46,7 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
         if any(value.shape != states[0][name].shape for name, value in state.items()):
             raise WeightsError(f"{source}: not of the same width as {parts[0][0]}")
         if not torch.allclose(network.mean_colour, networks[0].mean_colour, rtol=0, atol=1e-3):  # which is inherited
-            raise WeightsError(f"{source}: did not grow from the same network as {parts[0][0]}: its mean colour differs")
+            raise WeightsError(f"{source}: did not grow from {parts[0][0]}, whose mean colour is another")
     shares = [share for _, share in parts]
     for name, mixed in states[0].items():
         if mixed.is_floating_point():  # all but batch normalisation's count of batches
