@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -349,6 +350,7 @@ def main() -> None:
     """Run the command line; what can go wrong is said in one line on standard error, with exit status 2."""
     for stream in (sys.stdout, sys.stderr):  # not every terminal can show every file's name
         stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = lambda message, *where: print(f"glcic_lite: {message}", file=sys.stderr)
     try:
         sys.exit(app(standalone_mode=False) or 0)  # else typer itself would say what is wrong, in four lines
     except typer.TyperException as error:

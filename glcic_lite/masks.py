@@ -38,8 +38,9 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     """Read a mask: a hole wherever it is at least half white.
 
     Args:
-        source: a path, a PIL image or an array, in any mode. Transparent parts count as black. A JPEG's grey fringes
-            are settled by the threshold. In a mask of nothing but 0 and 1, 1 is white.
+        source: a path, a PIL image or an array, in any mode; arrays of whole numbers may be of any type. Transparent
+            parts count as black. A JPEG's grey fringes are settled by the threshold. In a mask of nothing but 0 and 1,
+            1 is white.
         size: (width, height) that the mask must have: the photo's.
 
     Returns:
@@ -49,8 +50,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         MaskError: the mask has another size.
         PhotoError: it cannot be read, or is in a mode such as LAB.
     """
-    if isinstance(source, np.ndarray) and source.dtype == np.uint16 and source.size and source.max() <= 1:
-        source = source.astype(bool)  # of 65,535 grey levels 1 would be rounded off
+    if isinstance(source, np.ndarray):
+        source = _settled(source)
     image = open_image(source)
     if size is not None and image.size != tuple(size):
         raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
@@ -66,6 +67,15 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     except ValueError as error:
         raise PhotoError(f"a mask in mode {image.mode} cannot be made grey") from error
     return values >= (128 if values.max() > 1 else 1)
+
+
+def _settled(mask: np.ndarray) -> np.ndarray:
+    """A mask's array before it is rounded to 8 bits: whole numbers of any type, and floats that are grey levels."""
+    if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
+        return mask >= 0.5
+    if np.issubdtype(mask.dtype, np.integer) and mask.size and mask.min() >= 0 and mask.max() <= 255:
+        return mask.astype(bool if mask.max() <= 1 else np.uint8)
+    return mask
 
 
 def mask_image(mask: np.ndarray) -> Image.Image:

@@ -47,6 +47,9 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
         return _from_array(source)
     if isinstance(source, Image.Image):
         return _upright(source, _name(source), max_pixels, None)
+    if not isinstance(source, str | os.PathLike):
+        hint = "; a tensor (3, H, W) becomes one by .permute(1, 2, 0).numpy()" if hasattr(source, "permute") else ""
+        raise PhotoError(f"a path, a PIL image or a numpy array is expected, not a {type(source).__name__}{hint}")
     with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
         return _upright(image, _name(source), max_pixels, least_edge)
 

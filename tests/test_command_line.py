@@ -197,6 +197,16 @@ def test_what_cannot_be_written_is_refused_before_the_work(folder, run, weights_
         assert_one_line(status, err, reason)
 
 
+def test_a_warning_is_one_line_too(folder, weights_folder):
+    os.makedirs("some")
+    Image.fromarray(noise(256, 300)).save("some/a.png")
+    (folder / "some/b.png").write_text("no picture")
+    call = [sys.executable, "-m", "glcic_lite", "evaluate", "some", "--weights", str(weights_folder)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stderr.startswith("glcic_lite: photo skipped: some/b.png") and done.stderr.count("\n") == 1
+
+
 def test_names_that_are_no_text_are_written_all_the_same(folder, run, weights_folder):
     os.makedirs("odd")
     Image.fromarray(noise(256, 300)).save(os.fsencode("odd/") + b"\xff.png", "PNG")

@@ -227,6 +227,21 @@ def test_a_mask_picture_is_black_and_white():
 def test_a_mask_of_nothing_but_zeros_and_ones_means_the_same_in_every_type():
     expected = np.zeros((6, 8), dtype=bool)
     expected[2:4, 3:7] = True
-    for kind in (bool, np.uint8, np.uint16, np.float32):
+    for kind in (bool, np.uint8, np.int8, np.uint16, np.int16, np.int32, np.int64, np.float16, np.float32, np.float64):
         assert np.array_equal(open_mask(expected.astype(kind)), expected), kind
+        assert not open_mask(0 * expected.astype(kind)).any(), kind
+        if kind not in (bool, np.int8) and not np.issubdtype(kind, np.floating):
+            assert np.array_equal(open_mask(expected.astype(kind) * kind(255)), expected), kind
     assert np.array_equal(open_mask(expected.astype(np.uint16) * 65535), expected)
+
+
+def test_a_mask_of_probabilities_is_a_hole_from_one_half_on():
+    levels = np.array([[0.003, 0.3, 0.4999], [0.5, 0.7, 1.0]])
+    assert np.array_equal(open_mask(levels), [[False] * 3, [True] * 3])
+    assert not open_mask(levels * 0.004).any(), "almost black is black, whatever its brightest pixel is"
+
+
+@pytest.mark.parametrize("values", [np.full((2, 3), -1), np.full((2, 3), 256), np.full((2, 3), np.nan)])
+def test_numbers_that_are_no_grey_levels_are_refused(values):
+    with pytest.raises(PhotoError):
+        open_mask(values)

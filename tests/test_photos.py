@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from conftest import DATA, noise, texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -716,6 +717,14 @@ def test_a_folder_of_broken_photos_is_an_error(tmp_path):
         PhotoCrops(folder, 32, (32, 40))[0]
     with pytest.raises(PhotoError, match="none of the photos can be read"):
         mean_colour(folder)
+
+
+@pytest.mark.parametrize("thing", [torch.zeros(3, 4, 5), [[0, 255], [255, 0]], None, 7])
+def test_what_is_no_picture_is_named_by_its_kind(thing):
+    with pytest.raises(PhotoError) as error:
+        open_photo(thing)
+    assert type(thing).__name__ in str(error.value) and len(str(error.value)) < 150
+    assert ("numpy()" in str(error.value)) == isinstance(thing, torch.Tensor)
 
 
 @pytest.mark.filterwarnings("ignore:photo skipped")

@@ -1,6 +1,7 @@
 """A run in its folder: stopped, killed and gone on with; what survives a full disk and what is refused."""
 
 import json
+import pickle
 import random
 import resource
 import shutil
@@ -291,6 +292,34 @@ def test_a_damaged_checkpoint_is_named(start, damage, file):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "shorten" else b"nonsense")
     with pytest.raises(RunError, match=f"{path.parent.name} cannot be read.*delete this folder"):
         start(None, resume=True)
+
+
+class LeavesATrace:
+    """Unpickled, it runs code."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return open, (str(self.trace), "w")
+
+
+def test_nothing_in_a_checkpoint_is_run(start, tmp_path):
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    checkpoint = trainer.run.latest_checkpoint()
+    files = sorted(checkpoint.glob("*.pkl")) + sorted(checkpoint.glob("*.bin"))
+    assert len(files) >= 4  # two optimizers, the averaged weights, the progress
+    for file in files:
+        sound, trace = file.read_bytes(), tmp_path / "trace"
+        file.write_bytes(pickle.dumps(LeavesATrace(trace), protocol=2))
+        try:
+            start(None, resume=True)
+        except RunError as error:
+            assert "cannot be read" in str(error)
+        assert not trace.exists(), file.name
+        file.write_bytes(sound)
+    assert start(None, resume=True).train()
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_kept(start, tmp_path):

@@ -4,6 +4,7 @@ import pickle
 import shutil
 import warnings
 
+import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError
 from torch import nn
@@ -56,6 +57,9 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
     if checkpoint is None:
         return
     try:
+        for file in sorted(checkpoint.glob("custom_checkpoint_*.pkl")):
+            # accelerate opens these in a way in which a file can run code. Opened so, one that would is an error.
+            torch.load(file, map_location="cpu", weights_only=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             accelerator.load_state(str(checkpoint))
