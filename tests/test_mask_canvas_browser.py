@@ -236,6 +236,24 @@ def test_a_stroke_is_given_up_while_the_button_is_down(canvas):
     assert np.array_equal(canvas.mask(), expected), "nothing that was given up has been sent"
 
 
+def test_a_mask_set_by_python_ends_the_stroke_under_way(canvas):
+    positions = [canvas.position(point)[0] for point in [(100, 100), (150, 100), (300, 100)]]
+    canvas.page.mouse.move(*positions[0])
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(*positions[1])
+    canvas.notebook.execute("mask = canvas.mask; mask[300:320, 400:440] = True; canvas.mask = mask")
+    expected = empty()
+    expected[300:320, 400:440] = True
+    canvas.page.wait_for_function(
+        "document.querySelector('.mask-canvas [role=status]').textContent.startsWith('Hole: 0.3')"
+    )
+    canvas.page.mouse.move(*positions[2])
+    canvas.page.mouse.up()
+    assert np.array_equal(canvas.ink(), expected)
+    draw_stroke(expected, canvas.drag([(60, 60), (90, 60)]), BRUSH)
+    assert np.array_equal(canvas.mask(), expected)
+
+
 def test_finger_and_pen(canvas):
     browser = canvas.page.context.new_cdp_session(canvas.page)
 

@@ -216,6 +216,61 @@ def test_wiping_by_mouse_and_keyboard_sends_nothing_to_python(studio):
     studio.wait_for_completion()
 
 
+def test_the_wipe_stays_in_its_place_when_zooming_out(studio):
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    studio.drag((0.9, 0.4), (0.5, 0.5), on=".result")
+    clip = "getComputedStyle(document.querySelector('.studio .after')).clipPath"
+    half = studio.page.evaluate(clip)
+    studio.stage.focus()
+    for key in ("+", "+", "m", *["ArrowLeft", "ArrowUp"] * 40):  # to the corner, where zooming out scrolls nothing
+        studio.page.keyboard.press(key)
+    assert studio.page.evaluate("document.querySelector('.studio .viewport').scrollLeft") == 0
+    assert studio.page.evaluate(clip) != half
+    studio.page.keyboard.press("0")
+    studio.page.wait_for_function(f"{clip} === {half!r}")
+    studio.page.keyboard.press("b")
+    studio.find(".wipe").focus()
+    studio.page.keyboard.press("End")
+
+
+def test_a_stroke_under_way_does_not_go_on_in_another_photo(studio):
+    box = studio.stage.bounding_box()
+    studio.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    studio.page.mouse.down()
+    studio.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    studio.notebook.execute("studio.load_photo('meerkats')")
+    studio.until("q('.sample').value === 'meerkats'")
+    studio.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    studio.page.mouse.up()
+    assert studio.notebook.execute("print(studio.hole.sum())").strip() == "0"
+    studio.stage.scroll_into_view_if_needed()
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+
+
+def test_any_size_and_growth_that_python_sets_are_shown(studio):
+    studio.notebook.execute("studio.load_photo('petra-treasury'); studio.long_side = 800; studio.grow_by = 40")
+    studio.until("q('.long-side').value === '800' && q('.amount').textContent === '40 px'")
+    assert studio.find(".grow-by").input_value() == "40"
+    assert studio.find(".long-side").locator("option:checked").inner_text() == "800 px"
+    studio.notebook.execute("studio.grow_by = 0; studio.long_side = 640")
+    studio.until("q('.long-side').value === '640'")
+
+
+def test_no_answer_is_waited_for_once_the_kernel_has_ended(jupyterlab):
+    notebook = jupyterlab.open([CELL], "ended.ipynb")
+    notebook.run_all()
+    studio = StudioPage(notebook)
+    assert studio.find(".note").is_hidden()
+    notebook.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    studio.find(".note").wait_for()
+    studio.stage.scroll_into_view_if_needed()
+    studio.drag((0.3, 0.3), (0.35, 0.4))
+    assert studio.words.inner_text() == "" and studio.find(".progress").is_hidden()
+    notebook.close()
+
+
 def test_an_error_in_the_completion_is_shown(studio):
     error = studio.find(".error")
     studio.notebook.execute(

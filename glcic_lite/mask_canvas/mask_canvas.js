@@ -122,7 +122,7 @@ const HISTORY_LENGTH = 100;
 class Drawing {
   constructor(model) {
     this.model = model;
-    this.views = new Set(); // each has repaint(box) and refresh()
+    this.views = new Set(); // each has repaint(box), refresh() and drop()
     this.load();
     model.on("change:_drawing", () => this.load());
   }
@@ -138,6 +138,7 @@ class Drawing {
     } else if (String(runs) === String(this.history[this.position])) {
       return; // what this browser sent itself
     }
+    this.views.forEach((view) => view.drop()); // a stroke under way belongs to what was there before
     decodeRuns(runs, this.mask.pixels);
     this.remember(runs);
     this.show();
@@ -666,13 +667,20 @@ function renderCanvas({ model, el }, drawing) {
 
   // ------------------------------------------------------------------------------------------ start and end
 
-  const view = { repaint, refresh };
+  function drop() {
+    stroke = null;
+    pointers.clear();
+    showFrame();
+  }
+
+  const view = { repaint, refresh, drop };
   drawing.views.add(view);
   const changes = {
     "change:_photo": showPhoto,
     "change:_drawing": showBrushSize,
     "change:brush_size": showBrushSize,
     "change:error": showError,
+    comm_live_update: () => root.classList.add("disconnected"), // the kernel was restarted or has ended
   };
   for (const [name, react] of Object.entries(changes)) model.on(name, react);
 

@@ -170,6 +170,7 @@ function renderStudio({ model, el }, drawing) {
   }
 
   function isPending() {
+    if (root.classList.contains("disconnected")) return false; // nobody will answer
     return model.get("_working") || model.get("_answered") !== model.get("completed_strokes");
   }
 
@@ -217,9 +218,11 @@ function renderStudio({ model, el }, drawing) {
       list.append(element);
     }
     const [width, height] = size;
-    const sizes = [640, 1280].filter((side) => side < Math.max(width, height)).map((side) => [String(side), `${side} px`]);
-    options(find(".long-side"), [...sizes, ["0", `full, ${width} × ${height} px`]], String(model.get("long_side")));
-    if (find(".long-side").selectedIndex < 0) find(".long-side").value = "0";
+    const side = model.get("long_side"); // any number, if Python has set it
+    const reduced = (side) => side > 0 && side < Math.max(width, height);
+    const sizes = [...new Set([640, 1280, side])].filter(reduced).sort((a, b) => a - b);
+    const choices = sizes.map((side) => [String(side), `${side} px`]);
+    options(find(".long-side"), [...choices, ["0", `full, ${width} × ${height} px`]], reduced(side) ? String(side) : "0");
     options(find(".ready-mask"), [["", "as painted"], ...masks], mask);
     find(".credit").textContent = credit ? `Photo: ${credit}` : "";
   }
@@ -227,8 +230,13 @@ function renderStudio({ model, el }, drawing) {
 
   const ask = (message, buffers) => model.send(message, undefined, buffers);
 
+  /** Begin to measure how long the answer takes. Without a hole there will be none. */
+  function startClock() {
+    drawing.sentAt = drawing.holePixels ? performance.now() : 0;
+  }
+
   function change(name, value) {
-    drawing.sentAt = performance.now();
+    startClock();
     model.set(name, value);
     model.save_changes();
   }
@@ -281,9 +289,10 @@ function renderStudio({ model, el }, drawing) {
 
   function showSettings() {
     find(".blend").checked = model.get("blend");
+    find(".grow-by").max = Math.max(16, model.get("grow_by")); // Python may ask for more
     find(".grow-by").value = model.get("grow_by");
     find(".amount").textContent = `${model.get("grow_by")} px`;
-    find(".network").textContent = `Network: ${model.get("_network_name")}`;
+    find(".network").textContent = find(".network").title = `Network: ${model.get("_network_name")}`;
     find(".limit").textContent = `Files over ${megabytes(model.get("_largest_upload"))} are reduced first.`;
   }
 
@@ -292,7 +301,7 @@ function renderStudio({ model, el }, drawing) {
   find(".network").popoverTargetElement = find(".weights");
   function useNetwork(folder) {
     find(".weights").hidePopover();
-    drawing.sentAt = performance.now();
+    startClock();
     ask({ do: "network", folder });
   }
   find(".shipped").addEventListener("click", () => useNetwork(""));
@@ -320,10 +329,12 @@ function renderStudio({ model, el }, drawing) {
     "change:blend": showSettings,
     "change:grow_by": showSettings,
     "change:_note": showNote,
+    comm_live_update: showState,
   };
   for (const [name, react] of Object.entries(changes)) model.on(name, react);
   const resized = new ResizeObserver(follow);
   resized.observe(result);
+  resized.observe(picture); // zooming out shrinks it, and often nothing is left to scroll
   showSource();
   showSettings();
   showNote();

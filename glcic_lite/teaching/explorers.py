@@ -56,7 +56,11 @@ class Explorer(widgets.VBox):
             value=first.sketch.png(),
             format="png",
             layout=widgets.Layout(
-                width=f"{first.sketch.width}px", height=f"{first.sketch.height}px", flex="0 0 auto", object_fit="fill"
+                width=f"{first.sketch.width}px",
+                height=f"{first.sketch.height}px",
+                flex="0 0 auto",
+                object_fit="contain",  # in a narrow window the picture shrinks, and nothing below it moves
+                object_position="left top",
             ),
         )
         self._words = widgets.HTML(
