@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -250,7 +250,7 @@ def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
         mean = {"hole": hole, "fill": fill, "photos": len(group)}
         for metric in METRICS:
             if metric in group[0]:
-                values = _numbers(group, metric)
+                values = [value for row in group if not np.isnan(value := _number(row, metric))]
                 mean[metric] = float(np.mean(values)) if values else float("nan")
                 if intervals:
                     _, mean[f"{metric}_low"], mean[f"{metric}_high"] = mean_interval(values)
@@ -258,10 +258,10 @@ def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
     return means
 
 
-def _numbers(rows: Iterable[dict], metric: str) -> list[float]:
-    """A metric of the rows, where it is a number; infinite decibels as `EQUAL`."""
-    values = [float(row[metric]) for row in rows]
-    return [min(value, EQUAL) if metric == "psnr" else value for value in values if not np.isnan(value)]
+def _number(row: dict, metric: str) -> float:
+    """A metric of a row, as it goes into a mean: infinite decibels as `EQUAL`."""
+    value = float(row[metric])
+    return min(value, EQUAL) if metric == "psnr" else value
 
 
 def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: str | None = None) -> dict[str, float]:
@@ -279,8 +279,7 @@ def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: 
     differences: dict[str, dict[str, float]] = {}  # photo to kind of hole to difference
     for sign, name in ((1, fill), (-1, other)):
         for row in rows:
-            if row["fill"] == name and hole in (None, row["hole"]):
-                for value in _numbers([row], metric):
-                    of_photo = differences.setdefault(row["photo"], {})
-                    of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * value
+            if row["fill"] == name and hole in (None, row["hole"]) and not np.isnan(value := _number(row, metric)):
+                of_photo = differences.setdefault(row["photo"], {})
+                of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * value
     return {photo: float(np.mean(list(found.values()))) for photo, found in differences.items()}

@@ -73,7 +73,8 @@ def _settled(mask: np.ndarray) -> np.ndarray:
     """A mask's array before it is rounded to 8 bits: whole numbers of any type, and floats that are grey levels."""
     if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
         return mask >= 0.5
-    if np.issubdtype(mask.dtype, np.integer) and mask.size and mask.min() >= 0 and mask.max() <= 255:
+    wider = np.issubdtype(mask.dtype, np.integer) and mask.dtype != np.uint8
+    if wider and mask.size and mask.min() >= 0 and mask.max() <= 255:
         return mask.astype(bool if mask.max() <= 1 else np.uint8)
     return mask
 

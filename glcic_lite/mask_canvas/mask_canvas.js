@@ -380,11 +380,17 @@ function renderCanvas({ model, el }, drawing) {
     drawing.travel(0);
   }
 
-  /** Give up the stroke, and do not listen to the pointer that drew it until it is down again. */
+  /** Forget the stroke, and do not listen to the pointer that drew it until it is down again. */
+  function drop() {
+    stroke = null;
+    pointers.clear();
+    showFrame();
+  }
+
   function abandon() {
     if (!stroke) return;
-    giveUp();
-    pointers.clear();
+    drop();
+    drawing.travel(0);
   }
 
   // ------------------------------------------------------------------------------------------ zoom and pan
@@ -666,12 +672,6 @@ function renderCanvas({ model, el }, drawing) {
   });
 
   // ------------------------------------------------------------------------------------------ start and end
-
-  function drop() {
-    stroke = null;
-    pointers.clear();
-    showFrame();
-  }
 
   const view = { repaint, refresh, drop };
   drawing.views.add(view);
