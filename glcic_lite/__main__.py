@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.masks import MaskError, open_mask
-from glcic_lite.networks import CompletionNetwork, count_parameters
-from glcic_lite.photos import PhotoError, picture_format, save_image
-from glcic_lite.pretrained import SHIPPED_WEIGHTS, WeightsError
+from glcic_lite.files import SHIPPED_WEIGHTS
+from glcic_lite.method.masks import MaskError, open_mask
+from glcic_lite.method.networks import CompletionNetwork, count_parameters
+from glcic_lite.method.photos import PhotoError, picture_format, save_image
+from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.training import SETTINGS, RunError, Settings, TrainingError
 
 EXPECTED_ERRORS = (PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError)
@@ -43,7 +44,7 @@ def complete(
     blend: Annotated[bool, typer.Option(help="Remove the tint between hole and photo.")] = True,
 ) -> None:
     """Fill the hole of a photo, or those of a folder of photos; called again, a folder is gone on with."""
-    from glcic_lite.completion import complete as fill
+    from glcic_lite.speed.completion import complete as fill
 
     start = time.perf_counter()
     if not photo.is_dir():  # before the work, not after it
@@ -69,7 +70,7 @@ def _expect_folder(out: Path) -> None:
 def _complete_folder(photos: Path, masks: Path, out: Path, network: CompletionNetwork, blend: bool) -> None:
     from tqdm import tqdm
 
-    from glcic_lite.folders import complete_folder
+    from glcic_lite.commands.folders import complete_folder
 
     if not masks.is_dir():
         raise PhotoError(f"{photos}: a folder of photos needs a folder of masks, and {masks} is none")
@@ -103,7 +104,7 @@ def bench_complete(
     rounds: Rounds = 3,
 ) -> None:
     """The plain network, eager and in float32 on the whole photo, against `complete`: time, memory, matrix peak."""
-    from glcic_lite import benchmarks
+    from glcic_lite.commands import benchmarks
 
     for line in benchmarks.complete_table(width, megapixels, eager_megapixels, rounds):
         print(line, flush=True)
@@ -119,7 +120,7 @@ def bench_train(
     ] = False,
 ) -> None:
     """A training step, plain in float32 against the project's; and how many training samples a core draws a second."""
-    from glcic_lite import benchmarks
+    from glcic_lite.commands import benchmarks
 
     for line in benchmarks.training_table(_settings(settings), data / "train", rounds, compile):
         print(line, flush=True)
@@ -208,9 +209,9 @@ def evaluate(
     texture inside seeded holes."""
     from tqdm import tqdm
 
-    from glcic_lite.evaluation import averages
-    from glcic_lite.evaluation import evaluate as measure
-    from glcic_lite.training.run_folder import csv_text, write_text
+    from glcic_lite.evaluation.evaluate import evaluate as measure
+    from glcic_lite.evaluation.statistics import averages
+    from glcic_lite.files import csv_text, write_text
 
     if out:
         _expect_folder(out)
@@ -238,8 +239,8 @@ def publish(
     """Turn a run into a folder of weights: evaluated, with logs, a sheet of completions and a model card."""
     from tqdm import tqdm
 
-    from glcic_lite.photos import list_photos
-    from glcic_lite.publish import publish as write
+    from glcic_lite.evaluation.publishing import publish as write
+    from glcic_lite.method.photos import list_photos
 
     with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
         photos = len(list_photos(data / "train"))
@@ -256,7 +257,7 @@ def mix(
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for --weights.")],
 ) -> None:
     """Mix networks that grew from one another, as in: mix runs/fog/network=0.3 runs/grain/network=0.7 -o runs/mixed"""
-    from glcic_lite import mixing
+    from glcic_lite.evaluation import mixing
 
     mixing.write_mixture([_weights_and_share(part) for part in parts], out)
     print(f"{out}: {', '.join(parts)}")
@@ -282,7 +283,7 @@ def ablations(
     ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all that are trained here.")] = None,
 ) -> None:
     """Train the small networks of lesson 09, each with a part of the method left out; called again, it goes on."""
-    from glcic_lite.ablations import ABLATIONS, SEEDS, publish_ablations, train_ablations
+    from glcic_lite.evaluation.ablations import ABLATIONS, SEEDS, publish_ablations, train_ablations
 
     unknown = sorted(set(names or ()) - set(ABLATIONS))
     if unknown:
@@ -315,7 +316,7 @@ def import_weights(
 ) -> None:
     """Turn weights of others, downloaded from their repository, into a folder that all commands open: the authors' own
     or those of the widely used PyTorch program. Nothing in the file is executed."""
-    from glcic_lite import importing
+    from glcic_lite.commands import importing
 
     network = importing.import_weights(file, out, mean_colour)
     print(f"{out}: {count_parameters(network):,} parameters; {importing.release_of(file).licence}")
@@ -328,7 +329,7 @@ def slides(
     ),
 ) -> None:
     """Write the lessons' slides: an HTML file each, which opens by double click and needs no network."""
-    from glcic_lite.teaching.slides import build_decks
+    from glcic_lite.course.slides.decks import build_decks
 
     for deck in build_decks(out):
         print(deck)
@@ -337,7 +338,7 @@ def slides(
 @app.command()
 def doctor() -> None:
     """Check this installation: versions, device, weights, photos. Exit status 1 if something is missing."""
-    from glcic_lite.doctor import checks
+    from glcic_lite.commands.doctor import checks
 
     healthy = True
     for check in checks():

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glcic_lite.folders import SEPARATOR
-from glcic_lite.masks import Box, box_mask, free_form_strokes, mask_image, open_mask
-from glcic_lite.photos import PHOTO_SUFFIXES
+from glcic_lite.files import DATA, MASK_SEPARATOR
+from glcic_lite.method.masks import Box, box_mask, free_form_strokes, mask_image, open_mask
+from glcic_lite.method.photos import PHOTO_SUFFIXES
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 PHOTOS = DATA / "photos" / "test"  # never trained on
 MASKS = DATA / "masks"
 
@@ -31,7 +30,7 @@ def mask_names(photo: str) -> dict[str, str]:
     """The hand-made masks for a sample photo: names of their files, and what a list shows for each."""
     found = {}
     for path in sorted(MASKS.glob(f"{photo}*.png"), key=lambda path: path.stem) if photo in photo_names() else []:
-        _, separator, what = path.stem.partition(SEPARATOR)
+        _, separator, what = path.stem.partition(MASK_SEPARATOR)
         if path.stem == photo or separator:
             found[path.stem] = f"by hand: {what.replace('-', ' ')}" if what else "by hand"
     return found

@@ -15,14 +15,15 @@ import numpy as np
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
-from glcic_lite.completion import complete, shipped_network
+from glcic_lite.files import SHIPPED_WEIGHTS
 from glcic_lite.mask_canvas import sample_photos
 from glcic_lite.mask_canvas.strokes import grow
 from glcic_lite.mask_canvas.widget import FOLDER, MaskCanvas, module
-from glcic_lite.masks import MaskError, hole_box, mask_image
-from glcic_lite.networks import SHIPPED_WEIGHTS, CompletionNetwork
-from glcic_lite.photos import PhotoError, PhotoSource, open_photo, save_image
-from glcic_lite.pretrained import WeightsError
+from glcic_lite.method.masks import MaskError, hole_box, mask_image
+from glcic_lite.method.networks import CompletionNetwork
+from glcic_lite.method.photos import PhotoError, PhotoSource, open_photo, save_image
+from glcic_lite.method.pretrained import WeightsError
+from glcic_lite.speed.completion import complete, shipped_network
 
 SAMPLE_LONG_SIDE = 640  # sample photos are shown at this size, at which the shipped weights were also evaluated
 LARGEST_UPLOAD = 8 * 2**20  # bytes; Jupyter drops a message of more than 10 MiB together with the whole connection

@@ -11,8 +11,8 @@ import traitlets
 from PIL import Image
 
 from glcic_lite.mask_canvas.strokes import RunLengthError, decode_runs, encode_runs
-from glcic_lite.masks import open_mask
-from glcic_lite.photos import PhotoSource, open_photo
+from glcic_lite.method.masks import open_mask
+from glcic_lite.method.photos import PhotoSource, open_photo
 
 LONGEST_SIDE = 1600  # of the photo as the browser gets it: enough for a projector, and within what tablets can draw
 FOLDER = Path(__file__).parent
@@ -37,7 +37,7 @@ class MaskCanvas(anywidget.AnyWidget):
 
     Args:
         photo: a path, a PIL image or an array.
-        mask: a mask to begin with: anything that `glcic_lite.masks.open_mask` reads, of the photo's size.
+        mask: a mask to begin with: anything that `glcic_lite.method.masks.open_mask` reads, of the photo's size.
         brush_size: the brush's diameter in pixels of the photo as shown; odd. A twentieth of the long side if left out.
 
     Attributes:

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 from torch import nn
 
-from glcic_lite.training.journal import TrainingError, first_line
+from glcic_lite.training.log import TrainingError, first_line
 from glcic_lite.training.run_folder import RunError, RunFolder
 
 # What torch, pickle and safetensors raise for files that are missing, cut off or of another network.

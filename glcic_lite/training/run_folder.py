@@ -14,13 +14,13 @@ runs/mine/
 """
 
 import csv
-import io
 import itertools
 import json
 import os
 import shutil
 from pathlib import Path
 
+from glcic_lite.files import csv_text, write_text
 from glcic_lite.training.settings import Settings
 
 
@@ -204,19 +204,3 @@ def stretches(rows: list[dict]) -> list[tuple[int, list[dict]]]:
     The log of weights that were trained on after their phase 3 passes through the phases more than once.
     """
     return [(phase, list(part)) for phase, part in itertools.groupby(rows, key=lambda row: int(row["phase"]))]
-
-
-def csv_text(rows: list[dict], header: list[str] | None = None) -> str:
-    """The text of a CSV file with these rows, all with the names in the header or, without one, of the first row."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=header or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file's name need not be text
-    os.replace(partial, path)

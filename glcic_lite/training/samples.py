@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from glcic_lite.masks import Box, box_mask, free_form_strokes, hole_box, local_patch, random_box
-from glcic_lite.photos import PhotoCrops
+from glcic_lite.method.masks import Box, box_mask, free_form_strokes, hole_box, local_patch, random_box
+from glcic_lite.training.crops import PhotoCrops
 from glcic_lite.training.settings import Settings
 
 

@@ -7,9 +7,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from glcic_lite.masks import box_mask, free_form_strokes, random_box
-from glcic_lite.networks import CompletionNetwork, composite
-from glcic_lite.photos import PhotoCrops
+from glcic_lite.method.masks import box_mask, free_form_strokes, random_box
+from glcic_lite.method.networks import CompletionNetwork, composite
+from glcic_lite.training.crops import PhotoCrops
 from glcic_lite.training.settings import Settings
 
 CROPS = 32  # of each kind of hole

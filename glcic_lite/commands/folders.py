@@ -1,0 +1,132 @@
+"""A folder of photos and a folder of masks, completed one after the other."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glcic_lite.files import MASK_SEPARATOR
+from glcic_lite.method.masks import MaskError
+from glcic_lite.method.networks import CompletionNetwork
+from glcic_lite.method.photos import PhotoError, list_photos, save_image
+from glcic_lite.speed.completion import complete
+
+
+@dataclass
+class FolderReport:
+    """What became of a folder of photos.
+
+    Attributes:
+        completed: the files written now.
+        already_there: the files that an earlier call had written, left as they are.
+        left_out: for each photo or mask that gave no result, the reason, which names it.
+    """
+
+    completed: list[Path] = field(default_factory=list)
+    already_there: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def complete_folder(
+    photos: str | os.PathLike,
+    masks: str | os.PathLike,
+    out: str | os.PathLike,
+    network: CompletionNetwork | None = None,
+    blend: bool = True,
+    on_start: Callable[[int], None] | None = None,
+    on_each: Callable[[Path], None] | None = None,
+) -> FolderReport:
+    """Complete every photo of a folder, and of the folders in it, with each of its masks.
+
+    A mask belongs to a photo if it has the photo's name up to the suffix: "harbour.png" to "harbour.jpg"; so do
+    "harbour--boat.png" and whatever else begins with the name and two hyphens. It lies in the same place in its own
+    folder, or directly in that. The result has the mask's name and is a PNG, so that no known pixel changes.
+
+    Each result is written whole or not at all. Called again, the function goes on where it was stopped: results that
+    are newer than their photo and mask are left alone.
+
+    Args:
+        photos, masks: the two folders; they may be the same one only if photos and masks differ in their names.
+        out: the folder for the results; made if need be.
+        network, blend: as for `complete`.
+        on_start: told how many results there will be.
+        on_each: told the file of each result, written or not, once it is dealt with.
+
+    Returns:
+        A `FolderReport`. Photos and masks that cannot be used are named there, and the others completed.
+
+    Raises:
+        PhotoError: no photos, no masks, or results that would lie among the photos or masks.
+        OSError: the results cannot be written.
+    """
+    photos, masks, out = Path(photos), Path(masks), Path(out)
+    if out.resolve() in (photos.resolve(), masks.resolve()):
+        raise PhotoError(f"{out}: results need a folder of their own, not that of the photos or masks")
+    report = FolderReport()
+    work = _pairs(photos, masks, out, report)
+    if on_start:
+        on_start(len(work))
+    for target, (photo, mask) in work.items():
+        if _is_newer(target, (photo, mask)):
+            report.already_there.append(target)
+        else:
+            try:
+                result = complete(photo, mask, network, blend)
+            except PhotoError as error:
+                report.left_out.append(str(error))
+            except MaskError as error:
+                report.left_out.append(f"{mask}: {error}")
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                save_image(result, target)
+                report.completed.append(target)
+        if on_each:
+            on_each(target)
+    return report
+
+
+def _is_newer(target: Path, sources: tuple[Path, ...]) -> bool:
+    try:
+        return target.stat().st_mtime >= max(source.stat().st_mtime for source in sources)
+    except FileNotFoundError:  # no result yet, or a link to a photo that is gone
+        return False
+
+
+def _photo_names(stem: str) -> list[str]:
+    """The names of the photos that a mask of this name may be for: its own, and what stands before each separator."""
+    return [stem, *(stem[:end] for end in range(1, len(stem)) if stem.startswith(MASK_SEPARATOR, end))]
+
+
+def _outside(out: Path, folder: Path) -> list[Path]:
+    """The pictures of a folder without those of `out`, if that lies in it: results of an earlier call."""
+    pictures, inner = list_photos(folder), out.resolve()
+    if folder.resolve() not in inner.parents:
+        return pictures
+    return [picture for picture in pictures if inner not in picture.resolve().parents]
+
+
+def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
+    """Which photo and mask make which result; what has no counterpart goes into the report."""
+    photo_files, mask_files = _outside(out, photos), _outside(out, masks)
+    work: dict[Path, tuple[Path, Path]] = {}
+    used = set()
+    named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
+    for mask in mask_files:
+        for name in _photo_names(mask.stem):
+            named.setdefault((mask.relative_to(masks).parent, name), []).append(mask)
+    for photo in photo_files:
+        place = photo.relative_to(photos).parent
+        places = dict.fromkeys((Path(), place))
+        its_own = sorted(mask for there in places for mask in named.get((there, photo.stem), ()) if mask != photo)
+        if not its_own and photos.resolve() != masks.resolve():
+            report.left_out.append(f"{photo}: no mask of this name in {masks}")
+        for mask in its_own:
+            used.add(mask)
+            target = out / place / f"{mask.stem}.png"
+            if target in work:
+                report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
+            else:
+                work[target] = photo, mask
+    if photos.resolve() != masks.resolve():
+        report.left_out += [f"{mask}: no photo of this name in {photos}" for mask in mask_files if mask not in used]
+    return work

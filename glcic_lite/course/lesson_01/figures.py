@@ -1,0 +1,110 @@
+"""Figures of receptive fields: over a photo, layer by layer, and as heat maps."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, show_figure, with_hole
+from glcic_lite.method.masks import Box
+from glcic_lite.method.receptive_field import FieldAfterLayer
+
+
+def show_views(photo, mask: np.ndarray, views: Sequence[Box], titles: Sequence[str], alternative_text: str) -> None:
+    """The same photo once for each view: what lies outside the view is pale.
+
+    Args:
+        photo: PIL image or (H, W, 3) array.
+        mask: (H, W) bool, the hole.
+        views: what one output pixel sees, a box each.
+    """
+    figure, axes = plt.subplots(1, len(views), figsize=(12, 12 / len(views) * mask.shape[0] / mask.shape[1] + 0.4),
+                                layout="constrained")  # fmt: skip
+    shown = with_hole(photo, mask)
+    for ax, view, title in zip(axes, views, titles, strict=True):
+        pale = np.rint(255 - (255 - shown.astype(float)) * 0.22).astype(np.uint8)
+        inside = (slice(max(view.top, 0), view.bottom), slice(max(view.left, 0), view.right))
+        pale[inside] = shown[inside]
+        ax.imshow(pale, interpolation="antialiased")
+        ax.add_patch(Rectangle((view.left - 0.5, view.top - 0.5), view.width, view.height, fill=False,
+                               edgecolor=HIGHLIGHT, linewidth=3))  # fmt: skip
+        ax.plot((view.left + view.right) / 2, (view.top + view.bottom) / 2, marker="+", color="black", markersize=16,
+                markeredgewidth=2.5)  # fmt: skip
+        ax.set_xlim(-0.5, mask.shape[1] - 0.5)
+        ax.set_ylim(mask.shape[0] - 0.5, -0.5)
+        ax.set_axis_off()
+        ax.set_title(title)
+    show_figure(figure, alternative_text)
+
+
+def draw_growth(ax: Axes, dilated: Sequence[FieldAfterLayer], plain: Sequence[FieldAfterLayer]) -> None:
+    """The field after every layer of two networks, as bars, with the number at the end of each."""
+    positions = np.arange(len(dilated))
+    for rows, colour, hatch, shift, name in (
+        (dilated, INPUT, None, -0.2, "dilations 2, 4, 8, 16 in layers 7 to 10"),
+        (plain, QUIET, "///", 0.2, "the same layers undilated"),
+    ):
+        fields = [row.field for row in rows]
+        ax.barh(positions + shift, fields, 0.38, color=colour, hatch=hatch, edgecolor="white", label=name)
+        for y, field in zip(positions + shift, fields, strict=True):
+            ax.text(field + 3, y, str(field), va="center", fontsize=9.5)
+    labels = [
+        f"{row.layer.number} {row.layer.kind}" + (f" ×{row.layer.dilation}" if row.layer.dilation > 1 else "")
+        for row in dilated
+    ]
+    ax.set_yticks(positions, labels)
+    ax.invert_yaxis()
+    ax.set_xlabel("field of one output pixel of this layer, in pixels of the photo")
+    ax.legend(loc="upper right", fontsize=12)
+
+
+def draw_heat(ax: Axes, values: np.ndarray, title: str, square: int | None = None, hole: Box | None = None) -> None:
+    """A map of influence, black where there is none; its square root is shown, or only the peak would be seen.
+
+    Args:
+        values: (H, W), 0 or more.
+        square: side of the theoretical field, framed in orange around the middle.
+        hole: framed in pink, dashed.
+    """
+    ax.imshow(np.sqrt(values / values.max()), cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_title(title, fontsize=12.5)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    height, width = values.shape
+    if square:
+        corner = (width / 2 - square / 2 - 0.5, height / 2 - square / 2 - 0.5)
+        ax.add_patch(Rectangle(corner, square, square, fill=False, edgecolor=HIGHLIGHT, linewidth=2))
+    if hole:
+        ax.add_patch(Rectangle((hole.left - 0.5, hole.top - 0.5), hole.width, hole.height, fill=False,
+                               edgecolor=HOLE, linewidth=2, linestyle="--"))  # fmt: skip
+
+
+def influence_radius(values: np.ndarray, share: float, centre: tuple[int, int] | None = None) -> int:
+    """Half the side of the centred square that holds this share of a map's total, in pixels."""
+    row, column = centre or (values.shape[0] // 2, values.shape[1] // 2)
+    rows, columns = np.indices(values.shape)
+    distance = np.maximum(abs(rows - row), abs(columns - column))
+    totals = np.cumsum(np.bincount(distance.ravel(), weights=values.ravel()))
+    return int(np.searchsorted(totals, share * totals[-1]))
+
+
+def training_figure(
+    truth: np.ndarray, emptied: np.ndarray, fills: dict[str, np.ndarray], losses: dict[str, list[float]], steps: int
+):
+    """One frame of two trainings side by side: the photo, its hole, what each network paints now, and both curves."""
+    figure, axes = plt.subplots(1, 3 + len(fills), figsize=(12, 2.9), layout="constrained",
+                                gridspec_kw={"width_ratios": [1] * (2 + len(fills)) + [1.6]})  # fmt: skip
+    for ax, picture, title in zip(axes, [truth, emptied, *fills.values()], ["photo", "hole", *fills], strict=False):
+        ax.imshow(picture, interpolation="nearest")
+        ax.set_title(title, fontsize=12)
+        ax.set_axis_off()
+    for (name, values), colour, line in zip(losses.items(), (QUIET, OUTPUT, WEIGHT), ("--", "-", ":"), strict=False):
+        smooth = [np.mean(values[max(0, n - 14) : n + 1]) for n in range(len(values))]  # one batch says little
+        axes[-1].plot(range(1, len(values) + 1), smooth, line, color=colour, label=name, linewidth=2)
+    axes[-1].set_xlim(1, steps)
+    axes[-1].set_xlabel("training step")
+    axes[-1].set_title("error in the hole", fontsize=12)
+    axes[-1].legend(fontsize=10)
+    return figure

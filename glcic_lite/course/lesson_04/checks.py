@@ -1,0 +1,482 @@
+"""The checks of lesson 04."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glcic_lite.course.shared.checks import (
+    NotAttempted,
+    NotYet,
+    Suspect,
+    call,
+    check,
+    compare_tensors,
+    expect_number,
+    expect_tensor,
+    likely_cause,
+    try_numbers,
+    try_tensors,
+)
+from glcic_lite.method.architecture import COMPLETION_INPUT_CHANNELS, COMPLETION_NETWORK, HALF, Layer
+from glcic_lite.method.networks import CompletionNetwork, ConvolutionBlock, count_parameters
+
+NARROW = 1 / 16  # width of the networks that are tried out
+
+
+def _parameters(kernel: int, ins: int, outs: int, norm: bool) -> int:
+    """Counted from torch's own modules."""
+    parts = [nn.Conv2d(ins, outs, kernel)] + ([nn.BatchNorm2d(outs)] if norm else [])
+    return sum(count_parameters(part) for part in parts)
+
+
+@check("Exercise 1")
+def parameters(parameters: Callable) -> str:
+    """`parameters(kernel, ins, outs, norm)`: the parameters of a row, its normalisation included where it has one."""
+    cases = [dict(kernel=5, ins=4, outs=64, norm=True), dict(kernel=3, ins=32, outs=3, norm=False)]
+    for _ in range(8):
+        case = dict(kernel=random.choice([1, 2, 3, 4, 5]), ins=random.randint(1, 40), outs=random.randint(2, 40))
+        cases.append(dict(**case, norm=random.random() < 0.5))
+    suspects = [
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs * norm * 2, "the biases are missing."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs,
+                "batch normalisation learns something too."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs, "only the weights are counted."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + 4 * outs * norm,
+                "the stored mean and variance are not learned: they are measured, and no parameters."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + outs * norm,
+                "batch normalisation learns two numbers a channel, a scale and a shift; the bias is counted as well."),
+        Suspect(lambda kernel, ins, outs, norm: kernel * ins * outs + outs + 2 * outs * norm,
+                "a kernel is square: it has kernel × kernel weights."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * outs + outs + 2 * outs * norm,
+                "every output channel has a kernel of its own for each input channel."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + 2 * outs,
+                "a row without normalisation has no scale and shift either."),
+        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + ins + 2 * outs * norm,
+                "there is one bias for each output channel."),
+    ]  # fmt: skip
+    try_numbers(parameters, cases, _parameters, suspects)
+    return f"On {len(cases)} rows the same as torch counts."
+
+
+def _convolution(layer: Layer, ins: int, outs: int) -> nn.Module:
+    return ConvolutionBlock(layer, ins, outs).convolution
+
+
+def _sizes(height: int, width: int, layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    """By running torch's own convolutions on the meta device, where nothing is computed but shapes."""
+    with torch.device("meta"):
+        values, found = torch.empty(1, 1, height, width), []
+        for layer in layers:
+            values = _convolution(layer, 1, 1)(values)
+            found.append(tuple(values.shape[2:]))
+    return found
+
+
+def _sizes_by(rule: Callable[[int, Layer], int]) -> Callable:
+    def sizes(height, width, layers):
+        found = []
+        for layer in layers:
+            height, width = rule(height, layer), rule(width, layer)
+            found.append((height, width))
+        return found
+
+    return sizes
+
+
+def _formula(size: int, layer: Layer, dilated: bool = True, padded: bool = True, plus_one: bool = True) -> int:
+    padding = layer.padding if padded else 0
+    if layer.upsamples:
+        return (size - 1) * 2 - 2 * padding + layer.kernel
+    span = (layer.kernel - 1) * (layer.dilation if dilated else 1) + 1
+    return (size + 2 * padding - span) // layer.stride + plus_one
+
+
+@check("Exercise 2")
+def sizes(sizes: Callable) -> str:
+    """`sizes(height, width, layers)`: the list of (height, width) after each layer, for layers of any kind."""
+    odd_ones = (Layer(1, "conv", 4, 1, 2, 8), Layer(2, "dilated conv", 3, 3, 2, 8), Layer(3, "deconv", 3, 1, HALF, 8))
+    cases = [
+        dict(height=256, width=256, layers=COMPLETION_NETWORK),
+        dict(height=540, width=960, layers=COMPLETION_NETWORK),
+        dict(height=658, width=1083, layers=COMPLETION_NETWORK),
+        dict(height=random.choice([31, 37, 45]), width=random.choice([53, 69, 75]), layers=odd_ones),
+        dict(height=random.choice([41, 43]), width=random.choice([58, 62]), layers=COMPLETION_NETWORK[:12]),
+    ]
+    answers, wrong = [], None
+    for number, case in enumerate(cases):
+        layers = case["layers"]
+        rows = "the 17 rows" if layers is COMPLETION_NETWORK else f"{len(layers)} rows"
+        if layers is odd_ones:
+            rows = "three rows that are not in the table"
+        shown = f"height={case['height']}, width={case['width']} and {rows}"
+        answer = call(sizes, *case.values(), shown=shown, first=number == 0)
+        pairs = _pairs(answer, shown)
+        answers.append(pairs)
+        expected = _sizes(**case)
+        if pairs == expected or wrong:
+            continue
+        if len(pairs) != len(expected):
+            wrong = f"For {shown} {len(expected)} pairs are expected, one a layer; yours are {len(pairs)}."
+            continue
+        row = next(i for i, (mine, right) in enumerate(zip(pairs, expected, strict=True)) if mine != right)
+        layer = layers[row]
+        wrong = (
+            f"For {shown} your size after row {row + 1} ({layer.kind}, kernel {layer.kernel}, dilation "
+            f"{layer.dilation}, stride {layer.stride}), {pairs[row][0]} × {pairs[row][1]}, is not torch's."
+        )
+    if wrong:
+        suspects = [
+            Suspect(_sizes_by(lambda n, layer: int(n / layer.stride)),
+                    "a strided layer rounds up here, not down: the padding gives it one more position."),
+            Suspect(_sizes_by(lambda n, layer: -(-n // 2) if layer.stride == 2 else int(n / layer.stride)),
+                    "dividing by the stride is right for the paper's rows, not for every kernel: take the size "
+                    "formulas of lessons 01 and 03."),
+            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, dilated=False)), "the dilation is left out."),
+            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, padded=False)), "the padding is left out."),
+            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, plus_one=False)),
+                    "after the division one position is missing: the first."),
+            Suspect(_sizes_by(lambda n, layer: 2 * n if layer.upsamples else _formula(n, layer)),
+                    "a deconvolution doubles only with the right kernel and padding: take the formula of lesson 03."),
+            Suspect(lambda height, width, layers: [(h, w) for w, h in _sizes(height, width, layers)],
+                    "height and width are exchanged."),
+        ]  # fmt: skip
+        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+    return "Every size is torch's. Note what became of 658 × 1083."
+
+
+def _pairs(answer, shown: str) -> list[tuple[int, int]]:
+    try:
+        pairs = [(height, width) for height, width in answer]
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} a list of pairs (height, width) is expected.") from None
+    return [tuple(int(expect_number(side, shown)) for side in pair) for pair in pairs]
+
+
+def _kinds(module: nn.Module, *kinds: type) -> list[nn.Module]:
+    return [part for part in module.modules() if isinstance(part, kinds)]
+
+
+def _shake(norms: Sequence[nn.BatchNorm2d]) -> None:
+    """Random statistics, scales and shifts, so that the place of a normalisation shows."""
+    for norm in norms:
+        norm.running_mean.normal_(0, 0.3)
+        norm.running_var.uniform_(0.4, 1.6)
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, 0, 0.5)
+
+
+@check("Exercise 3")
+def block(block: Callable) -> str:
+    """`block(kernel, dilation, stride, ins, outs)`: a module of (transposed) convolution, normalisation and ReLU."""
+    numbers = [(3, 1, 1), (5, 1, 1), (3, 1, 2), (3, 4, 1), (4, 1, HALF), (3, 16, 1)]
+    for number, (kernel, dilation, stride) in enumerate(numbers):
+        ins, outs = random.randint(2, 5), random.randint(6, 9)
+        shown = f"kernel={kernel}, dilation={dilation}, stride={stride}, ins={ins}, outs={outs}"
+        module = call(block, kernel, dilation, stride, ins, outs, shown=shown, first=number == 0)
+        if not isinstance(module, nn.Module):
+            raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
+        kind = "deconv" if stride < 1 else "dilated conv" if dilation > 1 else "conv"
+        _hold_block(module, ConvolutionBlock(Layer(1, kind, kernel, dilation, stride, outs), ins, outs), ins, shown)
+    return "Blocks of every kind in the table do what the package's do, with the same weights."
+
+
+def _hold_block(module: nn.Module, reference: ConvolutionBlock, ins: int, shown: str) -> None:
+    """Raise `NotYet` unless a block computes what `reference` does, once both have the same weights."""
+    convolutions, norms = _kinds(module, nn.Conv2d, nn.ConvTranspose2d), _kinds(module, nn.BatchNorm2d)
+    right = reference.convolution
+    if len(convolutions) != 1:
+        raise NotYet(f"For {shown} one convolution is expected in the module; there are {len(convolutions)}.")
+    convolution = convolutions[0]
+    if not isinstance(convolution, type(right)):
+        raise NotYet(f"For {shown} your convolution is a `{type(convolution).__name__}`. What does this stride say?")
+    if convolution.weight.shape != right.weight.shape:
+        raise NotYet(
+            f"For {shown} the weights should have the shape {tuple(right.weight.shape)}; yours have "
+            f"{tuple(convolution.weight.shape)}."
+        )
+    if convolution.bias is None:
+        raise NotYet(f"For {shown} your convolution has no bias; all of this network's have one.")
+    if len(norms) != 1:
+        raise NotYet(f"For {shown} one batch normalisation is expected in the module; there are {len(norms)}.")
+    _shake(norms)
+    right.load_state_dict(convolution.state_dict())
+    reference.norm.load_state_dict(norms[0].state_dict())
+    photo = torch.randn(2, ins, 12, 16)
+    for mode in ("evaluation", "training"):
+        module.train(mode == "training")
+        reference.train(mode == "training")
+        with torch.no_grad():
+            # The learner's runs on twins: in training mode a normalisation changes what it has stored.
+            expected = reference(photo)
+            answer = call(module, photo, shown=shown)
+            expect_tensor(answer, expected, f"an input of shape {tuple(photo.shape)} and {shown}")
+            try:
+                compare_tensors(answer, expected, f"{shown}, in {mode} mode,", tolerance=1e-4)
+            except NotYet as difference:
+                raise NotYet(str(difference) + _block_cause(answer, reference, photo)) from None
+
+
+def _block_cause(answer: torch.Tensor, reference: ConvolutionBlock, photo: torch.Tensor) -> str:
+    convolution, norm = reference.convolution, reference.norm
+    plain = convolution(photo)
+    if isinstance(convolution, nn.Conv2d):
+        shown_padding = convolution.padding
+        mirrored = F.conv2d(
+            F.pad(photo, [shown_padding[0]] * 4, mode="replicate"), convolution.weight, convolution.bias,
+            stride=convolution.stride, dilation=convolution.dilation,
+        )  # fmt: skip
+    else:
+        mirrored = plain
+    for variant, cause in (
+        (norm(F.relu(plain)), "the ReLU comes before the normalisation."),
+        (norm(plain), "there is no ReLU."),
+        (F.relu(plain), "the normalisation is there but not used."),
+        (plain, "only the convolution is used."),
+        (F.relu(norm(mirrored)), "the border is padded with copies of its pixels, not with zeros."),
+    ):
+        if variant.shape == answer.shape and torch.allclose(variant, answer, rtol=1e-4, atol=1e-4):
+            return f" Likely cause: {cause}"
+    return ""
+
+
+def _prepared(photo: torch.Tensor, mask: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    network = CompletionNetwork(width=NARROW, mean_colour=tuple(mean.flatten().tolist()))
+    return network.prepare(photo, mask)
+
+
+@check("Exercise 4")
+def prepare(prepare: Callable) -> str:
+    """`prepare(photo, mask, mean)`: the four input channels, the hole's colours never read."""
+    cases = []
+    for _ in range(4):
+        count, height, width = random.randint(1, 3), random.randint(5, 9), random.randint(5, 9)
+        photo, mask = torch.rand(count, 3, height, width), (torch.rand(count, 1, height, width) < 0.4).float()
+        cases.append(dict(photo=photo, mask=mask, mean=torch.rand(3, 1, 1)))
+
+    def four(known, mask):
+        return torch.cat([known, mask], dim=1)
+
+    suspects = [
+        Suspect(lambda photo, mask, mean: four(photo - mean, mask), "the hole still holds the truth: a leak."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, mean, photo), mask),
+                "the hole has the mean colour, but the mean colour is not subtracted yet."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo) - mean, mask),
+                "the hole is black before the mean colour is subtracted, not of the mean colour."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo), mask),
+                "the mean colour is not subtracted from the known part."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo - mean), 1 - mask),
+                "the mask is 1 in the hole; yours says where the photo is known."),
+        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, photo - mean, 0), mask),
+                "the known part is emptied and the hole kept."),
+        Suspect(lambda photo, mask, mean: torch.cat([mask, torch.where(mask > 0, 0, photo - mean)], dim=1),
+                "the mask is the last of the four channels."),
+        Suspect(lambda photo, mask, mean: torch.where(mask > 0, 0, photo - mean), "the mask itself is missing."),
+    ]  # fmt: skip
+    try_tensors(prepare, cases, _prepared, suspects, lambda photo, mask, mean: f"a photo of shape {tuple(photo.shape)}")
+    return "Four channels, and nothing of what was in the hole."
+
+
+class _Trace:
+    """What each convolution of a network got and gave in one run, in the order in which they ran."""
+
+    def __init__(self, network: nn.Module, photo: torch.Tensor, mask: torch.Tensor, shown: str):
+        self.convolutions, self.inputs, self.outputs = [], [], []
+        self.norms: list[nn.BatchNorm2d] = []
+        handles = [
+            part.register_forward_hook(self._see)
+            for part in _kinds(network, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
+        ]
+        try:
+            with torch.no_grad():
+                self.answer = call(network, photo, mask, shown=shown)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _see(self, module, inputs, output):
+        if isinstance(module, nn.BatchNorm2d):
+            self.norms.append(module)
+            return
+        self.convolutions.append(module)
+        self.inputs.append(inputs[0].clone())  # a ReLU in place would change it later
+        self.outputs.append(output.clone())
+
+
+MISTAKES = 5  # in the network of the exercise
+ODD_SIZES = ((22, 31), (24, 30), (27, 32), (25, 33))  # no multiples of 4
+
+
+@check("Exercise 5")
+def repaired(make: Callable) -> str:
+    """`make(width, mean_colour)`: a network to do what `CompletionNetwork` does; it starts with five mistakes."""
+    if make is None or make is ...:
+        raise NotAttempted
+    mean = (0.3, 0.55, 0.6)
+    network = call(make, NARROW, mean, shown="width=1/16", first=True)
+    if not isinstance(network, nn.Module):
+        raise NotYet("A class of networks is expected, a subclass of `nn.Module`.")
+    _shake(_kinds(network, nn.BatchNorm2d))
+    for convolution in _kinds(network, nn.Conv2d, nn.ConvTranspose2d):
+        nn.init.normal_(convolution.weight, std=0.3)  # large values, so that the ends of the sigmoid are reached
+        if convolution.bias is not None:
+            nn.init.normal_(convolution.bias, std=0.3)
+    network.eval()
+    photo, mask = torch.rand(2, 3, 24, 32), (torch.rand(2, 1, 24, 32) < 0.3).float()
+    trace = _Trace(network, photo, mask, "a photo of 24 × 32")
+    symptoms = [
+        words
+        for words in (
+            _mask_symptom(network, mean),
+            _row_symptom(trace),
+            _order_symptom(trace),
+            _output_symptom(trace),
+            _size_symptom(network),
+        )
+        if words
+    ]
+    if len(symptoms) == MISTAKES:
+        raise NotAttempted(f"All {MISTAKES} mistakes are still in it. Mend one, then run this cell again.")
+    if symptoms:
+        mended = MISTAKES - len(symptoms)
+        raise NotYet(f"{mended} of {MISTAKES} {'is' if mended == 1 else 'are'} mended. A symptom: {symptoms[0]}")
+    _hold_network(network, trace, photo, mask, mean)
+    for height, width in ODD_SIZES:
+        _hold_pixels_in_place(network, torch.rand(1, 3, height, width), mean)
+    return "With the same weights your network gives the same output as the package's."
+
+
+def _mask_symptom(network: nn.Module, mean: tuple[float, float, float]) -> str:
+    photo = torch.tensor(mean).view(1, 3, 1, 1).expand(1, 3, 24, 32)
+    with torch.no_grad():
+        left, right = torch.zeros(1, 1, 24, 32), torch.zeros(1, 1, 24, 32)
+        left[..., :10], right[..., 20:] = 1, 1
+        same = torch.equal(
+            call(network, photo, left, shown="a photo of the mean colour"),
+            call(network, photo, right, shown="a photo of the mean colour"),
+        )
+    return (
+        "in a photo that has the mean colour everywhere, the output does not depend on where the hole is."
+        if same
+        else ""
+    )
+
+
+def _row_symptom(trace: _Trace) -> str:
+    if len(trace.convolutions) != len(COMPLETION_NETWORK):
+        return f"{len(trace.convolutions)} convolutions run, not one for each row of the table."
+    for row, convolution in zip(COMPLETION_NETWORK, trace.convolutions, strict=True):
+        right = _convolution(row, 1, 1)
+        if not isinstance(convolution, type(right)):
+            return f"the convolution of row {row.number} is a `{type(convolution).__name__}`."
+        for name, what in (("kernel_size", "kernel"), ("stride", "stride"), ("dilation", "dilation")):
+            if getattr(convolution, name) != getattr(right, name):
+                return f"the {what} of row {row.number} is {getattr(convolution, name)[0]}; hold it against the table."
+        if (convolution.padding, convolution.output_padding) != (right.padding, right.output_padding):
+            return f"the padding of row {row.number} does not fit its kernel."
+        if convolution.bias is None:
+            return f"the convolution of row {row.number} has no bias."
+        outs = row.channels if row.kind == "output" else max(1, round(row.channels * NARROW))
+        if convolution.out_channels != outs:
+            return f"row {row.number} has {convolution.out_channels} output channels at width 1/16."
+    return ""
+
+
+def _order_symptom(trace: _Trace) -> str:
+    """Whether normalisation and then ReLU stand between each convolution and the next."""
+    between = max(len(trace.convolutions) - 1, 0)
+    if len(trace.norms) != between:
+        return f"{len(trace.norms)} batch normalisations run between {between + 1} convolutions."
+    for i, received in enumerate(trace.inputs[1:]):
+        if (received < 0).any():
+            return f"the convolution of row {i + 2} receives numbers below zero."
+    for i in range(between):
+        received = trace.inputs[i + 1]
+        given, norm = trace.outputs[i], trace.norms[i]
+        if norm.num_features != given.shape[1]:
+            return f"the normalisations do not follow the convolutions in order, from number {i + 1} on."
+        with torch.no_grad():
+            right = F.relu(norm(given))
+        if received.shape == right.shape and torch.allclose(received, right, rtol=1e-4, atol=1e-4):
+            continue
+        return f"what the convolution of row {i + 2} receives is not the normalised output of row {i + 1}, cut at zero."
+    return ""
+
+
+def _output_symptom(trace: _Trace) -> str:
+    answer = trace.answer
+    if not isinstance(answer, torch.Tensor) or not trace.outputs:
+        return "no photo comes out."
+    last = trace.outputs[-1]
+    if answer.shape == last.shape and torch.allclose(answer, torch.sigmoid(last), rtol=1e-4, atol=1e-4):
+        return ""
+    if answer.min() < 0 or answer.max() > 1:
+        return f"the output runs from {answer.min():.2f} to {answer.max():.2f}; a photo does not."
+    return "what comes out is not the sigmoid of what the last convolution gives."
+
+
+def _size_symptom(network: nn.Module) -> str:
+    for height, width in ODD_SIZES:
+        photo, mask = torch.rand(1, 3, height, width), torch.zeros(1, 1, height, width)
+        mask[..., 5:9, 5:9] = 1
+        try:
+            with torch.no_grad():
+                answer = network(photo, mask)
+        except ValueError:  # refusing such sizes is sound too: the package's own network does
+            continue
+        except Exception as error:
+            return f"a photo of {height} × {width} stops it with {type(error).__name__}."
+        if answer.shape != photo.shape:
+            return f"a photo of {height} × {width} comes back as {answer.shape[2]} × {answer.shape[3]}."
+    return ""
+
+
+def _hold_network(
+    network: nn.Module, trace: _Trace, photo: torch.Tensor, mask: torch.Tensor, mean: tuple[float, float, float]
+) -> None:
+    """Raise `NotYet` unless the network gives what the package's gives with the same weights."""
+    reference = CompletionNetwork(NARROW, mean).eval()
+    prepared = reference.prepare(photo, mask)
+    if trace.inputs[0].shape != prepared.shape:
+        raise NotYet(
+            f"The first convolution receives {trace.inputs[0].shape[1]} channels, not {COMPLETION_INPUT_CHANNELS}."
+        )
+    try:
+        compare_tensors(trace.inputs[0], prepared, "what the first convolution receives")
+    except NotYet as difference:
+        raise NotYet(f"All {MISTAKES} are mended, but now the input is another one. {difference}") from None
+    for i, block in enumerate(reference.layers):
+        block.convolution.load_state_dict(trace.convolutions[i].state_dict())
+        if i < len(trace.norms):
+            block.norm.load_state_dict(trace.norms[i].state_dict())
+    with torch.no_grad():
+        compare_tensors(trace.answer, reference(photo, mask), "a photo of 24 × 32", tolerance=1e-4)
+
+
+def _hold_pixels_in_place(network: nn.Module, photo: torch.Tensor, mean: tuple[float, float, float]) -> None:
+    """Raise `NotYet` if a photo whose sides are no multiples of 4 is resized, not padded, or the output is."""
+    height, width = photo.shape[2:]
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., 5:9, 5:9] = 1
+    try:
+        with torch.no_grad():
+            network(photo, mask)
+    except ValueError:  # refused
+        return
+    trace = _Trace(network, photo, mask, f"a photo of {height} × {width}")
+    prepared = CompletionNetwork(NARROW, mean).prepare(photo, mask)
+    given, painted = trace.inputs[0], torch.sigmoid(trace.outputs[-1])
+    for top in range(given.shape[2] - height + 1):
+        for left in range(given.shape[3] - width + 1):
+            window = (..., slice(top, top + height), slice(left, left + width))
+            if all(
+                whole[window].shape == part.shape and torch.allclose(whole[window], part, rtol=1e-4, atol=1e-4)
+                for whole, part in ((given, prepared), (painted, trace.answer))
+            ):
+                return
+    raise NotYet(
+        f"{MISTAKES - 1} of {MISTAKES} are mended. A symptom: a photo of {height} × {width} comes back in its own "
+        "size, but its pixels have moved: it, or what was painted, is resized. Pad the photo, and cut the result back."
+    )

@@ -1,0 +1,285 @@
+"""The figures of lesson 05: the toy game, its counts, what discriminators see, say and look at."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import Image as DisplayedImage
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from torch import Tensor
+
+from glcic_lite.course.lesson_05.defects import blurred
+from glcic_lite.course.lesson_05.toy_gan import FOG, strips
+from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_figure
+from glcic_lite.method.masks import Box
+
+LOW, HIGH = -0.75, 1.75  # the part of the plane that is drawn
+JUDGED = LinearSegmentedColormap.from_list("judged", ["#9aa0a8", "white"])  # grey: counterfeit, white: real
+
+
+def show_drawing(figure: Figure, alternative_text: str) -> None:
+    """Show a figure of lines and areas as a PNG of 64 colours, a third of the size; it is closed afterwards."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=plt.rcParams["figure.dpi"])
+    plt.close(figure)
+    small = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
+    display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
+
+
+# The toy
+
+
+def draw_plane(ax: Axes, police: Callable[[Tensor], Tensor] | None, real: Tensor) -> None:
+    """The plane of the two hidden pixels: real ones as blue crosses, on what the police think of every point.
+
+    Args:
+        police: (N, 2) to logits (N,) or (N, 1); None leaves the plane white.
+        real: (N, 2).
+    """
+    if police is not None:
+        axis = torch.linspace(LOW, HIGH, 60)
+        points = torch.cartesian_prod(axis, axis)
+        with torch.no_grad():
+            judged = torch.sigmoid(police(points)).view(60, 60).T
+        levels = np.linspace(0, 1, 11)  # bands of a tenth
+        ax.contourf(axis, axis, judged, levels, cmap=JUDGED)
+        ax.contour(axis, axis, judged, [0.5], colors=QUIET, linewidths=1.2)
+    ax.plot(*real.T, "x", color=INPUT, markersize=6, label="real")
+    ax.set(xlim=(LOW, HIGH), ylim=(LOW, HIGH), xticks=(0, 1), yticks=(0, 1), aspect="equal")
+    ax.set_xlabel("first hidden pixel")
+    ax.set_ylabel("second hidden pixel")
+
+
+def draw_strips(ax: Axes, columns: Tensor) -> None:
+    """Strips of eight pixels, one standing column each, side by side; the hole between the pink lines."""
+    ax.imshow(columns.T.clamp(0, 1), cmap="gray", vmin=0, vmax=1, aspect="auto", extent=(0, len(columns), 8, 0))
+    for edge in (3, 5):
+        ax.axhline(edge, color=HOLE, linewidth=2, linestyle="--")
+    ax.set_yticks((1.5, 4, 6.5), ["known", "hole", "known"], fontsize=11)
+    ax.tick_params(left=False)
+
+
+def game_figure(
+    police: Callable[[Tensor], Tensor], real: Tensor, history: Tensor, losses: dict[str, list[float]], steps: int
+) -> Figure:
+    """One frame of a training: the plane with the counterfeiter's way through it, its strips so far, both losses.
+
+    Args:
+        history: (snapshots, 1, 2), the one fill at each snapshot so far.
+        losses: by name, one number a step.
+        steps: of the whole training.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained", width_ratios=(1, 1.35, 1.35))
+    draw_plane(axes[0], police, real)
+    trail = history[:, 0]
+    axes[0].plot(*trail[-25:].T, "-", color=OUTPUT, linewidth=1.5)
+    axes[0].plot(*trail[-1], "o", color=OUTPUT, markeredgecolor="black", markersize=10, label="counterfeit")
+    axes[0].legend(loc="lower right", fontsize=10, frameon=True)
+    axes[0].set_title("pale: judged real", fontsize=12.5)
+    draw_strips(axes[1], strips(trail))
+    snapshots = len(trail) * steps / max(len(next(iter(losses.values()))), 1)
+    axes[1].set_xlim(0, snapshots)
+    axes[1].set_xticks(np.linspace(0, snapshots, 3), [f"{n:.0f}" for n in np.linspace(0, steps, 3)])
+    axes[1].set_xlabel("training step")
+    axes[1].set_title("the counterfeit strip, step by step")
+    for (name, values), colour, style in zip(losses.items(), (WEIGHT, OUTPUT), ("-", "--"), strict=True):
+        axes[2].plot(range(0, len(values), 10), values[::10], style, color=colour, linewidth=1.4, label=name)
+    axes[2].set_xlim(0, steps)
+    axes[2].set_ylim(0, 3)
+    axes[2].set_xlabel("training step")
+    axes[2].set_title("losses")
+    axes[2].legend(fontsize=11)
+    return figure
+
+
+def compare_figure(histories: dict[str, Tensor], real: Tensor) -> Figure:
+    """Several trainings: above, where in the plane the fills were in the last third; below, a strip in time.
+
+    Args:
+        histories: by name, (snapshots, N, 2).
+    """
+    figure, axes = plt.subplots(
+        2, len(histories), figsize=(12, 5.6), layout="constrained", height_ratios=(2.1, 1), squeeze=False
+    )
+    for column, (name, history) in enumerate(histories.items()):
+        above, below = axes[:, column]
+        draw_plane(above, None, real)
+        last = history[-(len(history) // 3) :]
+        if history.shape[1] == 1:
+            above.plot(*last[:, 0].T, "-", color=OUTPUT, linewidth=1)
+            above.plot(*last[:, 0].T, "o", color=OUTPUT, markersize=4.5, alpha=0.7)
+        else:
+            above.plot(*last[-1].T, "o", color=OUTPUT, markersize=4.5, alpha=0.7)
+        above.plot(*FOG, "*", color=WRONG, markersize=14, markeredgecolor="white")
+        above.set_title(name, fontsize=12.5)
+        draw_strips(below, strips(history[:, 0]))
+        below.set_xticks(())
+        below.set_xlabel("time →")
+        if column:
+            above.set_ylabel("")
+            below.set_yticks(())
+    return figure
+
+
+def dots_figure(
+    measures: dict[str, dict[str, Sequence[float]]], limits: dict[str, tuple[float, float]], width: float = 12
+) -> Figure:
+    """One panel a measure, one row a way of training, one dot a seed, a line at their mean.
+
+    Args:
+        measures: measure to way to one number a seed.
+        limits: of each measure's axis.
+    """
+    names = list(next(iter(measures.values())))
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(width, 0.55 * len(names) + 1.3), layout="constrained", sharey=True
+    )
+    for ax, (measure, ways) in zip(axes, measures.items(), strict=True):
+        for row, name in enumerate(names):
+            values = np.asarray(ways[name], dtype=float)
+            spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else [0]
+            ax.plot([values.mean()] * 2, [row - 0.35, row + 0.35], color=WEIGHT, linewidth=2.5)
+            ax.plot(values, row + np.asarray(spread), "o", color=OUTPUT, markersize=7, alpha=0.8, clip_on=False)
+            ax.axhline(row, color=QUIET, linewidth=0.6, zorder=0)
+        ax.set_xlim(*limits[measure])
+        ax.set_title(measure, fontsize=12)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(names)), names)
+    return figure
+
+
+# What the discriminators are made of
+
+
+def parameters_figure(rows: Sequence[tuple[str, str, int]]) -> Figure:
+    """One bar a layer: how many parameters it has.
+
+    Args:
+        rows: (discriminator, layer, number); fully connected layers are those whose name says so, and are hatched.
+    """
+    figure, ax = plt.subplots(figsize=(10, 0.33 * len(rows) + 0.8), layout="constrained")
+    for y, (_, layer, number) in enumerate(rows):
+        full = "fully connected" in layer
+        ax.barh(
+            y, number / 1e6, 0.75, color=WEIGHT if full else INPUT, hatch="///" if full else None, edgecolor="white"
+        )
+        ax.text(number / 1e6 + 0.08, y, f"{number:,}", va="center", fontsize=10)
+    ax.set_yticks(range(len(rows)), [f"{which}: {layer}" for which, layer, _ in rows], fontsize=10.5)
+    ax.invert_yaxis()
+    ax.set_xlim(0, max(number for *_, number in rows) / 1e6 * 1.15)
+    ax.set_xlabel("parameters, in millions")
+    return figure
+
+
+# What they see
+
+
+def framed(ax: Axes, picture: np.ndarray, hole: Box | None = None, patch: Box | None = None) -> None:
+    """A photo with a dashed pink frame around the hole and an orange one around the patch."""
+    ax.imshow(picture, interpolation="bicubic")
+    for box, colour, style in ((patch, HIGHLIGHT, "-"), (hole, HOLE, "--")):
+        if box is not None:
+            corner = (box.left - 0.5, box.top - 0.5)
+            ax.add_patch(
+                Rectangle(corner, box.width, box.height, fill=False, edgecolor=colour, linewidth=3, linestyle=style,
+                          clip_on=False)
+            )  # fmt: skip
+    ax.set_xticks(())
+    ax.set_yticks(())
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
+def show_verdicts(
+    pictures: dict[str, np.ndarray], hole: Box, patch: Box, probabilities: Sequence[float], alternative_text: str
+) -> None:
+    """A photo filled in several ways: the whole above, the patch below, the probability of being real between them."""
+    figure, axes = plt.subplots(2, len(pictures), figsize=(10.5, 10.5 / len(pictures) * 2 + 0.7), layout="constrained")
+    for column, ((name, picture), probability) in enumerate(zip(pictures.items(), probabilities, strict=True)):
+        framed(axes[0, column], picture, hole, patch)
+        framed(axes[1, column], picture[patch.slices])
+        axes[0, column].set_title(name)
+        axes[0, column].set_xlabel(f"{probability:.0%} real", fontsize=14, fontweight="bold")
+    axes[0, 0].set_ylabel("global sees", fontsize=13)
+    axes[1, 0].set_ylabel("local sees", fontsize=13)
+    show_figure(figure, alternative_text)
+
+
+def show_views(rows: Sequence[tuple[str, np.ndarray, np.ndarray, Box, Box]], alternative_text: str) -> None:
+    """For each row a photo with its hole and patch, then what the global and what the local discriminator gets.
+
+    Args:
+        rows: (title, photo with the hole marked, completed photo, hole, patch).
+    """
+    figure, axes = plt.subplots(
+        len(rows), 3, figsize=(7.5, 2.45 * len(rows) + 0.4), layout="constrained", squeeze=False
+    )
+    for line, (title, marked, completed, hole, patch) in enumerate(rows):
+        framed(axes[line, 0], marked, hole, patch)
+        framed(axes[line, 1], completed)
+        framed(axes[line, 2], completed[patch.slices])
+        axes[line, 0].set_ylabel(title, fontsize=13)
+    sides = (completed.shape[0], patch.width)
+    axes[0, 0].set_title("hole and patch", fontsize=12)
+    for ax, name, side in zip(axes[0, 1:], ("global", "local"), sides, strict=True):
+        ax.set_title(f"{name} gets {side} × {side} px", fontsize=12)
+    show_figure(figure, alternative_text)
+
+
+# What they say
+
+
+def votes_figure(votes: dict[str, Tensor]) -> Figure:
+    """One row a fill, one dot a photo: its probability of being real; a dark line at the median.
+
+    Args:
+        votes: logits by fill, (N,) each.
+    """
+    figure, ax = plt.subplots(figsize=(10.5, 0.62 * len(votes) + 1.1), layout="constrained")
+    for row, (name, logits) in enumerate(votes.items()):
+        values = torch.sigmoid(logits).numpy()
+        spread = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.6  # evenly, and the same every time
+        colour = INPUT if name == "photo" else OUTPUT
+        ax.plot(values, row + spread, "o", color=colour, markersize=4.5, alpha=0.6, markeredgewidth=0)
+        ax.plot([np.median(values)] * 2, [row - 0.4, row + 0.4], color=WEIGHT, linewidth=3)
+        ax.text(1.015, row, f"median {np.median(values):.2f}", va="center", fontsize=11)
+    ax.axvline(0.5, color=QUIET, linestyle=":")
+    ax.set_yticks(range(len(votes)), list(votes))
+    ax.set_ylim(len(votes) - 0.5, -0.5)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("probability of being real, by the two discriminators together")
+    return figure
+
+
+def show_gradients(
+    pictures: Sequence[np.ndarray], holes: Sequence[Box], patches: Sequence[Box], wide: Tensor, close: Tensor,
+    alternative_text: str,
+) -> None:  # fmt: skip
+    """Completed photos above; below how much each pixel sways the global and the local discriminator.
+
+    Args:
+        pictures: (H, W, 3) uint8.
+        wide, close: (N, H, W) and (N, patch, patch), 0 or more; each map is smoothed a little, and drawn on its own
+            scale.
+    """
+    wide, close = (blurred(maps[:, None], 1.5)[:, 0] for maps in (wide, close))
+    figure, axes = plt.subplots(3, len(pictures), figsize=(1.85 * len(pictures), 5.85), layout="constrained")
+    for column, (picture, hole, patch) in enumerate(zip(pictures, holes, patches, strict=True)):
+        framed(axes[0, column], picture, hole, patch)
+        whole = np.zeros(picture.shape[:2])
+        whole[patch.slices] = close[column]
+        for line, values in ((1, wide[column].numpy()), (2, whole)):
+            framed(axes[line, column], np.zeros((*values.shape, 3)), hole, patch if line == 2 else None)
+            axes[line, column].images[0].remove()
+            axes[line, column].imshow(values, cmap="magma", vmin=0, vmax=np.quantile(values[values > 0], 0.995))
+    for line, name in enumerate(("what is judged", "sways the global", "sways the local")):
+        axes[line, 0].set_ylabel(name, fontsize=13)
+    show_figure(figure, alternative_text)

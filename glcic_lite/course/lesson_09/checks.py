@@ -1,0 +1,500 @@
+"""The checks of lesson 09."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from glcic_lite.course.shared.checks import (
+    NotAttempted,
+    NotYet,
+    Suspect,
+    call,
+    check,
+    compare_tensors,
+    expect_number,
+    likely_cause,
+)
+from glcic_lite.course.shared.samples import sample_photo
+from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
+from glcic_lite.evaluation.metrics import gradient_energy_ratio, hole_psnr
+from glcic_lite.method.masks import Box, box_mask, free_form_strokes
+
+
+def _scene(random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A photo with large and small structure: (height, width, 3) uint8."""
+    values = sum(
+        sigma * ndimage.gaussian_filter(random.normal(size=(height, width, 3)), (sigma, sigma, 0), mode="wrap")
+        for sigma in (1, 5)
+    )
+    return np.rint(40 + 175 * (values - values.min()) / np.ptp(values)).astype(np.uint8)
+
+
+def _spoiled(
+    photo: np.ndarray, where: np.ndarray, random: np.random.Generator, spread: float | np.ndarray = 30
+) -> np.ndarray:
+    """The photo with an error of its own in every channel of some pixels."""
+    spoiled = photo + np.rint(spread * random.normal(size=photo.shape)).astype(int) + random.integers(5, 20)
+    return np.where(where[..., None], spoiled.clip(0, 255), photo).astype(np.uint8)
+
+
+def _random_box(random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    tall, wide = (int(n) for n in random.integers(8, 17, 2))
+    top, left = int(random.integers(3, height - tall - 3)), int(random.integers(3, width - wide - 3))
+    return box_mask((width, height), Box(left, top, left + wide, top + tall))
+
+
+def _with_large_errors(photo: np.ndarray, filled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (pixels, 3) of a photo and of a fill, the first two of them as far apart as they can be."""
+    return np.r_[np.full_like(photo[:2], 255), photo[2:]], np.r_[np.zeros_like(filled[:2]), filled[2:]]
+
+
+# Exercise 1
+
+
+@np.errstate(divide="ignore")
+def _psnr(error: float, peak: float = 255**2, factor: float = 10, logarithm: Callable = np.log10) -> float:
+    return float(factor * logarithm(np.float64(peak) / np.float64(error)))
+
+
+@check("Exercise 1")
+def psnr_in_hole(psnr_in_hole: Callable) -> str:
+    """`psnr_in_hole(photo, filled, mask)`: (H, W, 3) uint8 twice and (H, W) bool; decibels over the hole's pixels."""
+    random = np.random.default_rng()
+    cases, answers, wrong = [], [], None
+    for number in range(4):
+        height, width = (int(n) for n in random.integers(24, 40, 2))
+        photo, mask = _scene(random, height, width), _random_box(random, height, width)
+        if number == 2:  # in the other cases the hole is all of its bounding box
+            mask &= random.random(mask.shape) < 0.6
+        # Not the same in all channels: else a mean of three PSNRs, one a channel, can come out right by chance.
+        filled = _spoiled(photo, mask, random, spread=random.uniform(12, 40) * random.permutation((0.4, 0.8, 1.2)))
+        shown = f"a photo of {width} x {height} pixels with a hole of {np.count_nonzero(mask)}"
+        if number == 1:  # an error whose square is more than an int16 can hold
+            photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
+        if number == 3:  # and a fill that has touched what is known
+            filled = _spoiled(filled, ~mask, random, spread=3)
+            shown += ", known pixels changed too,"
+        case = dict(photo=photo, filled=filled, mask=mask)
+        answer = float(expect_number(call(psnr_in_hole, *case.values(), shown=shown, first=number == 0), shown))
+        cases.append(case)
+        answers.append(torch.tensor(answer))
+        expected = hole_psnr(**case)
+        if not abs(answer - expected) < 0.01:
+            how = "large" if answer > expected else "small"
+            wrong = wrong or f"For {shown} your PSNR, {answer:.2f} dB, is too {how}."
+    if wrong:
+
+        def variant(where: str = "hole", cast: type = float, measure: Callable = np.square, **change) -> Callable:
+            def compute(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+                chosen = {"hole": mask, "all": np.ones_like(mask), "known": ~mask}[where]
+                difference = photo[chosen].astype(cast) - filled[chosen].astype(cast)
+                return torch.tensor(_psnr(np.mean(measure(difference)), **change))
+
+            return compute
+
+        def subtracted_first(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+            return torch.tensor(_psnr(np.mean((photo[mask] - filled[mask]).astype(float) ** 2)))
+
+        def over_hole_count(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+            total = np.sum((photo.astype(float) - filled) ** 2)
+            return torch.tensor(_psnr(total / (3 * np.count_nonzero(mask))))
+
+        def by_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+            errors = np.mean((photo[mask].astype(float) - filled[mask]) ** 2, axis=0)
+            return torch.tensor(np.mean([_psnr(error) for error in errors]))
+
+        overflow = (
+            "a uint8 holds 0 to 255 only: 3 − 5 becomes 254, and a square wraps round as well. Make floats of the "
+            "photos first."
+        )
+        flattery = (
+            "the mean is taken over the whole photo. What is known is right by itself, so every fill looks good, and "
+            "the better the smaller its hole."
+        )
+        suspects = [
+            Suspect(variant("all"), flattery),
+            Suspect(variant(cast=np.uint8), overflow),
+            Suspect(variant("all", cast=np.uint8), f"two at once: {overflow} And {flattery}"),
+            Suspect(subtracted_first, "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
+            Suspect(over_hole_count, "changed pixels outside the hole are counted, too."),
+            Suspect(variant("known"), "inside and outside are swapped: the mask is True in the hole."),
+            Suspect(variant(peak=1), "the peak is 1, but these photos go up to 255."),
+            Suspect(variant(peak=255), "the peak is squared, like the error."),
+            Suspect(variant(factor=20), "20 belongs to the logarithm of a root; the mean *square* takes 10."),
+            Suspect(variant(logarithm=np.log), "a decibel needs the logarithm to base 10."),
+            Suspect(variant(factor=-10), "the sign: a smaller error is a higher PSNR."),
+            Suspect(variant(measure=np.abs), "the differences are not squared."),
+            Suspect(by_channel, "one mean over pixels *and* channels, and then one logarithm."),
+        ]
+        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+    return "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike."
+
+
+# Exercise 2
+
+
+def four_fills() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """A piece of a stone wall with a hole of 64 pixels, filled in four ways. Nothing in it was trained.
+
+    Returns:
+        The photo (H, W, 3) uint8, the mask (H, W) bool, and the filled photos by their letters.
+    """
+    whole = np.asarray(sample_photo("stone-wall-and-sky", 640))
+    around = Box(176, 226, 288, 338)
+    photo = whole[around.slices].copy()
+    mask = box_mask((112, 112), Box(24, 24, 88, 88))
+    smooth = harmonic_fill(photo, mask)
+    grain = np.random.default_rng(0).normal(size=(112, 112, 1))
+    moved = whole[around.top - 3 : around.bottom - 3, around.left - 3 : around.right - 3]
+    made = {"A": smooth, "B": smooth + 27 * grain, "C": photo + 10.0, "D": moved}
+    fills = {
+        letter: np.where(mask[..., None], np.rint(values).clip(0, 255), photo).astype(np.uint8)
+        for letter, values in made.items()
+    }
+    return photo, mask, fills
+
+
+def _letters(answer, words: str) -> str:
+    text = "".join(str(part) for part in answer) if isinstance(answer, list | tuple | set) else answer
+    if not isinstance(text, str):
+        raise NotYet(f'{words}: letters are expected, such as "AB".')
+    text = "".join(letter for letter in text.upper() if letter not in " ,>;")
+    if set(text) - set("ABCD") or len(set(text)) < len(text):
+        raise NotYet(f"{words}: the letters A to D are expected, each once at most. Yours: {text!r}.")
+    return text
+
+
+@check("Exercise 2")
+def prediction(prediction: tuple[str, str] | None) -> str:
+    """A pair: the letters of `four_fills` by PSNR, best first; those with a texture ratio of 0.85 to 1.15."""
+    if prediction is None or prediction is ...:
+        raise NotAttempted
+    try:
+        order, textured = prediction
+    except (TypeError, ValueError):
+        raise NotYet('A pair is expected, such as ("ABCD", "AB"): the order by PSNR, and those with texture.') from None
+    order, textured = _letters(order, "The order by PSNR"), _letters(textured, "Those with texture")
+    if len(order) < 4:
+        raise NotYet(f"The order by PSNR has all four letters; yours has {len(order)}.")
+    photo, mask, fills = four_fills()
+    psnr = {letter: hole_psnr(photo, filled, mask) for letter, filled in fills.items()}
+    reasons = {
+        "C": "In C every pixel is off by the same 10 grey levels. How large is the mean square of that?",
+        "AB": "B is A and something added. Does what was added bring a pixel closer to the truth?",
+        "AD": "D looks right; but PSNR does not look, it compares each pixel with the one that was there.",
+        "BD": "One is the error of a smooth fill plus that of its noise. In the other, two different stones meet in "
+        "every pixel: each as far from the mean as stones are.",
+    }
+    for first, second in zip(order, order[1:], strict=False):
+        if psnr[first] < psnr[second]:
+            pair = "".join(sorted(first + second))
+            raise NotYet(f"Measured, {first} does not come before {second}. {reasons['C' if 'C' in pair else pair]}")
+    right = {name for name, filled in fills.items() if 0.85 < gradient_energy_ratio(photo, filled, mask) < 1.15}
+    if right != set(textured):
+        doubtful = sorted(right ^ set(textured))[0]
+        said = "is not among" if doubtful in textured else "belongs to"
+        raise NotYet(
+            f"The order by PSNR is as measured. But {doubtful} {said} those with a texture ratio near 1. The ratio "
+            "asks how strong the gradients are, and not whether they are the right ones."
+        )
+    return (
+        "The right stones, moved by three pixels, come last, behind noise. And the noise buys a perfect texture ratio. "
+        "No single number knows what a good fill is."
+    )
+
+
+# Exercise 3
+
+_ROUNDS = 20_000
+
+
+def _resampled_means(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The means of many resamplings of a row of numbers."""
+    return values[random.integers(0, values.size, (_ROUNDS, values.size))].mean(axis=1)
+
+
+def _percentiles(means: np.ndarray, share: float = 95) -> tuple[float, float]:
+    low, high = np.percentile(means, [50 - share / 2, 50 + share / 2])
+    return float(low), float(high)
+
+
+def _near(answer: tuple[float, float], expected: tuple[float, float]) -> bool:
+    """Whether two intervals agree but for the chance in resampling: within a fifth of a standard error."""
+    allowed = 0.2 * (expected[1] - expected[0]) / 3.92
+    return all(abs(a - b) < allowed for a, b in zip(answer, expected, strict=True))
+
+
+@check("Exercise 3")
+def interval(paired_interval: Callable) -> str:
+    """`paired_interval(ours, theirs, random)`: the 95 % bootstrap interval of the mean paired difference, over photos.
+
+    `ours` and `theirs` are PSNR in dB, (photos, holes); `random` is a numpy Generator.
+    """
+    random = np.random.default_rng()
+    cases, answers, wrong = [], [], None
+    for number, (photos, holes, ahead) in enumerate([(22, 4, 0.5), (30, 3, 0.0), (18, 5, -0.7)]):
+        level = random.normal(22, 4, (photos, 1))  # how hard a photo is, for any fill
+        gain = ahead + random.normal(0, 0.8, (photos, 1)) + random.normal(0, 0.35, (photos, holes))
+        gain[0], gain[-1] = gain[0] + 3, gain[-1] - 3  # whoever never draws the first or the last photo, misses one
+        theirs = level + random.normal(0, 0.5, (photos, holes))
+        ours = theirs + gain
+        shown = f"{photos} photos with {holes} holes each"
+        answer = call(paired_interval, ours, theirs, np.random.default_rng(number), shown=shown, first=number == 0)
+        try:
+            low, high = answer
+        except (TypeError, ValueError):
+            raise NotYet(f"For {shown} a pair (low, high) is expected.") from None
+        low, high = (float(expect_number(end, shown)) for end in (low, high))
+        if low > high:
+            raise NotYet(f"For {shown} your interval goes from {low:.2f} to {high:.2f} dB: the lower end comes first.")
+        cases.append((ours, theirs))
+        answers.append((low, high))
+        expected = _percentiles(_resampled_means((ours - theirs).mean(axis=1), random))
+        if not _near((low, high), expected) and wrong is None:
+            ratio = (high - low) / (expected[1] - expected[0])
+            how = "too wide" if ratio > 1.08 else "too narrow" if ratio < 0.92 else "not in the right place"
+            wrong = f"For {shown} your interval, {low:+.2f} to {high:+.2f} dB, is {how}."
+    if wrong:
+        raise NotYet(wrong + _cause_of_interval(cases, answers, random))
+    return "An interval above 0 says: with other photos of this kind the sign would most likely be the same."
+
+
+def _cause_of_interval(cases: Sequence, answers: Sequence, random: np.random.Generator) -> str:
+    def gains(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+        return (ours - theirs).mean(axis=1)
+
+    def about(values: np.ndarray, spread: float) -> tuple[float, float]:
+        return values.mean() - spread, values.mean() + spread
+
+    def unpaired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+        return _percentiles(_resampled_means(ours.mean(axis=1), random) - _resampled_means(theirs.mean(axis=1), random))
+
+    spread_of_photos = "that is how far single photos scatter; asked is how far their *mean* would."
+    suspects = [
+        (lambda o, t: _percentiles(_resampled_means((o - t).ravel(), random)),
+         "every hole is drawn for itself. Holes of one photo are alike, so there are fewer independent numbers than "
+         "holes: draw whole photos, which are rows."),
+        (unpaired, "the two fills are drawn apart from each other. A hard photo is hard for both; draw photos, and "
+                   "take both fills from the same ones."),
+        (lambda o, t: _percentiles(_resampled_means(gains(o, t), random), 90),
+         "this holds 90 %: 5 % are cut off at each end instead of 2.5 %."),
+        (lambda o, t: _percentiles(_resampled_means(gains(t, o), random)), "the sign: ours minus theirs."),
+        (lambda o, t: _percentiles(_resampled_means(o.mean(axis=1), random)), "theirs is not subtracted."),
+        (lambda o, t: about(gains(o, t), gains(o, t).std()), f"mean ± standard deviation: {spread_of_photos}"),
+        (lambda o, t: about(gains(o, t), gains(o, t).std() / len(o) ** 0.5),
+         "one standard error to each side holds about two thirds, not 95 %."),
+        (lambda o, t: _percentiles(gains(o, t)), f"nothing is resampled: {spread_of_photos}"),
+        (lambda o, t: _percentiles((o - t).ravel()), "nothing is resampled: that is how far single holes scatter."),
+    ]  # fmt: skip
+    for compute, cause in suspects:
+        if all(_near(answer, compute(*case)) for case, answer in zip(cases, answers, strict=True)):
+            return f" Likely cause: {cause}"
+    return (
+        " Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
+        '`bootstrap` without `method="percentile"`?'
+    )
+
+
+# Exercise 4
+
+
+def _depths(mask: np.ndarray) -> np.ndarray:
+    return ndimage.distance_transform_edt(mask)
+
+
+def _by_depth(
+    photo: np.ndarray,
+    filled: np.ndarray,
+    mask: np.ndarray,
+    depths: Callable = _depths,
+    cast: type = float,
+    finish: Callable = np.sqrt,
+    measure: Callable = np.square,
+    first: int = 1,
+    among: Callable = lambda mask: mask,
+) -> torch.Tensor:
+    """The error at each depth; the options are ways to get it wrong."""
+    errors = measure(photo.astype(cast) - filled.astype(cast)).mean(axis=2)
+    whole = np.floor(depths(mask)).astype(int)
+    chosen = among(mask)
+    bins = [errors[chosen & (whole == depth)] for depth in range(first, whole[chosen].max() + 1)]
+    return torch.tensor([finish(values.mean()) if values.size else -1 for values in bins], dtype=torch.double)
+
+
+def _from_border(mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.indices(mask.shape)
+    return np.minimum.reduce([rows, columns, len(mask) - 1 - rows, mask.shape[1] - 1 - columns]) + 1
+
+
+def _from_centre(mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.indices(mask.shape)
+    row, column = (np.flatnonzero(mask.any(axis=axis)).mean() for axis in (1, 0))
+    return np.hypot(rows - row, columns - column) + 1
+
+
+@check("Exercise 4")
+def errors_by_depth(errors_by_depth: Callable) -> str:
+    """`errors_by_depth(photo, filled, mask)`: the root mean square error at depth 1 to 2, 2 to 3, ... in the hole."""
+    random = np.random.default_rng()
+    holes = [box_mask((50, 40), Box(12, 10, 33, 27)), box_mask((44, 36), Box(0, 8, 17, 25))]  # inside; at the border
+    holes.append(holes[0] | box_mask((50, 40), Box(40, 30, 45, 36)))  # a large and a small one
+    stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
+    while _depths(stroke).max() % 1 == 0:  # else rounding the deepest down or up makes no difference
+        stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
+    holes.append(stroke)
+    names = ("a box", "a box at the border", "a large and a small box", "a stroke")
+    cases, answers, wrong = [], [], None
+    for name, mask in zip(names, holes, strict=True):
+        photo = _scene(random, *mask.shape)
+        deeper = np.where(mask, 4 * _depths(mask), 0)[..., None]  # the error grows inwards, as it does in life
+        filled = np.where(mask[..., None], (photo + deeper * random.normal(1, 1, photo.shape)).clip(0, 255), photo)
+        filled = filled.astype(np.uint8)
+        photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
+        case = dict(photo=photo, filled=filled, mask=mask)
+        shown = f"{name} in a photo of {mask.shape[1]} x {mask.shape[0]} pixels"
+        answer = call(errors_by_depth, *case.values(), shown=shown, first=not cases)
+        try:
+            answer = torch.from_numpy(np.array(answer, dtype=float))
+        except (TypeError, ValueError):
+            raise NotYet(f"For {shown} an array of numbers is expected, one for each depth.") from None
+        cases.append(case)
+        answers.append(answer.nan_to_num(-1))  # where a band is empty
+        try:
+            compare_tensors(answer, _by_depth(**case), shown)
+        except NotYet as difference:
+            wrong = wrong or difference
+    if wrong:
+        raise NotYet(str(wrong) + likely_cause(cases, answers, _depth_suspects()))
+    return "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known."
+
+
+def _depth_suspects() -> list[Suspect]:
+    def variant(**change) -> Callable:
+        return lambda photo, filled, mask: _by_depth(photo, filled, mask, **change)
+
+    def padded(mask: np.ndarray) -> np.ndarray:
+        return _depths(np.pad(mask, 1))[1:-1, 1:-1]
+
+    return [
+        Suspect(variant(depths=_from_border), "that is the distance from the photo's border."),
+        Suspect(variant(depths=_from_centre), "that is the distance from the hole's middle."),
+        Suspect(variant(depths=lambda mask: _depths(~mask), among=lambda mask: ~mask),
+                "the distance of known pixels from the hole. The distance transform measures the way from a True to "
+                "the nearest False: hand it the mask as it is."),
+        Suspect(variant(depths=lambda mask: ndimage.distance_transform_cdt(mask, "chessboard")),
+                "a step across a corner is counted as 1; it is √2."),
+        Suspect(variant(depths=lambda mask: ndimage.distance_transform_cdt(mask, "taxicab")),
+                "steps along rows and columns are counted; asked is the straight line."),
+        Suspect(variant(depths=padded), "beyond the photo's border nothing is known: do not pad with known pixels."),
+        Suspect(variant(depths=lambda mask: np.rint(_depths(mask))), "the distances are rounded, not cut off."),
+        Suspect(variant(first=0), "no pixel of the hole is nearer than 1: the first depth is 1 to 2."),
+        Suspect(variant(first=0, among=np.ones_like), "the first number is that of the known pixels, at depth 0."),
+        Suspect(variant(cast=np.uint8), "a uint8 holds 0 to 255 only; make floats of the photos first."),
+        Suspect(variant(finish=lambda error: error), "the root is missing."),
+        Suspect(variant(measure=np.abs, finish=lambda error: error), "the differences are not squared."),
+        Suspect(lambda **case: _by_depth(**case).flip(0), "the order: begin at the rim, end in the depth."),
+    ]  # fmt: skip
+
+
+# Exercise 5
+
+
+def _raw_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns a whole painting, other than the photo outside the hole too, as the bare network does."""
+    return ndimage.uniform_filter(harmonic_fill(photo, mask), (3, 3, 1))
+
+
+def _careless_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Writes into the photo it was given."""
+    photo[mask] = (200, 30, 90)
+    return photo
+
+
+def _greedy_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Rubs the hole out of the mask, but for one row."""
+    filled = harmonic_fill(photo, mask)
+    mask[np.flatnonzero(mask.any(axis=1))[1:]] = False
+    return filled
+
+
+@check("Exercise 5")
+def fair_psnr(fair_psnr: Callable) -> str:
+    """`fair_psnr(fill, photo, mask)`: the PSNR in the hole of what a fill makes of a photo, whatever the fill tries."""
+    random = np.random.default_rng()
+    photo, mask = _scene(random, 48, 56), box_mask((56, 48), Box(14, 12, 44, 38))
+    stand_ins = []
+    for darkest, brightest in ((0, 60), (195, 255)):  # two truths, and nothing else differs
+        photo[mask] = random.integers(darkest, brightest, (np.count_nonzero(mask), 3), endpoint=True)
+        # Each is shown several times: what is drawn at random scatters by itself, and that is no leak.
+        stand_ins.append([_given_in_hole(fair_psnr, photo, mask, first=darkest == 0).mean() for _ in range(6)])
+    gap = abs(np.mean(stand_ins[1]) - np.mean(stand_ins[0]))
+    by_chance = np.sqrt(np.var(stand_ins, axis=1, ddof=1).sum() / 6)  # how far the two means lie apart without a leak
+    if gap > 25 and gap > 6 * by_chance:
+        raise NotYet("What stands in the hole is made from the truth: a fill learns how bright that was.")
+    photo = _scene(random, 48, 56)
+    fills = {
+        "an honest fill": (mean_fill, "Is it the PSNR over the pixels of the hole, against the photo as it came?"),
+        "an honest fill that repaints the known pixels a little": (
+            _raw_fill,
+            "What is outside the hole does not count.",
+        ),
+        "a fill that writes into the photo it is given": (
+            _careless_fill,
+            "Afterwards you compare with a photo that the fill has changed: give it a copy.",
+        ),
+        "a fill that rubs most of the hole out of the mask": (
+            _greedy_fill,
+            "Afterwards you measure where the fill has left you a mask: give it a copy of the mask, too.",
+        ),
+    }
+    for shown, (fill, cause) in fills.items():
+        lent, lent_mask = photo.copy(), mask.copy()  # `call` would hand out copies, and not see them spoiled
+        answer = call(functools.partial(fair_psnr, fill, lent, lent_mask), shown=shown)
+        answer = float(expect_number(answer, shown))
+        expected = hole_psnr(photo, fill(photo.copy(), mask.copy()), mask)
+        if not abs(answer - expected) < 0.01:
+            how = "high" if answer > expected else "low"
+            raise NotYet(f"For {shown} your PSNR, {answer:.2f} dB, is too {how}. {cause}")
+        if (lent != photo).any() or (lent_mask != mask).any():
+            raise NotYet(
+                "The number is right, but afterwards the photo or the mask that your function was given is another: "
+                "the next fill would be measured against that. Write into a copy."
+            )
+    return "Behind your back nothing can be read, changed or rubbed out. Test your own fills, and other people's, so."
+
+
+def _given_in_hole(fair_psnr: Callable, photo: np.ndarray, mask: np.ndarray, first: bool) -> np.ndarray:
+    """What a fill is shown in the hole, (pixels, 3). The photo holds noise there.
+
+    Raises:
+        NotYet: it is shown the truth, or not shown what is known.
+    """
+    seen = []
+
+    def spy(shown_photo: np.ndarray, shown_mask: np.ndarray) -> np.ndarray:
+        seen.append((np.array(shown_photo), np.array(shown_mask)))
+        return np.array(shown_photo)
+
+    shown = "a fill that returns what it is given"
+    expect_number(call(fair_psnr, spy, photo, mask, shown=shown, first=first), shown)
+    if not seen:
+        raise NotYet("Your function never calls the fill: `fill(photo, mask)` returns the filled photo.")
+    given, given_mask = seen[0]
+    if given.shape != photo.shape or given.dtype != np.uint8:
+        raise NotYet(f"The fill is given {given.dtype} of shape {given.shape}; it needs a photo, uint8 {photo.shape}.")
+    if given_mask.shape != mask.shape or (given_mask.astype(bool) != mask).any():
+        raise NotYet("The fill is given another mask than yours: it would fill the wrong place.")
+    if (given != photo)[~mask].any():
+        raise NotYet("Known pixels are changed before the fill gets them. It needs those to do its work.")
+    truth, stand_in = photo[mask].astype(float), given[mask].astype(float)
+    if (truth == stand_in).mean() > 0.5:
+        raise NotYet("The fill is shown the truth: with `return photo` it wins without any work.")
+    centred = (truth - truth.mean(axis=0)).ravel(), (stand_in - stand_in.mean(axis=0)).ravel()
+    scale = np.linalg.norm(centred[0]) * np.linalg.norm(centred[1])
+    # Six standard deviations of what chance does with numbers that have nothing to do with each other.
+    if scale and abs(centred[0] @ centred[1]) / scale > 6 / centred[0].size ** 0.5:
+        raise NotYet("What stands in the hole still resembles the truth: it is made from it. A fill could undo that.")
+    return stand_in

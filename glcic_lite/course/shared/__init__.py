@@ -1,0 +1,1 @@
+"""What several lessons share: figures, explorers, exercise checks."""

@@ -1,0 +1,174 @@
+"""What all explorers share: sliders above, a picture and a few words below, redrawn in place.
+
+The picture is an image of fixed size whose bytes are replaced, so that nothing flickers or jumps. An error in a
+callback would otherwise vanish; here it is shown in the explorer and kept in `callback_errors`, where the tests look.
+"""
+
+import base64
+import html
+import io
+import re
+import traceback
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+from PIL import Image
+
+from glcic_lite.course.shared.figures import WRONG
+from glcic_lite.course.shared.sketch import Sketch
+
+callback_errors: list[str] = []
+
+TEXT_STYLE = "font-size:15px; line-height:1.55"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an explorer shows for one setting.
+
+    Attributes:
+        sketch: the picture, always of the same size.
+        words: one HTML paragraph or more: the formula with its numbers, and what is to be seen.
+    """
+
+    sketch: Sketch
+    words: str
+
+
+class Explorer(widgets.VBox):
+    """Controls, a picture, and words. Subclasses give `controls` and `scene`.
+
+    Args:
+        words_height: room kept for the words, in points, so that nothing below moves when they change.
+        **settings: where the controls start.
+    """
+
+    words_height = 84
+
+    def __init__(self, **settings):
+        self._controls = self.controls()
+        for name, value in settings.items():
+            self._set(name, value)
+            self.adapt()  # one setting may widen the range of the next
+        self._busy = False
+        first = self._try_scene()
+        self._picture = widgets.Image(
+            value=first.sketch.png(),
+            format="png",
+            layout=widgets.Layout(
+                width=f"{first.sketch.width}px",
+                height=f"{first.sketch.height}px",
+                flex="0 0 auto",
+                object_fit="contain",  # in a narrow window the picture shrinks, and nothing below it moves
+                object_position="left top",
+            ),
+        )
+        self._words = widgets.HTML(
+            first.words, layout=widgets.Layout(min_height=f"{self.words_height}px", max_width=f"{first.sketch.width}px")
+        )
+        panel = widgets.HBox(
+            list(self._controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 18px")
+        )
+        super().__init__([panel, self._picture, self._words])
+        for control in self._controls.values():
+            control.observe(self._changed, names="value")
+
+    def controls(self) -> dict[str, widgets.Widget]:
+        """The controls by the name of the setting that each one changes."""
+        raise NotImplementedError
+
+    def scene(self, **settings) -> Scene:
+        """What to show for these settings. Impossible ones get an explanation, not an exception."""
+        raise NotImplementedError
+
+    def adapt(self) -> None:
+        """Called after a change and before drawing: bring the range of one control in line with another."""
+
+    @property
+    def settings(self) -> dict:
+        """The current value of every control."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    def set(self, **settings) -> None:
+        """Move controls from code, as a hand would."""
+        for name, value in settings.items():
+            self._set(name, value)
+
+    def picture(self) -> Image.Image:
+        """What is shown at this moment, as a PIL image."""
+        return self.scene(**self.settings).sketch.image
+
+    def _repr_mimebundle_(self, **kwargs):
+        """The live explorer, and beside it, for readers without a kernel, the same as a picture."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        scene = self.scene(**self.settings)
+        buffer = io.BytesIO()
+        scene.sketch.image.quantize(64).save(buffer, format="PNG", optimize=True)
+        data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+        data["text/plain"] = f"{type(self).__name__}: run this cell to move its sliders"
+        return data, {**metadata, "image/png": {"width": scene.sketch.width, "alt": plain(scene.words)}}
+
+    def png(self) -> bytes:
+        """The bytes that are shown at this moment."""
+        return self._picture.value
+
+    def _set(self, name: str, value) -> None:
+        if name not in self._controls:
+            raise TypeError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(self._controls)}")
+        self._controls[name].value = value
+
+    def _changed(self, change) -> None:
+        if self._busy:  # adapt() has moved a control: one drawing is enough
+            return
+        self._busy = True
+        try:
+            scene = self._try_scene()
+        finally:
+            self._busy = False
+        self._picture.value = scene.sketch.png()
+        self._words.value = scene.words
+
+    def _try_scene(self) -> Scene:
+        try:
+            self.adapt()
+            return self.scene(**self.settings)
+        except Exception as error:
+            callback_errors.append(traceback.format_exc())
+            words = (
+                f'<div style="{TEXT_STYLE}">{warning("This explorer has a fault")}: '
+                f"{html.escape(f'{type(error).__name__}: {error}')}<br>Settings: "
+                f"{html.escape(str(self.settings))}. Please report it.</div>"
+            )
+            old = getattr(self, "_picture", None)
+            width = int(old.layout.width[:-2]) if old else 900
+            height = int(old.layout.height[:-2]) if old else 300
+            return Scene(Sketch(width, height), words)
+
+
+def whole_number(description: str, value: int, low: int, high: int, width: int = 270) -> widgets.IntSlider:
+    """A slider over whole numbers; the arrow keys move it too."""
+    return widgets.IntSlider(
+        value,
+        low,
+        high,
+        description=description,
+        continuous_update=True,
+        style={"description_width": "98px"},
+        layout=widgets.Layout(width=f"{width}px"),
+    )
+
+
+def words(*paragraphs: str) -> str:
+    """Paragraphs as HTML in the explorers' one size."""
+    return "".join(f'<p style="{TEXT_STYLE}; margin:2px 0">{paragraph}</p>' for paragraph in paragraphs)
+
+
+def warning(text: str) -> str:
+    """A few words that must not be overlooked, as HTML: black on vermilion, which can be read in either theme."""
+    return f'<b style="background:{WRONG}; color:black; padding:0 4px">✗ {text}</b>'
+
+
+def plain(words: str) -> str:
+    """Words in HTML as one line of plain text: what a screen reader says in place of the picture."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())

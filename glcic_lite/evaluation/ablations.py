@@ -1,0 +1,216 @@
+"""What each part of the method is good for: small networks trained with the part left out, everything else equal.
+
+    python -m glcic_lite ablations -o runs/ablations
+
+trains all of them, some hours on one CPU core; called again, it goes on where it stopped. `publish_ablations` then
+copies what lesson 09 needs of them into the package.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glcic_lite.evaluation.publishing import save_in_half
+from glcic_lite.files import SHIPPED_ABLATIONS, write_text
+from glcic_lite.method.networks import CompletionNetwork, count_parameters
+from glcic_lite.training import LITE, Settings, train
+from glcic_lite.training.run_folder import RunFolder
+
+# A quarter of the paper's width. The largest holes are three quarters of the crop wide: from their middle a network
+# without dilation, whose field is 91 to 95 pixels, sees next to nothing that is known.
+FIRST_PHASE = replace(
+    LITE,
+    width=0.25,
+    local_size=96,
+    short_edge=(128, 384),
+    hole_sides=(24, 96),
+    holes=1,
+    stroke_share=0.0,
+    shuffled_colours=0.0,
+    phase_1=2000,
+    phase_2=0,
+    phase_3=0,
+    alpha=0.0006,
+    learning_rate=1e-3,
+    learning_rate_end=0.05,
+    learning_rate_decay=0.4,
+    discriminator_learning_rate=2e-4,
+    averaging=0.995,
+)
+JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=150, phase_3=450, joint_learning_rate=2e-4)
+SEEDS = (0, 1)
+
+CARD = """---
+library_name: glcic-lite
+license: mit
+tags: [image-inpainting, image-completion]
+---
+
+# The ablations of lesson 09
+
+Small completion networks ({parameters:,} parameters, width {width}), each trained with a part of the method of Iizuka,
+Simo-Serra and Ishikawa (*Globally and Locally Consistent Image Completion*, 2017) left out and everything else equal.
+They are for comparison with each other, not for use: `glcic_lite/weights/lite` completes better than any of them.
+
+    python -m glcic_lite ablations -o runs/ablations
+
+trains them with the seeds 0 and 1; `--seed 2`, with some of their names, trains these with another. The authors and
+licences of the photos, those in `data/photos/train`, are listed in `data/photos/ATTRIBUTION.csv`. Crops of {crop} x
+{crop} pixels, boxes with sides of {low} to {high} pixels. Each folder holds the weights in half precision, every
+setting in `settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of its
+name is the seed. The weights are under the MIT licence.
+
+| folder | what | starts from | iterations | minutes |
+|---|---|---|---|---|
+{table}
+
+```python
+from glcic_lite import CompletionNetwork
+from glcic_lite.evaluation.ablations import shipped_ablations
+
+network = CompletionNetwork.from_pretrained(shipped_ablations()["no-dilation"][0])
+```
+"""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One network of the comparison.
+
+    Attributes:
+        settings: how it is trained; its seed is replaced.
+        start: the ablation whose weights, of the same seed, it starts from; None: at random.
+        about: what it is for, in a few words.
+    """
+
+    settings: Settings
+    start: str | None
+    about: str
+
+
+ABLATIONS = {
+    "full": Ablation(FIRST_PHASE, None, "dilation, mask channel, squared error alone"),
+    "no-dilation": Ablation(replace(FIRST_PHASE, dilated=False), None, "every dilation set to 1"),
+    "no-mask": Ablation(replace(FIRST_PHASE, mask_channel=False), None, "zeros in place of the mask"),
+    # As many further steps of the completion network for all four; what differs is who judges them.
+    "error-alone": Ablation(
+        replace(JOINT, phase_1=JOINT.phase_3, phase_2=0, phase_3=0, learning_rate=2e-4, learning_rate_end=1.0),
+        "full",
+        "no critic: squared error alone",
+    ),
+    "global-critic": Ablation(replace(JOINT, use_local=False), "full", "squared error and the global critic"),
+    "local-critic": Ablation(replace(JOINT, use_global=False), "full", "squared error and the local critic"),
+    "both-critics": Ablation(JOINT, "full", "squared error and both critics, the paper's method"),
+}
+
+
+def folder_of(name: str, seed: int, out: str | os.PathLike) -> Path:
+    """The run folder of one ablation with one seed."""
+    return Path(out) / f"{name}-{seed}"
+
+
+def train_ablations(
+    data: str | os.PathLike,
+    out: str | os.PathLike,
+    names: list[str] | None = None,
+    seeds: tuple[int, ...] = SEEDS,
+    adapt: Callable[[Settings], Settings] = lambda settings: settings,
+    **options,
+) -> Iterator[Path]:
+    """Train the ablations that are not trained yet, one after the other, each from its last checkpoint.
+
+    Args:
+        data: a folder of photos with train/ and val/ in it.
+        out: the folder that gets a run folder for each.
+        names: which of `ABLATIONS`, each with the one it starts from before it; None: all.
+        seeds: of weights and samples; every ablation is trained once for each.
+        adapt: changes the settings of all of them, for a quicker trial.
+        options: as for `train`.
+
+    Yields:
+        The run folder of each, once it is trained. An interrupt ends the one at hand, with a checkpoint, and all that
+        would have followed.
+    """
+    for seed in seeds:
+        for name in names or ABLATIONS:
+            ablation, folder = ABLATIONS[name], folder_of(name, seed, out)
+            settings = adapt(replace(ablation.settings, seed=seed))
+            begun = (folder / "settings.json").exists()  # even if it was killed before its first checkpoint
+            start = None if begun or ablation.start is None else folder_of(ablation.start, seed, out) / "network"
+            train(
+                settings, *(Path(data) / x for x in ("train", "val")), folder, resume=begun, start_from=start, **options
+            )
+            if not is_finished(RunFolder(folder)):
+                return  # interrupted: whoever stopped this one does not want the next one to begin
+            yield folder
+
+
+def is_finished(run: RunFolder) -> bool:
+    """Whether a run has come to the end of its settings: its last checkpoint is written after its last weights."""
+    last = run.latest_checkpoint()
+    return last is not None and int(last.name) == run.settings()[0].iterations
+
+
+def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_ABLATIONS) -> list[str]:
+    """Copy weights and logs of every finished ablation, and write a card that lists all that are there.
+
+    Args:
+        runs: the folder that `train_ablations` has filled, or is filling: what is not finished is left out.
+        out: the folder that gets a folder for each, in place of those of the same names.
+
+    Returns:
+        The names of the folders copied, such as "full-0", in the order of `ABLATIONS`.
+    """
+    out, published = Path(out), []
+    for name in ABLATIONS:
+        for folder in sorted(Path(runs).glob(f"{name}-[0-9]*")):
+            run, target = RunFolder(folder), out / folder.name
+            if not is_finished(run):
+                continue
+            network = CompletionNetwork.from_pretrained(folder / "network")
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=out, prefix=f".{target.name}-") as parts:
+                new = Path(parts) / target.name
+                save_in_half(network, new)
+                for file in ("settings.json", "log.csv", "validation.csv"):
+                    shutil.copyfile(folder / file, new / file)
+                shutil.rmtree(target, ignore_errors=True)  # not before the new one is whole
+                new.rename(target)
+            published.append(folder.name)
+    if published:
+        write_text(out / "README.md", _card(out, network))
+    return published
+
+
+def _card(folder: Path, network: CompletionNetwork) -> str:
+    """The card of a folder of published ablations, whose networks are like this one."""
+    lines = []
+    for name, seeds in shipped_ablations(folder).items():
+        ablation = ABLATIONS[name]
+        start = f"`{ablation.start}`" if ablation.start else "random weights"
+        for path in seeds.values():
+            last = RunFolder(path).rows("log.csv")[-1]
+            minutes = float(last["seconds"]) / 60
+            lines.append(f"| `{path.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
+    settings, _ = RunFolder(path).settings()
+    return CARD.format(
+        parameters=count_parameters(network),
+        width=json.loads((path / "config.json").read_text(encoding="utf-8"))["width"],
+        crop=settings.crop_size,
+        low=settings.hole_sides[0],
+        high=settings.hole_sides[1],
+        table="\n".join(lines),
+    )
+
+
+def shipped_ablations(folder: str | os.PathLike = SHIPPED_ABLATIONS) -> dict[str, dict[int, Path]]:
+    """The published ablations: name to seed to folder, in the order of `ABLATIONS`; those not there are left out."""
+    found: dict[str, dict[int, Path]] = {}
+    for name in ABLATIONS:
+        for path in sorted(Path(folder).glob(f"{name}-[0-9]*")):
+            found.setdefault(name, {})[int(path.name.rpartition("-")[2])] = path
+    return found

@@ -1,0 +1,234 @@
+"""Turning a training run into weights worth sharing: measured, shown and described by this code, not by hand."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from glcic_lite.device import choose_device, describe
+from glcic_lite.evaluation.cases import HoleCase
+from glcic_lite.evaluation.evaluate import evaluate
+from glcic_lite.evaluation.statistics import averages
+from glcic_lite.files import csv_text, write_text
+from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
+from glcic_lite.method.photos import save_image
+from glcic_lite.method.pretrained import Pretrained
+from glcic_lite.training.run_folder import RunError, RunFolder, stretches
+
+SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
+SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
+SHEET_FILLS = ("Telea", "network", "network, blended")
+COLUMNS = ("hole", "photo", "Telea", "network", "blended")
+
+CARD = """---
+library_name: glcic-lite
+license: mit
+tags: [image-inpainting, image-completion]
+---
+
+# {name}: completion network, width {width}
+
+The completion network of Iizuka, Simo-Serra and Ishikawa (*Globally and Locally Consistent Image Completion*, 2017),
+{parameters:,} parameters, trained by `python -m glcic_lite train` on the {photos} photos in `data/photos/train`. The
+photos' authors and licences are listed in `data/photos/ATTRIBUTION.csv`; the weights are under the MIT licence.
+
+```python
+from glcic_lite import CompletionNetwork, complete
+
+network = CompletionNetwork.from_pretrained({argument})
+completed = complete("photo.jpg", "mask.png", network)
+```
+
+## Training
+
+{iterations:,} iterations, {hours:.1f} hours of computing: {phases}.
+In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes of {low} to {high} pixels or, for
+{strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (where there were several
+runs, those of the last), the losses in `log.csv`, the validation in `validation.csv`.{history}
+
+`discriminators/` holds a global and a local discriminator, for `ContextDiscriminator.from_pretrained`: the pair it was
+trained against, as it was when its training ended, unless it says otherwise above. Before phase 2 there is none.
+
+## Evaluation
+
+The test photos (`data/photos/test`, never trained on), reduced to at most 640 pixels, one crop of 256 x 256 each, with
+seeded holes: boxes of 32, 48 and 64 pixels, and a brush stroke 20 pixels wide. All numbers are of the pixels inside
+the hole, averaged over photos: PSNR in dB / SSIM / gradient magnitude relative to the real photo's (1 would be as much
+texture; near 0 is fog). Every single measurement is in `evaluation.csv`; `python -m glcic_lite evaluate` makes it anew.
+Computed on {machine}.
+
+{table}
+
+"network" is the bare output, "network, blended" what `complete` returns. The harmonic fill is the smoothest of all;
+PSNR likes it, and it is pure fog.
+
+![Every test photo with a box of 48 pixels and with a brush stroke: the hole, the photo, Telea's fill, the network's
+output, and the blended result](completions.jpg)
+
+## Limits
+
+- The middle of a box of 48 pixels is soft already: "texture" in the table says how much is missing. Holes much larger
+  than {high} pixels, which it never saw, come out as fog.
+- It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
+- {photos} photos are few. What they do not show (text, faces of people, interiors), it has not learned.
+"""
+
+
+def publish(
+    run: str | os.PathLike,
+    out: str | os.PathLike,
+    test_photos: str | os.PathLike,
+    train_photos: int,
+    weights: str = "network",
+    on_case: Callable[[HoleCase, dict[str, np.ndarray]], None] | None = None,
+) -> list[dict]:
+    """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write sheet and model card.
+
+    All is written to a folder beside it first and then moved: a call that fails or is killed while it measures leaves
+    what was published before as it was.
+
+    Args:
+        run: a training run's folder.
+        out: the folder to write, such as glcic_lite/weights/lite.
+        test_photos: photos never trained on.
+        train_photos: how many photos the run trained on, for the card.
+        weights: "network", the latest weights, or "best", those with the best validation.
+        on_case: as for `evaluate`.
+
+    Returns:
+        The rows of the evaluation, as they stand in evaluation.csv.
+
+    Raises:
+        RunError: no run there, or one that has not come to its first validation.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        rows = _write(RunFolder(run), Path(folder), out.name, test_photos, train_photos, weights, on_case)
+        out.mkdir(exist_ok=True)
+        shutil.rmtree(out / "discriminators", ignore_errors=True)
+        (out / "history.md").unlink(missing_ok=True)  # these two are not always part of what is published
+        for written in Path(folder).iterdir():
+            os.replace(written, out / written.name)
+    return rows
+
+
+def _write(
+    run: RunFolder, out: Path, name: str, test_photos, train_photos: int, weights: str, on_case: Callable | None
+) -> list[dict]:
+    """All that `publish` does, in a new folder `out`, for weights that are to be called `name`."""
+    settings, _ = run.settings()
+    for needed in ("log.csv", "validation.csv", weights):
+        if not (run.path / needed).exists():
+            raise RunError(f"{run.path}: no {needed} in it yet; a run can be published after its first validation")
+    log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
+    # The weights are those of the last validation; the log of a run that goes on, or was stopped, is longer.
+    log = [row for row in log if int(row["iteration"]) <= int(validation[-1]["iteration"])]
+    for file, rows in (("log.csv", log), ("validation.csv", validation)):
+        write_text(out / file, csv_text(rows))
+    shutil.copyfile(run.path / "settings.json", out / "settings.json")
+    history = run.path / "history.md"
+    if history.exists():
+        shutil.copyfile(history, out / history.name)  # a run that starts from these weights goes on with it
+    save_in_half(CompletionNetwork.from_pretrained(run.path / weights), out)
+    if (run.path / "discriminators").is_dir():
+        save_in_half(ContextDiscriminator.from_pretrained(run.path / "discriminators"), out / "discriminators")
+    network = CompletionNetwork.from_pretrained(out)  # what is measured is what is shipped
+    strips: dict[str, list[np.ndarray]] = {hole: [] for hole in SHEET_HOLES}
+
+    def keep_strip(case: HoleCase, filled: dict[str, np.ndarray]) -> None:
+        if case.hole_kind in SHEET_HOLES:
+            strips[case.hole_kind].append(sheet_strip(case, filled))
+        if on_case:
+            on_case(case, filled)
+
+    measured = evaluate(test_photos, network, on_case=keep_strip)
+    # Rounded first, so that the card's averages are those of the file to the last digit.
+    rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in measured]
+    write_text(out / "evaluation.csv", csv_text(rows))
+    save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
+    done = iterations_of_phases(log)
+    card = CARD.format(
+        name=name,
+        width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],
+        parameters=count_parameters(network),
+        photos=train_photos,
+        argument="" if name == "lite" else f'"{name}"',
+        iterations=int(log[-1]["iteration"]),
+        batch_size=settings.batch_size,
+        crop_size=settings.crop_size,
+        hours=float(log[-1]["seconds"]) / 3600,
+        phases=", ".join(
+            f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}" for phase, count in done.items()
+        ),
+        low=settings.hole_sides[0],
+        high=settings.hole_sides[1],
+        strokes=settings.stroke_share,
+        history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
+        machine=f"{describe(choose_device())}, {platform.machine()}",
+        table=markdown_table(rows),
+    )
+    write_text(out / "README.md", card)
+    return rows
+
+
+def save_in_half(network: Pretrained, folder: Path) -> None:
+    """Save weights in half precision, in half the space; they load as float32 all the same.
+
+    Rounding moves the output by a small part of a grey level on average.
+    """
+    network.half().save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # the Hub mixin's own; the card here is for all files
+
+
+def iterations_of_phases(log: list[dict]) -> dict[int, int]:
+    """How many iterations each phase has had, from the rows of a log."""
+    done, before = {1: 0, 2: 0, 3: 0}, 0
+    for phase, rows in stretches(log):
+        end = int(rows[-1]["iteration"])
+        done[phase] += end - before
+        before = end
+    return done
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """The averages of an evaluation: a row a fill, a column a kind of hole."""
+    means = averages(rows)
+    holes, fills = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
+    cells = {(row["fill"], row["hole"]): row for row in means}
+    lines = ["| fill | " + " | ".join(holes) + " |", "|---" * (len(holes) + 1) + "|"]
+    for fill in fills:
+        found = [cells[fill, hole] for hole in holes]
+        text = " | ".join(f"{r['psnr']:.2f} / {r['ssim']:.3f} / {r['texture']:.2f}" for r in found)
+        lines.append(f"| {fill} | {text} |")
+    return "\n".join(lines)
+
+
+def sheet_strip(case: HoleCase, filled: dict[str, np.ndarray]) -> np.ndarray:
+    """One hole, filled in several ways and cut out around it, side by side: (SHEET_CROP, 5 * SHEET_CROP, 3)."""
+    centre = np.argwhere(case.mask).mean(axis=0)
+    top, left = (int(np.clip(c - SHEET_CROP / 2, 0, case.mask.shape[0] - SHEET_CROP)) for c in centre)
+    emptied = np.where(case.mask[..., None], np.uint8(128), case.photo)
+    pictures = [emptied, case.photo, *(filled[name] for name in SHEET_FILLS)]
+    return np.concatenate([p[top : top + SHEET_CROP, left : left + SHEET_CROP] for p in pictures], axis=1)
+
+
+def completion_sheet(left: list[np.ndarray], right: list[np.ndarray]) -> Image.Image:
+    """Every test photo: the strips of `sheet_strip` below one another, one kind of hole on either side."""
+    half = np.concatenate(left, axis=0), np.concatenate(right, axis=0)
+    gap = np.full((half[0].shape[0], 16, 3), 255, np.uint8)
+    body = np.concatenate([half[0], gap, half[1]], axis=1)
+    sheet = Image.new("RGB", (body.shape[1], body.shape[0] + 24), "white")
+    sheet.paste(Image.fromarray(body), (0, 24))
+    draw = ImageDraw.Draw(sheet)
+    for i in range(2):
+        for j, title in enumerate(COLUMNS):
+            x = i * (len(COLUMNS) * SHEET_CROP + 16) + j * SHEET_CROP + 6
+            draw.text((x, 4), title, fill="black", font_size=15)
+    return sheet

@@ -1,0 +1,1 @@
+"""The method, as the paper describes it: read this first."""

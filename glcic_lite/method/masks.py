@@ -1,0 +1,172 @@
+"""Masks: where the hole is. A mask is True (white in a file) in the hole and False (black) where the photo is known."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from glcic_lite.method.photos import PhotoError, PhotoSource, open_image
+
+
+class MaskError(ValueError):
+    """A mask that cannot be used with its photo; the message says why."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels; right and bottom lie just outside, as in Pillow."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to cut the box out of an array whose last two axes are height and width."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Read a mask: a hole wherever it is at least half white.
+
+    Args:
+        source: a path, a PIL image or an array, in any mode; arrays of whole numbers may be of any type. Transparent
+            parts count as black. A JPEG's grey fringes are settled by the threshold. In a mask of nothing but 0 and 1,
+            1 is white.
+        size: (width, height) that the mask must have: the photo's.
+
+    Returns:
+        Bool (H, W), True in the hole.
+
+    Raises:
+        MaskError: the mask has another size.
+        PhotoError: it cannot be read, or is in a mode such as LAB.
+    """
+    if isinstance(source, np.ndarray):
+        source = _settled(source)
+    image = open_image(source)
+    if size is not None and image.size != tuple(size):
+        raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
+    if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit: half of the largest value the file can mean
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535 if values.max() > 255 else 255 if values.max() > 1 else 1
+        return values >= top / 2
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+        values = np.asarray(image.convert("L"))
+    except ValueError as error:
+        raise PhotoError(f"a mask in mode {image.mode} cannot be made grey") from error
+    return values >= (128 if values.max() > 1 else 1)
+
+
+def _settled(mask: np.ndarray) -> np.ndarray:
+    """A mask's array before it is rounded to 8 bits: whole numbers of any type, and floats that are grey levels."""
+    if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
+        return mask >= 0.5
+    wider = np.issubdtype(mask.dtype, np.integer) and mask.dtype != np.uint8
+    if wider and mask.size and mask.min() >= 0 and mask.max() <= 255:
+        return mask.astype(bool if mask.max() <= 1 else np.uint8)
+    return mask
+
+
+def mask_image(mask: np.ndarray) -> Image.Image:
+    """A bool mask (H, W) as a black and white picture to save or look at."""
+    return Image.fromarray(mask.astype(np.uint8) * 255)
+
+
+def box_mask(size: tuple[int, int], box: Box) -> np.ndarray:
+    """A mask of (width, height) whose hole is one box: bool (H, W)."""
+    mask = np.zeros((size[1], size[0]), dtype=bool)
+    mask[box.slices] = True
+    return mask
+
+
+def random_box(random: np.random.Generator, size: tuple[int, int], sides: tuple[int, int]) -> Box:
+    """A random rectangle inside a photo of (width, height), each side drawn evenly from sides[0] to sides[1] pixels.
+
+    The paper uses 96 to 128 pixels in photos of 256 x 256 (section 3.3).
+    """
+    if not 1 <= sides[0] <= sides[1] <= min(size):
+        raise ValueError(f"a box with sides {sides} does not fit into a photo of {size[0]} x {size[1]}")
+    width, height = (int(x) for x in random.integers(sides[0], sides[1], size=2, endpoint=True))
+    left = int(random.integers(0, size[0] - width, endpoint=True))
+    top = int(random.integers(0, size[1] - height, endpoint=True))
+    return Box(left, top, left + width, top + height)
+
+
+def free_form_strokes(
+    random: np.random.Generator, size: tuple[int, int], width: tuple[int, int], length: int, strokes: int = 1
+) -> np.ndarray:
+    """Brush strokes as a hand would draw them: lines that bend as they go, with round ends.
+
+    Args:
+        random: decides everything.
+        size: (width, height) of the photo.
+        width: smallest and largest width of a stroke, in pixels.
+        length: length of each stroke, in pixels, where the photo's border does not cut it short.
+        strokes: how many.
+
+    Returns:
+        Bool (H, W), True in the hole; never empty.
+    """
+    image = Image.new("1", size)
+    draw = ImageDraw.Draw(image)
+    for _ in range(strokes):
+        brush = int(random.integers(width[0], width[1], endpoint=True))
+        x, y = random.uniform(0, size[0] - 1), random.uniform(0, size[1] - 1)
+        angle = random.uniform(0, 2 * np.pi)
+        step = max(2.0, length / 12)
+        for _ in range(max(1, round(length / step))):
+            angle += random.normal(0, 0.5)
+            to_x = float(np.clip(x + step * np.cos(angle), 0, size[0] - 1))
+            to_y = float(np.clip(y + step * np.sin(angle), 0, size[1] - 1))
+            draw.line((x, y, to_x, to_y), fill=1, width=brush)
+            for end_x, end_y in ((x, y), (to_x, to_y)):  # round joints
+                r = brush / 2
+                draw.ellipse((end_x - r, end_y - r, end_x + r, end_y + r), fill=1)
+            if (to_x in (0, size[0] - 1)) or (to_y in (0, size[1] - 1)):
+                angle += np.pi / 2  # turn away from the border
+            x, y = to_x, to_y
+    mask = np.array(image, dtype=bool)
+    mask[int(y), int(x)] = True
+    return mask
+
+
+def hole_box(mask: np.ndarray) -> Box:
+    """The smallest box around the hole of a bool mask (H, W).
+
+    Raises:
+        MaskError: the mask has no hole.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        raise MaskError("the mask has no hole")
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def local_patch(hole: Box, patch_size: int, size: tuple[int, int]) -> Box:
+    """The square that the local discriminator sees: centred on the hole, moved inside the photo at its border.
+
+    Args:
+        hole: the box around the hole.
+        patch_size: side of the square, in pixels.
+        size: (width, height) of the photo.
+
+    Raises:
+        ValueError: the photo is smaller than the patch.
+    """
+    if patch_size > min(size):
+        raise ValueError(f"a patch of {patch_size} px does not fit into a photo of {size[0]} x {size[1]}")
+    left = min(max((hole.left + hole.right - patch_size) // 2, 0), size[0] - patch_size)
+    top = min(max((hole.top + hole.bottom - patch_size) // 2, 0), size[1] - patch_size)
+    return Box(left, top, left + patch_size, top + patch_size)

@@ -1,0 +1,278 @@
+"""Opening photos safely, and writing them whole."""
+
+import io
+import os
+import warnings
+from array import array
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+PhotoSource = Image.Image | np.ndarray | str | os.PathLike
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be used; the message names it and says why."""
+
+
+def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: int | None = None) -> Image.Image:
+    """Open a still picture in its own mode, upright, fully decoded.
+
+    Args:
+        source: a path, a PIL image, or an array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); bool, unsigned 8 or 16 bit
+            integers, or floats in [0, 1]. A PIL image that needs no change is returned itself, not copied.
+        max_pixels: refuse pictures of more pixels than this before decoding them.
+        least_edge: a JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as its short edge
+            keeps this many pixels; None: at its size.
+
+    Raises:
+        PhotoError: unreadable, truncated, animated, too large, empty, or an array of another shape or range.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _upright(source, _name(source), max_pixels, None)
+    if not isinstance(source, str | os.PathLike):
+        hint = "; a tensor (3, H, W) becomes one by .permute(1, 2, 0).numpy()" if hasattr(source, "permute") else ""
+        raise PhotoError(f"a path, a PIL image or a numpy array is expected, not a {type(source).__name__}{hint}")
+    with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
+        return _upright(image, _name(source), max_pixels, least_edge)
+
+
+def _name(source: PhotoSource) -> str:
+    return "the picture" if isinstance(source, Image.Image | np.ndarray) else str(source)
+
+
+def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
+    """A picture file of which nothing but the head is read yet."""
+    name = _name(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit speaks below
+            return Image.open(source)
+    except FileNotFoundError as error:
+        raise PhotoError(f"{name}: no such file") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, which is refused") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{name}: a folder, not a photo") from error
+    except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and many more
+        raise PhotoError(f"{name}: not a picture that can be read") from error
+
+
+def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | None) -> Image.Image:
+    """The picture decoded, and turned as its EXIF data says."""
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
+    if width * height == 0:
+        raise PhotoError(f"{name}: has no pixels")
+    try:
+        frames = getattr(image, "n_frames", 1)
+    except Exception as error:
+        raise PhotoError(f"{name}: truncated or damaged ({error})") from error
+    if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
+        raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
+    try:
+        if least_edge is not None and min(image.size) >= 2 * least_edge:
+            scale = least_edge / min(image.size)
+            image.draft(None, (ceil(image.width * scale), ceil(image.height * scale)))
+        image.load()
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
+    except Exception as error:  # see `_opened`
+        raise PhotoError(f"{name}: truncated or damaged ({error})") from error
+
+
+def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: int | None = None) -> Image.Image:
+    """Open a photo as 8-bit RGB, whatever its mode.
+
+    Rotation from EXIF is applied; greyscale and palette photos become RGB; 16-bit ones are reduced to 8 bit; CMYK is
+    converted through its embedded colour profile where there is one; transparent parts are laid over white. An
+    embedded RGB profile stays in `image.info["icc_profile"]`.
+
+    Args and errors are those of `open_image`.
+    """
+    image = open_image(source, max_pixels, least_edge)
+    profile = image.info.get("icc_profile")
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} must hold finite numbers")
+        top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
+        if image.mode == "F" and values.max() <= 1:
+            top = 1.0
+        return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
+    if image.mode == "CMYK":
+        return _cmyk_to_rgb(image, profile)
+    grey = image.mode in ("1", "L", "LA", "La")  # an embedded profile is one for grey then, of no use for RGB
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        photo = image.convert("RGB")
+    except ValueError as error:
+        raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} cannot be made RGB") from error
+    photo.info.pop("transparency", None)
+    photo.info.pop("icc_profile", None)
+    if profile and not grey:
+        photo.info["icc_profile"] = profile
+    return photo
+
+
+def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            photo = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            photo.info.pop("icc_profile", None)
+            return photo
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a damaged profile: the plain conversion still shows the photo
+    photo = image.convert("RGB")
+    photo.info.pop("icc_profile", None)
+    return photo
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
+        raise PhotoError(f"an array of shape {array.shape} is no picture: (H, W), (H, W, 3) or (H, W, 4) is expected")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = np.rint(array / 257).astype(np.uint8)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise PhotoError("an array of floats must hold finite numbers from 0 to 1")
+        array = np.rint(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise PhotoError(f"an array of {array.dtype} is no picture: bool, uint8, uint16 or floats are expected")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def picture_format(path: str | os.PathLike) -> str:
+    """What Pillow calls the format that the suffix of a file to write stands for.
+
+    Raises:
+        PhotoError: for a suffix that names no format it can write.
+    """
+    suffix = Path(path).suffix
+    kind = Image.registered_extensions().get(suffix.lower())
+    if kind not in Image.SAVE:
+        raise PhotoError(f"{path}: unknown picture format {suffix!r}; use .png or .jpg")
+    return kind
+
+
+def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
+    """Write a picture whole or not at all: to a neighbouring file first, then renamed over the old one.
+
+    The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
+
+    Raises:
+        PhotoError: for a suffix that names no picture format, or one that cannot hold this picture.
+        OSError: where the folder cannot be written to.
+    """
+    path = Path(path)
+    kind = picture_format(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
+    if image.info.get("icc_profile"):
+        options["icc_profile"] = image.info["icc_profile"]
+    try:
+        with open(partial, "wb") as file:
+            try:
+                image.save(file, format=kind, **options)
+            except (ValueError, OSError) as error:
+                if getattr(error, "errno", None) is not None:  # the disk's fault, not the format's
+                    raise
+                size = f"{image.width} x {image.height} pixels in mode {image.mode}"
+                raise PhotoError(f"{path}: {kind} cannot hold {size} ({error}); use .png") from error
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class PhotoIndex(Sequence):
+    """The photos in a folder and the folders below it, sorted by path; told by their suffix, not opened.
+
+    Made for millions of photos: their names lie in one string of bytes, 32 bytes a photo for names of 28 letters, where
+    paths take hundreds. While it is made, the names in the largest single folder are in memory as a list too. Processes
+    forked to decode photos share it. Folders are not followed through links.
+
+    It is not kept on disk: listing takes some seconds a million photos on a local disk, and is never out of date.
+
+    Raises:
+        PhotoError: where there is no such folder, or no photo in it.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise PhotoError(f"{folder}: no such folder")
+        names, ends = bytearray(), array("Q")
+        self._starts, self._folders = [], []  # the number of the first photo in each stretch of one folder
+        for place, name in _photo_names(os.fsencode(self.folder)):
+            if not self._folders or self._folders[-1] != place:
+                self._starts.append(len(ends))
+                self._folders.append(place)
+            names += name
+            ends.append(len(names))
+        if not ends:
+            raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
+        self._names = bytes(names)
+        self._ends = np.array(ends, dtype=np.min_scalar_type(ends[-1]))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> Path:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"photo {number} of {len(self)}")
+        number %= len(self)
+        start = int(self._ends[number - 1]) if number else 0
+        place = self._folders[bisect(self._starts, number) - 1]
+        return Path(os.fsdecode(place), os.fsdecode(self._names[start : int(self._ends[number])]))
+
+
+def _photo_names(folder: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Folder and name of each photo, in the order of their paths: files and folders side by side, by name."""
+    found = []
+    try:
+        entries = os.scandir(folder)
+    except PermissionError as error:
+        warnings.warn(f"folder skipped: {os.fsdecode(folder)}: {error.strerror}", stacklevel=2)
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found.append((entry.name, True))
+            elif (
+                not entry.name.startswith(b".")
+                and os.fsdecode(os.path.splitext(entry.name)[1]).lower() in PHOTO_SUFFIXES
+            ):
+                found.append((entry.name, False))
+    found.sort()
+    for name, is_folder in found:
+        if is_folder:
+            yield from _photo_names(os.path.join(folder, name))
+        else:
+            yield folder, name
+
+
+def list_photos(folder: str | os.PathLike) -> list[Path]:
+    """As `PhotoIndex`, as a list."""
+    return list(PhotoIndex(folder))

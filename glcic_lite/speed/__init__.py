@@ -1,0 +1,1 @@
+"""The same pixels, sooner: what lesson 07 is about."""

@@ -1,0 +1,149 @@
+"""A folder of photos as training samples: random square crops, and the photos' mean colour."""
+
+import os
+import warnings
+from collections import OrderedDict
+
+import numpy as np
+import psutil
+from PIL import Image
+from torch.utils.data import Dataset, get_worker_info
+
+from glcic_lite.method.photos import PhotoError, PhotoIndex, open_photo
+from glcic_lite.training.choices import training_processes_here
+
+DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at the least, where it is decoded in a hurry
+MEAN_PHOTOS = 1000
+DECODED_BYTES = 1_000_000_000  # most that decoded photos take in the memory of one process
+
+
+class PhotoCrops(Dataset):
+    """A folder of photos as an endless list of random square crops.
+
+    Crop n is always the same crop: its random choices come from a generator seeded with (seed, n). A run that was
+    stopped goes on with exactly the crops it would have seen, with any number of worker processes.
+
+    As in the paper (section 4), a photo is thought of as resized so that its short edge has a random length, and a
+    random square is cut out of that. Only the square is resized here, which is the same and far cheaper.
+
+    Args:
+        folder: a folder of photos, of any size and format.
+        crop_size: side of the crops, in pixels.
+        short_edge: smallest and largest random length of the photo's short edge, in pixels; drawn evenly on a
+            logarithmic scale. A photo is never enlarged, unless it is smaller than the crop.
+        seed: decides all random choices.
+        least_contrast: crops whose grey levels (0 to 255) have a smaller standard deviation teach nothing; another one
+            is drawn, up to ten times.
+        cache_bytes: decoded photos are kept in memory up to this much, over all workers; None: up to `DECODED_BYTES` in
+            each of them, but in all no more than a quarter of the memory that is free.
+
+    A large JPEG is decoded at a half, a quarter or an eighth of its size, which is faster, as long as its short edge
+    keeps `DRAFT_EDGE` pixels and twice the largest `short_edge`.
+
+    Broken photos are skipped with a warning that names them.
+
+    Raises:
+        PhotoError: no such folder, no photos in it, or none that can be read.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        crop_size: int,
+        short_edge: tuple[int, int],
+        seed: int = 0,
+        least_contrast: float = 8.0,
+        cache_bytes: int | None = None,
+    ):
+        if short_edge[0] < crop_size or short_edge[1] < short_edge[0]:
+            raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
+        self.paths = PhotoIndex(folder)
+        self.crop_size = crop_size
+        self.short_edge = short_edge
+        self.seed = seed
+        self.least_contrast = least_contrast
+        self._cache: OrderedDict[int, Image.Image] = OrderedDict()
+        self._cache_bytes = cache_bytes
+        self._cache_room: int | None = None  # bytes left of this process's own share; its first photo decides on it
+        self._broken: set[int] = set()
+
+    def generator(self, index: int) -> np.random.Generator:
+        """The random generator of sample `index`."""
+        return np.random.default_rng((self.seed, index))
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Crop number `index`: (3, crop_size, crop_size), float32 in [0, 1]."""
+        return self.crop(self.generator(index))
+
+    def crop(self, random: np.random.Generator) -> np.ndarray:
+        """A random crop: (3, crop_size, crop_size), float32 in [0, 1]."""
+        for _ in range(10):
+            photo = self._random_photo(random)
+            width, height = photo.size
+            low, high = np.log(self.short_edge)
+            short_edge = max(np.exp(random.uniform(low, high)), self.crop_size)  # exp(log(64)) is a little under 64
+            short_edge = min(short_edge, max(min(width, height), self.crop_size))
+            side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
+            left, top = random.uniform(0, width - side), random.uniform(0, height - side)
+            box = (left, top, left + side, top + side)
+            size = (self.crop_size, self.crop_size)
+            crop = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+            if crop.mean(axis=2).std() >= self.least_contrast:
+                break
+        if random.random() < 0.5:
+            crop = crop[:, ::-1]
+        return np.ascontiguousarray(crop.transpose(2, 0, 1), dtype=np.float32) / 255
+
+    def _random_photo(self, random: np.random.Generator) -> Image.Image:
+        while True:
+            number = int(random.integers(len(self.paths)))
+            if number in self._broken:
+                continue
+            try:
+                return self._photo(number)
+            except PhotoError as error:
+                self._broken.add(number)
+                if len(self._broken) == len(self.paths):
+                    self._broken.clear()  # the next call tries again: a drive may only have been away
+                    raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
+                warnings.warn(f"photo skipped: {error}", stacklevel=2)
+
+    def _photo(self, number: int) -> Image.Image:
+        if number in self._cache:
+            return self._cache[number]
+        photo = open_photo(self.paths[number], least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
+        if self._cache_room is None:
+            self._cache_room = self._share_of_memory()
+        cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
+        if cost <= self._cache_room:
+            self._cache_room -= cost
+            self._cache[number] = photo
+        return photo
+
+    def _share_of_memory(self) -> int:
+        """Bytes that this process may fill with decoded photos."""
+        worker = get_worker_info()
+        workers = 1 if worker is None else worker.num_workers
+        if self._cache_bytes is not None:
+            return self._cache_bytes // workers
+        free = psutil.virtual_memory().available
+        return min(DECODED_BYTES, free // (4 * workers * training_processes_here()))
+
+
+def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:
+    """The mean red, green and blue in [0, 1] over a folder of photos, each photo counting the same.
+
+    Of a large folder `MEAN_PHOTOS` photos are looked at, spread evenly over it.
+    """
+    photos = PhotoIndex(folder)
+    means = []
+    for number in np.linspace(0, len(photos) - 1, min(len(photos), MEAN_PHOTOS)).round():
+        try:
+            photo = open_photo(photos[int(number)], least_edge=DRAFT_EDGE)
+        except PhotoError as error:
+            warnings.warn(f"photo skipped: {error}", stacklevel=2)
+            continue
+        means.append(np.asarray(photo.resize((32, 32), Image.Resampling.BOX)).mean(axis=(0, 1)) / 255)
+    if not means:
+        raise PhotoError(f"{folder}: none of the photos can be read")
+    return tuple(round(float(x), 6) for x in np.mean(means, axis=0))

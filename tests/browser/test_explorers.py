@@ -1,0 +1,141 @@
+"""The explorers in a real JupyterLab: the keyboard and the mouse move them, the picture follows, and nothing jumps."""
+
+import base64
+
+import pytest
+
+pytest_plugins = ["jupyterlab_driver"]
+pytestmark = pytest.mark.browser
+
+MODULES = {
+    "ConvolutionExplorer": "convolution_explorer",
+    "StackExplorer": "stack_explorer",
+    "DownsamplingExplorer": "downsampling_explorer",
+    "TransposedExplorer": "transposed_explorer",
+}
+
+
+@pytest.fixture(scope="module")
+def notebook(jupyterlab):
+    """One notebook with an explorer a cell, under its class's name in small letters."""
+    cells = [
+        f"from glcic_lite.course.{module} import {name}\n{name.lower()} = {name}()\n{name.lower()}"
+        for name, module in MODULES.items()
+    ]
+    notebook = jupyterlab.open(cells, "explorers.ipynb")
+    notebook.run_all()
+    yield notebook
+    notebook.close()
+
+
+class ExplorerPage:
+    """One of the explorers in the notebook."""
+
+    def __init__(self, notebook, name):
+        self.notebook, self.variable = notebook, name.lower()
+        self.cell = notebook.page.locator(".jp-CodeCell").nth(list(MODULES).index(name))
+        self.picture = self.cell.locator("img.widget-image")
+        self.picture.wait_for()
+
+    def settings(self):
+        return self.notebook.execute(f"print({self.variable}.settings)")
+
+    def shown(self):
+        """The bytes of the picture that the browser shows."""
+        return base64.b64decode(
+            self.picture.evaluate(
+                """async (image) => {
+                    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+                    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+                }"""
+            )
+        )
+
+    def drawn(self):
+        """The bytes of the picture that the kernel has drawn last."""
+        return base64.b64decode(
+            self.notebook.execute(f"import base64; print(base64.b64encode({self.variable}.png()).decode())")
+        )
+
+    def place(self):
+        return self.cell.evaluate("cell => [cell.offsetTop, cell.offsetHeight]"), self.picture.bounding_box()
+
+    def wait_for_picture(self):
+        """Wait until the browser shows the picture that the kernel has drawn last, and return its bytes."""
+        for _ in range(50):
+            shown = self.shown()
+            if shown == self.drawn():
+                return shown
+            self.notebook.page.wait_for_timeout(100)
+        raise AssertionError("the picture in the browser does not follow the sliders")
+
+
+@pytest.fixture(params=list(MODULES))
+def explorer(notebook, request):
+    explorer = ExplorerPage(notebook, request.param)
+    explorer.picture.scroll_into_view_if_needed()
+    return explorer
+
+
+def test_the_arrow_keys_move_a_slider_and_the_picture_follows(explorer):
+    handle = explorer.cell.get_by_role("slider").first
+    settings, picture = explorer.settings(), explorer.shown()
+    handle.focus()
+    at, top = (int(float(handle.get_attribute(f"aria-value{which}"))) for which in ("now", "max"))
+    explorer.notebook.page.keyboard.press("ArrowLeft" if at == top else "ArrowRight")
+    explorer.notebook.page.wait_for_timeout(300)
+    assert explorer.settings() != settings
+    assert explorer.wait_for_picture() != picture
+
+
+def test_tab_leads_to_every_control_in_order(explorer):
+    controls = explorer.cell.locator("[role=slider], select").all()
+    number_of = """(element, all) => [...element.closest('.jp-CodeCell').querySelectorAll(all)]
+        .indexOf(document.activeElement)"""
+    controls[0].focus()
+    reached = [0]
+    for _ in range(3 * len(controls)):  # a slider's number can be typed, too, and is a stop of its own
+        explorer.notebook.page.keyboard.press("Tab")
+        at = controls[0].evaluate(number_of, "[role=slider], select")
+        if at >= 0 and at != reached[-1]:
+            reached.append(at)
+    assert reached == list(range(len(controls)))
+
+
+def test_a_click_moves_a_slider_and_nothing_jumps(explorer):
+    explorer.notebook.page.wait_for_timeout(300)  # JupyterLab has settled after the last scrolling
+    sliders = explorer.cell.get_by_role("slider")
+    before, moved = explorer.place(), 0
+    for number in range(sliders.count()):
+        settings = explorer.settings()
+        track = explorer.cell.locator(".noUi-target").nth(number)
+        box = track.bounding_box()
+        handle = sliders.nth(number)
+        at, low, high = (float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "min", "max"))
+        share = 0.1 if at > (low + high) / 2 else 0.9
+        explorer.notebook.page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        explorer.notebook.page.wait_for_timeout(300)
+        moved += explorer.settings() != settings
+        explorer.wait_for_picture()
+        assert explorer.place() == before, "the picture or what stands below it has moved"
+    assert moved >= 2  # some sliders may have no room to move in at the others' settings
+
+
+def test_every_control_has_a_name_for_screen_readers(explorer):
+    for control in explorer.cell.locator("[role=slider], select").all():
+        name = control.evaluate(
+            """(element) => {
+                const label = element.getAttribute('aria-label')
+                    || element.getAttribute('aria-labelledby')
+                    || element.closest('.widget-inline-hbox, .jupyter-widgets')?.querySelector('label')?.textContent;
+                return label || '';
+            }"""
+        )
+        assert name.strip(), control.evaluate("element => element.outerHTML")
+
+
+def test_no_callback_has_failed(notebook, explorer):
+    assert (
+        notebook.execute("from glcic_lite.course.shared.explorers import callback_errors; print(callback_errors)")
+        == "[]\n"
+    )

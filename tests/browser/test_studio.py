@@ -1,0 +1,394 @@
+"""The completion studio in a real JupyterLab: from the pen's lifting to the picture, and all that may be in its way."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glcic_lite.files import REPOSITORY
+
+pytest_plugins = ["jupyterlab_driver"]
+pytestmark = pytest.mark.browser
+
+CELL = """
+from glcic_lite.mask_canvas import completion_studio
+studio = completion_studio("petra-treasury")
+studio
+"""
+COUNT_MESSAGES = """() => {
+    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    window.sent = [];
+    kernel.anyMessage.connect((_, {msg, direction}) => direction === 'send' && window.sent.push(msg.header.msg_type));
+}"""
+# The pixels of what a picture or canvas shows, as [r, g, b, a, r, ...] in the size of the photo.
+PIXELS = """(selector) => {
+    const shown = document.querySelector(selector);
+    const canvas = document.createElement('canvas');
+    canvas.width = shown.naturalWidth ?? shown.width;
+    canvas.height = shown.naturalHeight ?? shown.height;
+    const context = canvas.getContext('2d');
+    context.drawImage(shown, 0, 0);
+    const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
+    let text = '';
+    for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
+    return [canvas.width, canvas.height, btoa(text)];
+}"""
+
+
+class StudioPage:
+    """A studio in an open notebook, under the name `studio` in its kernel. Places are shares of the photo, 0 to 1."""
+
+    def __init__(self, notebook):
+        self.notebook, self.page = notebook, notebook.page
+        self.stage, self.result = self.find(".stage"), self.find(".result")
+        self.result.wait_for()
+        self.words = self.find(".answer .words")
+
+    def find(self, selector):
+        return self.page.locator(f".studio {selector}").first
+
+    def drag(self, *places, on=".stage"):
+        box = self.find(on).bounding_box()
+        positions = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+        self.page.mouse.move(*positions[0])
+        self.page.mouse.down()
+        for position in positions[1:]:
+            self.page.mouse.move(*position, steps=5)
+        self.page.mouse.up()
+
+    def wait_for_words(self, beginning):
+        self.until(f"q('.answer .words').textContent.startsWith('{beginning}')")
+
+    def until(self, condition):
+        """Wait until a condition holds in the page; in it, q(selector) finds a part of the studio."""
+        find = "const q = (selector) => document.querySelector('.studio ' + selector)"
+        self.page.wait_for_function(f"() => {{ {find}; return {condition}; }}")
+
+    def wait_for_completion(self):
+        """Until the browser shows the answer to everything that was drawn or set."""
+        number = self.notebook.execute("assert studio.wait(60); print(studio._latest)").strip()
+        # Or a later one: while the kernel is busy, a stroke may reach it only after it has told its number.
+        self.until(f"Number(q('.after').dataset.number) >= {number} && !q('.after').hidden")
+        self.wait_for_words("Completed")
+
+    def pixels(self, selector):
+        """What is shown there: (H, W, 3) uint8."""
+        import base64
+
+        width, height, data = self.page.evaluate(PIXELS, f".studio {selector}")
+        return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)[..., :3]
+
+    def fetch(self, expression, folder):
+        """An array from the kernel."""
+        file = folder / "fetched.npy"
+        self.notebook.execute(f"import numpy; numpy.save({str(file)!r}, numpy.asarray({expression}))")
+        return np.load(file)
+
+
+@pytest.fixture(scope="module")
+def shared_studio(jupyterlab):
+    notebook = jupyterlab.open([CELL], "studio.ipynb")
+    notebook.run_all()
+    yield StudioPage(notebook)
+    notebook.close()
+
+
+@pytest.fixture
+def studio(shared_studio):
+    """The studio with a sample photo, no hole, and its settings as they are at the beginning."""
+    shared_studio.notebook.execute(
+        "from glcic_lite import complete\n"
+        "studio.fill = complete; studio.grow_by = 0; studio.blend = True; studio.load_photo('petra-treasury')\n"
+        "assert studio.wait(60)\nstudio.error = studio._note = ''"
+    )
+    shared_studio.until("q('.after').hidden")
+    shared_studio.stage.scroll_into_view_if_needed()
+    return shared_studio
+
+
+def test_a_stroke_is_completed_and_changes_the_hole_alone(studio, jupyterlab):
+    invitation = studio.find(".invitation")
+    assert invitation.is_visible()
+    studio.drag((0.3, 0.3), (0.35, 0.4))
+    studio.wait_for_completion()
+    assert invitation.is_hidden() and studio.find(".progress").is_hidden()
+    hole = studio.fetch("studio.hole", jupyterlab.folder)
+    photo = studio.fetch("studio.photo", jupyterlab.folder)
+    result = studio.fetch("studio.result", jupyterlab.folder)
+    assert hole.any() and np.array_equal(result[~hole], photo[~hole])
+    before, after = studio.pixels(".before"), studio.pixels(".after")
+    assert before.shape == photo.shape
+    assert np.array_equal(before[~hole], after[~hole]), "outside the hole the browser shows the very same pixels"
+    assert np.abs(after[hole].astype(int) - result[hole]).max() <= 1
+    assert (np.abs(after[hole].astype(int) - before[hole]).max(axis=1) > 2).mean() > 0.5
+
+
+def test_python_may_set_the_mask_and_the_reader_choose_one(studio, jupyterlab):
+    studio.notebook.execute("mask = studio.mask; mask[50:80, 100:150] = True; studio.mask = mask")
+    studio.wait_for_completion()
+    before, after = studio.pixels(".before"), studio.pixels(".after")
+    changed = (before != after).any(axis=2)
+    assert changed[50:80, 100:150].mean() > 0.9 and not changed[:50].any() and not changed[80:].any()
+    studio.find(".ready-mask").select_option("petra-treasury")
+    studio.until("q('.ready-mask').value === 'petra-treasury' && q('.answer').dataset.milliseconds")
+    studio.wait_for_completion()
+    assert studio.notebook.execute("print(studio._source['mask'])").strip() == "petra-treasury"
+    studio.drag((0.8, 0.2), (0.82, 0.2))
+    studio.wait_for_completion()
+    assert studio.find(".ready-mask").input_value() == "", "painted over, it is no longer the one of the list"
+
+
+def test_the_newest_stroke_wins_and_the_canvas_stays_alive(studio):
+    studio.notebook.execute(
+        "import threading\nasked, gate = [], threading.Event()\n"
+        "def slow(photo, mask, network, blend):\n"
+        "    asked.append(int(mask.sum())); gate.wait(60); return complete(photo, mask, network, blend)\n"
+        "studio.fill = slow"
+    )
+    strokes = int(studio.notebook.execute("print(studio.completed_strokes)"))
+    studio.drag((0.2, 0.3), (0.25, 0.3))
+    studio.wait_for_words("Completing")
+    assert studio.find(".progress").is_visible()
+    studio.drag((0.4, 0.3), (0.45, 0.3))
+    studio.drag((0.6, 0.3), (0.65, 0.3))
+    # The kernel answers while the completion is under way: the strokes are there.
+    end = time.monotonic() + 60
+    while int(studio.notebook.execute("print(studio.completed_strokes)")) < strokes + 3:
+        assert time.monotonic() < end
+    drawn = int(studio.notebook.execute("print(studio.mask.sum())"))
+    assert studio.find(".after").is_hidden()
+    studio.notebook.execute("gate.set()")
+    studio.wait_for_completion()
+    asked = eval(studio.notebook.execute("print(asked)"))
+    assert asked[-1] == drawn > asked[0] and len(asked) <= 3
+    assert int(studio.notebook.execute("print(studio.hole.sum())")) == drawn
+
+
+def test_blending_growing_and_size_are_switched(studio, jupyterlab):
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    blended = studio.pixels(".after")
+    studio.find(".blend").click()
+    studio.until("!q('.blend').checked")
+    studio.notebook.execute("assert studio.wait(60) and not studio.blend")
+    studio.wait_for_completion()
+    bare = studio.pixels(".after")
+    hole = studio.fetch("studio.hole", jupyterlab.folder)
+    assert not np.array_equal(bare[hole], blended[hole]) and np.array_equal(bare[~hole], blended[~hole])
+    studio.find(".grow-by").focus()
+    studio.page.keyboard.press("ArrowRight")
+    studio.page.keyboard.press("ArrowRight")
+    assert studio.find(".amount").inner_text() == "2 px"
+    while int(studio.notebook.execute("print(studio.grow_by)")) < 2:  # the browser holds back what comes too fast
+        studio.page.wait_for_timeout(50)
+    studio.wait_for_completion()
+    assert int(studio.notebook.execute("print(studio.hole.sum())")) > hole.sum()
+    studio.find(".long-side").select_option("0")
+    studio.until("q('.before').naturalWidth === 1024")
+    studio.wait_for_completion()
+    assert studio.notebook.execute("print(studio.result.size)").strip() == "(1024, 720)"
+
+
+def test_wiping_by_mouse_and_keyboard_sends_nothing_to_python(studio):
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    clip = "getComputedStyle(document.querySelector('.studio .after')).clipPath"
+    assert studio.page.evaluate(clip) == "none", "at first all is completed"
+    studio.notebook.evaluate(COUNT_MESSAGES)
+    width = studio.result.bounding_box()["width"]
+    studio.drag((0.9, 0.4), (0.25, 0.5), on=".result")
+    right = float(studio.page.evaluate(clip).split()[1].removesuffix("px"))
+    assert abs(right - 0.75 * width) < 0.02 * width
+    assert abs(float(studio.find(".wipe").input_value()) - 25) < 2
+    assert studio.find(".divider").is_visible() and studio.find(".tag.left").inner_text() == "completed"
+    studio.find(".wipe").focus()
+    for _ in range(10):
+        studio.page.keyboard.press("ArrowRight")
+    assert float(studio.page.evaluate(clip).split()[1].removesuffix("px")) < right
+    studio.page.keyboard.press("Home")
+    assert float(studio.page.evaluate(clip).split()[1].removesuffix("px")) == pytest.approx(width, abs=3)
+    studio.page.keyboard.press("End")
+    assert studio.page.evaluate(clip) == "none"
+    assert studio.page.evaluate("sent") == []
+    studio.find(".blend").click()  # and this does: the counter counts
+    studio.page.wait_for_function("window.sent.includes('comm_msg')")
+    studio.wait_for_completion()
+
+
+def test_the_wipe_stays_in_its_place_when_zooming_out(studio):
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    studio.drag((0.9, 0.4), (0.5, 0.5), on=".result")
+    clip = "getComputedStyle(document.querySelector('.studio .after')).clipPath"
+    half = studio.page.evaluate(clip)
+    studio.stage.focus()
+    for key in ("+", "+", "m", *["ArrowLeft", "ArrowUp"] * 40):  # to the corner, where zooming out scrolls nothing
+        studio.page.keyboard.press(key)
+    assert studio.page.evaluate("document.querySelector('.studio .viewport').scrollLeft") == 0
+    assert studio.page.evaluate(clip) != half
+    studio.page.keyboard.press("0")
+    studio.page.wait_for_function(f"{clip} === {half!r}")
+    studio.page.keyboard.press("b")
+    studio.find(".wipe").focus()
+    studio.page.keyboard.press("End")
+
+
+def test_a_stroke_under_way_does_not_go_on_in_another_photo(studio):
+    box = studio.stage.bounding_box()
+    studio.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    studio.page.mouse.down()
+    studio.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    studio.notebook.execute("studio.load_photo('meerkats')")
+    studio.until("q('.sample').value === 'meerkats'")
+    studio.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+    studio.page.mouse.up()
+    assert studio.notebook.execute("print(studio.hole.sum())").strip() == "0"
+    studio.stage.scroll_into_view_if_needed()
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+
+
+def test_any_size_and_growth_that_python_sets_are_shown(studio):
+    studio.notebook.execute("studio.load_photo('petra-treasury'); studio.long_side = 800; studio.grow_by = 40")
+    studio.until("q('.long-side').value === '800' && q('.amount').textContent === '40 px'")
+    assert studio.find(".grow-by").input_value() == "40"
+    assert studio.find(".long-side").locator("option:checked").inner_text() == "800 px"
+    studio.notebook.execute("studio.grow_by = 0; studio.long_side = 640")
+    studio.until("q('.long-side').value === '640'")
+
+
+def test_no_answer_is_waited_for_once_the_kernel_has_ended(jupyterlab):
+    notebook = jupyterlab.open([CELL], "ended.ipynb")
+    notebook.run_all()
+    studio = StudioPage(notebook)
+    assert studio.find(".note").is_hidden()
+    notebook.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    studio.find(".note").wait_for()
+    studio.stage.scroll_into_view_if_needed()
+    studio.drag((0.3, 0.3), (0.35, 0.4))
+    assert studio.words.inner_text() == "" and studio.find(".progress").is_hidden()
+    notebook.close()
+
+
+def test_an_error_in_the_completion_is_shown(studio):
+    error = studio.find(".error")
+    studio.notebook.execute(
+        "def broken(photo, mask, network, blend): raise ValueError('no paint left')\nstudio.fill = broken"
+    )
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    error.wait_for()
+    assert error.locator("summary").inner_text() == "ValueError: no paint left"
+    assert "broken" in error.locator("pre").text_content()
+    assert studio.find(".progress").is_hidden() and studio.find(".after").is_hidden()
+    studio.notebook.execute("studio.fill = complete")
+    studio.drag((0.6, 0.5), (0.65, 0.5))
+    studio.wait_for_completion()
+    error.wait_for(state="hidden")
+    studio.page.locator(".studio button[aria-label=Invert]").click()
+    studio.page.locator(".studio button[aria-label=Clear]").click()
+    studio.page.locator(".studio button[aria-label=Invert]").click()  # all of the photo
+    error.wait_for()
+    assert "covers the whole photo" in error.locator("summary").inner_text()
+
+
+def png(path, side):
+    """Noise, which no format makes smaller, in a file of 3 bytes a pixel."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)).save(
+        path, compress_level=1
+    )
+
+
+def test_uploads_small_large_and_impossible(studio, tmp_path):
+    picker, error, reply = studio.find("input[type=file]"), studio.find(".error"), studio.find(".reply")
+    small, large, impossible = tmp_path / "small.png", tmp_path / "large.png", tmp_path / "impossible.tif"
+    Image.open(REPOSITORY / "data/photos/test/nagoya-castle.jpg").resize((200, 120)).save(small)
+    picker.set_input_files(small)
+    studio.until("q('.before').naturalWidth === 200")
+    studio.until("q('.reply').textContent.includes('small.png')")
+    assert studio.notebook.execute("print(studio.photo.size)").strip() == "(200, 120)"
+
+    impossible.write_bytes(os.urandom(12 * 2**20))
+    picker.set_input_files(impossible)
+    error.wait_for()
+    assert "impossible.tif was not opened: 12 MB is more than the 8.0 MB that can be sent" in error.inner_text()
+    assert studio.notebook.execute("print(studio.photo.size)").strip() == "(200, 120)", "and the kernel still answers"
+
+    png(large, 2000)
+    assert large.stat().st_size > 11 * 2**20
+    picker.set_input_files(large)
+    studio.until("q('.reply').textContent.includes('more than can be sent')")
+    error.wait_for(state="hidden")
+    width, height = eval(studio.notebook.execute("print(studio.photo.size)"))
+    assert width == height and 500 < width <= 2000
+    assert f"{width} × {height} instead of 2000 × 2000" in reply.inner_text()
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+
+
+def test_a_path_and_saving(studio, tmp_path):
+    Image.open(REPOSITORY / "data/photos/test/nagoya-castle.jpg").resize((300, 200)).save(tmp_path / "mine.png")
+    studio.notebook.execute(f"import os; os.chdir({str(tmp_path)!r})")
+    studio.find(".opener").click()
+    studio.find(".path").fill("no such file.png")
+    studio.page.keyboard.press("Enter")
+    studio.find(".error").wait_for()
+    assert "no such file.png: no such file" in studio.find(".error summary").inner_text()
+    studio.find(".opener").click()
+    studio.find(".path").fill("")
+    studio.page.keyboard.type("mine.png")  # letters of the tools' keys among them
+    studio.page.keyboard.press("Enter")
+    studio.until("q('.before').naturalWidth === 300")
+    studio.find(".error").wait_for(state="hidden")
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    studio.find(".save").click()
+    studio.until("q('.reply').textContent.startsWith('Saved')")
+    saved = np.asarray(Image.open(tmp_path / "mine-completed.png"))
+    mask = np.asarray(Image.open(tmp_path / "mine-mask.png")) > 0
+    original = np.asarray(Image.open(tmp_path / "mine.png"))
+    assert mask.any() and np.array_equal(saved[~mask], original[~mask]) and not np.array_equal(saved, original)
+
+
+def test_every_stroke_says_how_long_it_took_from_pen_up_to_picture(studio):
+    """The times are printed, for `pytest -s`; they are no test, as machines differ."""
+    times = []
+    for number in range(6):
+        studio.drag((0.2 + 0.1 * number, 0.6), (0.25 + 0.1 * number, 0.65))
+        studio.wait_for_completion()
+        times.append(int(studio.find(".answer").get_attribute("data-milliseconds")))
+        studio.page.locator(".studio button[aria-label=Clear]").click()
+        studio.until("q('.after').hidden")
+    print("pen-up to picture, ms:", sorted(times))
+    assert min(times) > 0
+
+
+def test_two_views_and_a_new_photo(studio):
+    """A second view shows the completion that is there, and follows."""
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    studio.notebook.evaluate("() => jupyterapp.commands.execute('notebook:insert-cell-below')")
+    studio.notebook.evaluate(
+        """async () => {
+            const notebook = jupyterapp.shell.currentWidget.content;
+            notebook.activeCell.model.sharedModel.setSource('studio');
+            await jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    second = studio.page.locator(".studio").nth(1)
+    second.locator(".after").wait_for()
+    same = """() => {
+        const [a, b] = [...document.querySelectorAll('.studio .after')].map((canvas) => canvas.toDataURL());
+        return a === b;
+    }"""
+    studio.page.wait_for_function(same)
+    studio.find(".sample").select_option("meerkats")
+    studio.page.wait_for_function(
+        "[...document.querySelectorAll('.studio .sample')].every((s) => s.value === 'meerkats')"
+    )
+    studio.page.wait_for_function("[...document.querySelectorAll('.studio .after')].every((canvas) => canvas.hidden)")
+    studio.stage.scroll_into_view_if_needed()
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.wait_for_completion()
+    studio.page.wait_for_function(same)

@@ -1,0 +1,337 @@
+"""The checks of lesson 06: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from glcic_lite.course.lesson_06 import checks
+from glcic_lite.course.shared.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
+from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
+from glcic_lite.method.networks import composite
+
+# Exercise 1
+
+
+def holes(count, size, sides, random, one=False, square=False, include=True, inside=True, same_size=False):
+    low, high = sides
+    masks = torch.zeros(count, 1, size, size)
+    lengths = None
+    for i in range(count):
+        if lengths is None or not (one or same_size):
+            height, width = (int(n) for n in random.integers(low, high, 2, endpoint=include))
+            lengths = (height, height) if square else (height, width)
+            corner = None
+        height, width = lengths
+        if corner is None or not one:
+            corner = [int(random.integers(0, size - n, endpoint=inside)) for n in (height, width)]
+        masks[i, :, corner[0] : corner[0] + height, corner[1] : corner[1] + width] = 1
+    return masks
+
+
+def with_limits(limits):
+    """Holes whose corner goes as far as `limits(size, sides, h, w)` says: for top and for left."""
+
+    def draw(count, size, sides, random):
+        masks = torch.zeros(count, 1, size, size)
+        for mask in masks:
+            height, width = random.integers(*sides, 2, endpoint=True)
+            top, left = (random.integers(0, limit, endpoint=True) for limit in limits(size, sides, height, width))
+            mask[:, top : top + height, left : left + width] = 1
+        return masks
+
+    return draw
+
+
+def from_one_corner(count, size, sides, random):
+    masks = torch.zeros(count, 1, size, size)
+    top, left = random.integers(0, size - sides[1], 2, endpoint=True)
+    for mask in masks:
+        height, width = random.integers(*sides, 2, endpoint=True)
+        mask[:, top : top + height, left : left + width] = 1
+    return masks
+
+
+def on_the_diagonal(count, size, sides, random):
+    masks = torch.zeros(count, 1, size, size)
+    for mask in masks:
+        height, width = random.integers(*sides, 2, endpoint=True)
+        start = random.integers(0, size - max(height, width), endpoint=True)
+        mask[:, start : start + height, start : start + width] = 1
+    return masks
+
+
+def noisy(count, size, sides, random):
+    return torch.from_numpy((random.random((count, 1, size, size)) < 0.2).astype(np.float32))
+
+
+# Exercise 2
+
+
+def weighted(output, photo, mask):
+    squared = ((output - photo) * mask) ** 2
+    return (squared.sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)))).mean()
+
+
+def one_by_one(output, photo, mask):
+    losses = [((o - p) ** 2)[:, m[0] > 0].mean() for o, p, m in zip(output, photo, mask, strict=True)]
+    return float(np.mean([x.item() for x in losses]))
+
+
+# Exercise 3
+
+
+def timetable(iteration, s, rest=0.0, end=None, share=None, late=0, joint=None):
+    iteration -= late
+    if iteration >= s.phase_1 + s.phase_2:
+        return s.joint_learning_rate if joint is None else s.learning_rate
+    if iteration >= s.phase_1:
+        return rest if rest is not None else s.learning_rate
+    falling = s.phase_1 * (s.learning_rate_decay if share is None else share)
+    left = min((s.phase_1 - iteration) / falling, 1)
+    floor = s.learning_rate_end if end is None else end
+    return s.learning_rate * (floor + (1 - floor) * left)
+
+
+# Exercise 4
+
+
+def step(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+    output = network(photo, mask)
+    completed = composite(photo, output, mask)
+    critic_loss = discriminator_loss(critic(photo), critic(completed.detach()))
+    critic_optimizer.zero_grad()
+    critic_loss.backward()
+    critic_optimizer.step()
+    critic.requires_grad_(False)
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    network_optimizer.zero_grad()
+    loss.backward()
+    network_optimizer.step()
+    critic.requires_grad_(True)
+    return critic_loss, loss
+
+
+def step_by_autograd(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+    """Another right way: gradients asked for by name, and the painting done twice."""
+    with torch.no_grad():
+        completed = composite(photo, network(photo, mask), mask)
+    critic_optimizer.zero_grad()
+    critic_loss = discriminator_loss(critic(photo), critic(completed))
+    critic_loss.backward()
+    critic_optimizer.step()
+    output = network(photo, mask)
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(composite(photo, output, mask)))
+    parameters = list(network.parameters())
+    for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        p.grad = gradient
+    network_optimizer.step()
+    return [critic_loss.item(), loss.item()]
+
+
+def leaking(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+    """The bug of public implementations."""
+    output = network(photo, mask)
+    completed = composite(photo, output, mask)
+    critic_loss = discriminator_loss(critic(photo), critic(completed.detach()))
+    critic_loss.backward()
+    critic_optimizer.step()
+    critic_optimizer.zero_grad()
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    loss.backward()
+    network_optimizer.step()
+    network_optimizer.zero_grad()
+    return critic_loss, loss
+
+
+def frozen_for_good(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+    result = step(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha)
+    critic.requires_grad_(False)
+    return result
+
+
+def backward_twice(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+    output = network(photo, mask)
+    completed = composite(photo, output, mask)
+    critic_loss = discriminator_loss(critic(photo), critic(completed))
+    critic_loss.backward()
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    loss.backward()
+    return critic_loss, loss
+
+
+def varied(**change):
+    return lambda *arguments: checks.right_joint_step(*arguments, **change)
+
+
+# Exercise 5
+
+
+def pack(run):
+    return {
+        "network": run.network.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "average": run.average,
+        "generator": run.generator.get_state(),
+        "iteration": run.iteration,
+    }
+
+
+def unpack(run, saved):
+    run.network.load_state_dict(saved["network"])
+    run.optimizer.load_state_dict(saved["optimizer"])
+    run.generator.set_state(saved["generator"])
+    run.average, run.iteration = saved["average"], saved["iteration"]
+    return run
+
+
+def without(name):
+    """`unpack` that leaves one thing as it was in the fresh run."""
+
+    def unpack_less(run, saved):
+        return unpack(run, {**pack(run), **{key: value for key, value in saved.items() if key != name}})
+
+    return pack, unpack_less
+
+
+def weights_only(run, saved):
+    """The network's weights, but not its statistics."""
+    own = run.network.state_dict()
+    own.update({key: value for key, value in saved["network"].items() if "running" not in key and "batches" not in key})
+    return unpack(run, {**saved, "network": own})
+
+
+RIGHT = [
+    (checks.holes, (holes,)),
+    (checks.holes, (lambda *arguments: holes(*arguments).numpy(),)),
+    (checks.holes, (with_limits(lambda size, sides, h, w: (size - h, size - w)),)),
+    (checks.loss, (weighted,)),
+    (checks.loss, (one_by_one,)),
+    (checks.timetable, (timetable,)),
+    (checks.timetable, (lambda iteration, s: s.network_learning_rate(iteration),)),
+    (checks.joint_step, (step,)),
+    (checks.joint_step, (step_by_autograd,)),
+    (checks.checkpoint, (pack, unpack)),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.holes, (lambda *a: holes(*a, one=True),), "same hole"),
+    (checks.holes, (lambda *a: holes(*a, square=True),), "squares"),
+    (checks.holes, (lambda *a: holes(*a, include=False),), "upper end left out"),
+    (checks.holes, (lambda *a: holes(*a, inside=False),), "border"),
+    (checks.holes, (lambda *a: holes(*a, same_size=True),), "same size"),
+    (checks.holes, (on_the_diagonal,), "diagonal"),
+    (checks.holes, (from_one_corner,), "same corner"),
+    (checks.holes, (with_limits(lambda size, sides, h, w: (size - sides[1],) * 2),), "both ends"),
+    (
+        checks.holes,
+        (with_limits(lambda size, sides, h, w: (size - w, size - h)),),
+        "own height",
+    ),
+    (checks.holes, (with_limits(lambda size, sides, h, w: (size - sides[0],) * 2),), "cut off"),
+    (checks.holes, (noisy,), "no single box"),
+    (checks.holes, (lambda c, n, s, r: torch.zeros(c, 1, n, n),), "empty"),
+    (checks.holes, (lambda *a: holes(*a)[:, 0],), "shape"),
+    (checks.holes, (lambda *a: holes(*a) * 0.5,), "other values"),
+    (checks.holes, (lambda c, n, s, r: holes(c, n, (s[0], s[1] + 4), r),), "wide"),
+    (checks.loss, (lambda output, photo, mask: ((output - photo) ** 2).mean(),), "all pixels"),
+    (checks.loss, (lambda output, photo, mask: (((output - photo) * mask) ** 2).mean(),), "whole photo"),
+    (checks.loss, (lambda o, p, m: (((o - p) * m) ** 2).sum() / (3 * m.sum()),), "pooled"),
+    (
+        checks.loss,
+        (lambda o, p, m: ((((o - p) * m) ** 2).sum((1, 2, 3)) / m.sum((1, 2, 3))).mean(),),
+        "three numbers a pixel",
+    ),
+    (checks.loss, (lambda o, p, m: weighted(o, p, 1 - m),), "outside the hole"),
+    (
+        checks.loss,
+        (lambda o, p, m: (((o - p) * m).abs().sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))).mean(),),
+        "not squared",
+    ),
+    (checks.loss, (lambda o, p, m: (((o - p) * m) ** 2).sum(),), "it is a sum"),
+    (checks.loss, (lambda o, p, m: ((o - p) * m) ** 2,), "a number is expected"),
+    (checks.timetable, (lambda i, s: timetable(i, s, rest=None),), "rests"),
+    (checks.timetable, (lambda i, s: timetable(i, s, end=0.0),), "not to 0"),
+    (checks.timetable, (lambda i, s: timetable(i, s, share=1.0),), "last share"),
+    (checks.timetable, (lambda i, s: timetable(i, s, late=1),), "one iteration late"),
+    (checks.timetable, (lambda i, s: timetable(i, s, joint=False),), "rate of its own"),
+    (checks.timetable, (lambda i, s: s.learning_rate,), "too large"),
+    (checks.joint_step, (leaking,), "leaves gradients in the critic"),
+    (checks.joint_step, (varied(clear="never"),), "never cleared"),
+    (checks.joint_step, (varied(clear="never", freeze=False),), "never cleared"),
+    (checks.joint_step, (varied(clear_network=False),), "step before"),
+    (checks.joint_step, (varied(shown="output"),), "bare output"),
+    (checks.joint_step, (varied(sign=-1),), "sign"),
+    (checks.joint_step, (varied(weighted=False),), "alpha"),
+    (checks.joint_step, (varied(detach=False),), "detached"),
+    (checks.joint_step, (frozen_for_good,), "requires_grad=False"),
+    (checks.joint_step, (backward_twice,), "RuntimeError"),
+    (checks.joint_step, (lambda *arguments: 1.0,), "two numbers"),
+    (checks.joint_step, (lambda *arguments: step(*arguments)[::-1],), "what is returned"),
+    (checks.joint_step, (lambda *arguments: [0 * loss for loss in step(*arguments)],), "what is returned"),
+    (checks.joint_step, (lambda *arguments: (0.0, 0.0),), "network's and the critic's"),
+    (checks.checkpoint, without("network"), "other weights"),
+    (checks.checkpoint, without("optimizer"), "optimizer has forgotten"),
+    (checks.checkpoint, without("generator"), "generator is not where it was"),
+    (checks.checkpoint, without("iteration"), "has done 0 steps"),
+    (checks.checkpoint, without("average"), "moving average"),
+    (checks.checkpoint, (pack, weights_only), "batch norm statistics"),
+    (checks.checkpoint, (lambda run: {"run": run}, unpack), "weights_only=True"),
+    (checks.checkpoint, (lambda run: [run.iteration], unpack), "dictionary"),
+    (checks.checkpoint, (pack, lambda run, saved: saved), "return the run"),
+]
+
+CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
+
+
+def arguments_of(check, function):
+    return (function, function) if check is checks.checkpoint else (function,)
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def stub(*args):
+    # Your code: replace the dots.
+    ...
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("untouched", [stub, ..., None])
+def test_the_stub_is_not_attempted(check, untouched):
+    assert check(*arguments_of(check, untouched)).state == NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_what_raises_or_is_no_function_is_not_yet(check):
+    def broken(*args):
+        return 1 / 0
+
+    assert "ZeroDivisionError" in check(*arguments_of(check, broken)).message
+    assert check(*arguments_of(check, 7)).state == NOT_YET
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT)
+def test_right_is_correct(check, answer):
+    for _ in range(5):
+        verdict = check(*answer)
+        assert verdict.state == CORRECT, verdict
+
+
+@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
+def test_wrong_is_not_yet_and_says_why(check, answer, words):
+    for _ in range(3):
+        verdict = check(*answer)
+        assert verdict.state == NOT_YET, verdict
+        assert words in verdict.message, verdict
+
+
+def test_every_check_has_several_wrong_answers():
+    for check in CHECKS:
+        assert sum(wrong[0] is check for wrong in WRONG) >= 5, check.__name__

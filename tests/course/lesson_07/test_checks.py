@@ -1,0 +1,114 @@
+"""The checks of lesson 07: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import numpy as np
+import torch
+
+from exercise_checks import ExerciseChecks
+from glcic_lite.course.lesson_07 import checks
+
+
+def pad(photo, mode="edge", always=False):
+    pads = [(0, 4 - side % 4 if always else -side % 4) for side in photo.shape[:2]]
+    return np.pad(photo, [*pads, (0, 0)], mode=mode)
+
+
+def crop(start, stop, size, up=153, down=150, clip=True, align=4, inward=False):
+    first, end = start - up, stop + down
+    first, end = (-(-first // align), end // align) if inward else (first // align, -(-end // align))
+    first, end = first * align, end * align
+    return (max(first, 0), min(end, size)) if clip else (first, end)
+
+
+def fold(weight, bias, mean, variance, gamma, beta, eps):
+    scale = gamma / torch.sqrt(variance + eps)
+    return weight * scale[:, None, None, None], (bias - mean) * scale + beta
+
+
+def tiles(size, tile, make=crop):
+    return [(a, min(a + tile, size), *make(a, min(a + tile, size), size)) for a in range(0, size, tile)]
+
+
+def relax(values, mask):
+    around = np.pad(values, 1, constant_values=np.nan)
+    means = np.nanmean([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]], axis=0)
+    return np.where(mask, means, values)
+
+
+def rolled(values, mask):
+    means = sum(np.roll(values, step, axis) for step in (-1, 1) for axis in (0, 1)) / 4
+    return np.where(mask, means, values)
+
+
+def by_four(values, mask):
+    around = np.pad(values, 1)
+    means = (around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]) / 4
+    return np.where(mask, means, values)
+
+
+def in_place(values, mask):
+    for row, column in zip(*np.nonzero(mask), strict=True):
+        around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+        values[row, column] = np.mean(
+            [values[y, x] for y, x in around if 0 <= y < len(values) and 0 <= x < values.shape[1]]
+        )
+    return values
+
+
+RIGHT = [
+    (checks.padded, pad),
+    (checks.padded, lambda photo: torch.from_numpy(pad(photo))),
+    (checks.crop, crop),
+    (checks.crop, lambda start, stop, size: list(crop(start, stop, size))),
+    (checks.fold, fold),
+    (checks.tiles, tiles),
+    (checks.tiles, lambda size, tile: [list(t) for t in tiles(size, tile)]),
+    (checks.relax, relax),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.padded, lambda photo: pad(photo, "constant"), "black bars"),
+    (checks.padded, lambda photo: pad(photo, always=True), "four more"),
+    (checks.padded, lambda photo: pad(photo, "reflect"), "mirrored"),
+    (checks.padded, lambda photo: photo[: len(photo) // 4 * 4, : photo.shape[1] // 4 * 4], "lost"),
+    (checks.padded, lambda photo: photo, "as it came"),
+    (checks.padded, lambda photo: photo.shape, "tensor is expected"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, clip=False), "over the photo's border"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, align=1), "no multiple of 4"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, inward=True), "lacks pixels"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, up=0, down=0), "margin"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, up=95, down=95), "lacks pixels"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, up=303, down=303), "larger than it need be"),
+    (checks.crop, lambda a, b, size: (0, size), "larger than it need be"),
+    (checks.crop, lambda a, b, size: a, "pair"),
+    (checks.fold, lambda w, b, *rest: (fold(w, b, *rest)[0], b), "bias is left"),
+    (checks.fold, lambda w, b, m, v, g, be, e: (fold(w, b, m, v, g, be, e)[0], b - m + be), "scaled"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, be * 0, e), "beta"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, be, 0), "eps"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, (v + e) ** 2 - e, g, be, e), "square root"),
+    (
+        checks.fold,
+        lambda w, b, *rest: (fold(w.transpose(0, 1), b, *rest)[0].transpose(0, 1), fold(w, b, *rest)[1]),
+        "first axis",
+    ),
+    (checks.fold, lambda w, *rest: w, "pair"),
+    (checks.tiles, lambda size, tile: tiles(size, tile)[:-1], "left out"),
+    (checks.tiles, lambda size, tile: tiles(size, tile + 4), "larger than a tile"),
+    (checks.tiles, lambda size, tile: tiles(size, max(tile // 2, 1)), "fewer do"),
+    (checks.tiles, lambda size, tile: [(a, min(a + tile, size), *crop(a, min(a + tile, size), size))
+                                             for a in range(0, size, max(tile - 8, 1))], "twice"),
+    (checks.tiles, lambda size, tile: tiles(size, tile, lambda a, b, s: (a // 4 * 4, -(-b // 4) * 4)), "margin"),
+    (checks.tiles, lambda size, tile: [(a, a + tile, *crop(a, a + tile, size)) for a in range(0, size, tile)],
+     "over the photo's border"),
+    (checks.tiles, lambda size, tile: [(0, size)], "list of (start, stop, first, end)"),
+    (checks.relax, in_place, "old values"),
+    (checks.relax, rolled, "opposite side"),
+    (checks.relax, by_four, "fewer than four"),
+    (checks.relax, lambda values, mask: relax(values, np.ones_like(mask)), "known pixels"),
+    (checks.relax, lambda values, mask: values, "nothing is changed"),
+    (checks.relax, lambda values, mask: relax(values, mask)[mask], "shape"),
+]  # fmt: skip
+
+
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG

@@ -1,0 +1,235 @@
+"""The checks of lesson 08: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import io
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+
+from glcic_lite.course.lesson_08 import checks
+from glcic_lite.course.lesson_08.figures import newest_wins, paired_verdict
+from glcic_lite.course.shared.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
+from glcic_lite.mask_canvas import MaskCanvas
+
+ALL = [
+    checks.mask_from_runs,
+    checks.newest,
+    checks.grown,
+    checks.box,
+    checks.mini_studio,
+]
+
+
+def from_runs(runs, width, height, first=False):
+    values = np.arange(len(runs)) % 2 == (0 if first else 1)
+    return np.repeat(values, runs).reshape(height, width)
+
+
+def from_runs_slowly(runs, width, height):
+    mask, place, value = [[0] * width for _ in range(height)], 0, 0
+    for run in runs:
+        for pixel in range(place, place + run):
+            mask[pixel // width][pixel % width] = value
+        place, value = place + run, 1 - value
+    return mask
+
+
+def shown(arrivals, seconds, drop=True, newest=True):
+    free, taken, answers = 0.0, -1, []
+    while taken < len(arrivals) - 1:
+        begin = max(free, arrivals[taken + 1])
+        taken = max(n for n, time in enumerate(arrivals) if time <= begin) if newest else taken + 1
+        free = begin + seconds
+        if not drop or not any(begin < time <= free for time in arrivals[taken + 1 :]):
+            answers.append(taken)
+    return answers
+
+
+def a_thread_each(arrivals, seconds):
+    return [n for n, time in enumerate(arrivals) if not any(time < other <= time + seconds for other in arrivals)]
+
+
+def grown(mask, pixels, more=0.5):
+    return ndimage.distance_transform_edt(~mask) < pixels + more
+
+
+def rolled(mask, pixels):
+    result = mask.copy()
+    for y in range(-pixels, pixels + 1):
+        for x in range(-pixels, pixels + 1):
+            if y * y + x * x < (pixels + 0.5) ** 2:
+                result |= np.roll(mask, (y, x), (0, 1))
+    return result
+
+
+def box(mask, end=1):
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return columns[0], rows[0], columns[-1] + end, rows[-1] + end
+
+
+def of_the_first_part(mask):
+    parts, _ = ndimage.label(mask)
+    return box(parts == 1)
+
+
+def completing_the_last_result(photo):
+    last = [photo]
+
+    def fill(_, mask):
+        last[0] = paint(last[0], mask)
+        return last[0]
+
+    return mini_studio(photo, fill=fill)
+
+
+def mini_studio(
+    photo,
+    fill=lambda photo, mask: paint(photo, mask),
+    kind="PNG",
+    listen=True,
+    size=None,
+    observe=False,
+    wrap=widgets.HBox,
+):
+    canvas = MaskCanvas(photo)
+    picture = widgets.Image()
+
+    def show(*_):
+        buffer = io.BytesIO()
+        result = fill(photo, canvas.mask)
+        (result.resize(size) if size else result).save(buffer, kind)
+        picture.value = buffer.getvalue()
+
+    if observe:
+        canvas.observe(show, names="mask")
+    elif listen:
+        canvas.on_stroke(show)
+    return wrap([canvas, picture])
+
+
+def paint(photo, mask):
+    result = np.asarray(photo).copy()
+    result[mask] = (255, 0, 255)
+    return Image.fromarray(result)
+
+
+RIGHT = [
+    (checks.mask_from_runs, from_runs),
+    (checks.mask_from_runs, from_runs_slowly),
+    (checks.mask_from_runs, lambda runs, width, height: torch.from_numpy(from_runs(runs, width, height))),
+    (checks.newest, shown),
+    (checks.newest, lambda arrivals, seconds: np.array(shown(arrivals, seconds))),
+    (checks.grown, grown),
+    (checks.grown, lambda mask, pixels: grown(mask, pixels).astype(np.uint8)),
+    (checks.box, box),
+    (checks.box, lambda mask: list(map(int, box(mask)))),
+    (checks.mini_studio, mini_studio),
+    (checks.mini_studio, lambda photo: mini_studio(photo, observe=True)),
+    (
+        checks.mini_studio,
+        lambda photo: mini_studio(photo, wrap=lambda parts: widgets.VBox([widgets.HBox(parts)])),
+    ),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.mask_from_runs, lambda *args: from_runs(*args, first=True), "first run is known"),
+    (checks.mask_from_runs, lambda runs, w, h: from_runs(runs, h, w).T, "row by row"),
+    (checks.mask_from_runs, lambda runs, w, h: from_runs(runs, h, w), "shape"),
+    (checks.mask_from_runs, lambda runs, *size: [[True] * n for n in runs], "differ in length"),
+    (checks.mask_from_runs, lambda runs, w, h: from_runs([n for n in runs if n], w, h), "length 0"),
+    (checks.mask_from_runs, lambda runs, w, h: np.full((h, w), 7), "True or False"),
+    (checks.mask_from_runs, lambda runs, w, h: runs[99], "IndexError"),
+    (checks.newest, lambda arrivals, seconds: list(range(len(arrivals))), "nothing is dropped"),
+    (checks.newest, lambda *args: shown(*args, drop=False), "not shown"),
+    (checks.newest, lambda arrivals, seconds: [len(arrivals) - 1], "only the last one"),
+    (checks.newest, lambda *args: shown(*args, newest=False), "completions"),
+    (checks.newest, a_thread_each, "completions"),
+    (checks.newest, lambda arrivals, seconds: 3, "list of numbers"),
+    (checks.grown, lambda mask, n: ndimage.binary_dilation(mask, np.ones((3, 3)), n), "square"),
+    (checks.grown, lambda mask, n: ndimage.binary_dilation(mask, iterations=n), "diamond"),
+    (checks.grown, lambda mask, n: ndimage.distance_transform_edt(~mask) <= n, "half a pixel"),
+    (checks.grown, rolled, "other"),
+    (checks.grown, lambda mask, n: ~grown(~mask, n), "shrinks"),
+    (checks.grown, lambda mask, n: grown(mask, n) & ~mask, "lost"),
+    (checks.grown, lambda mask, n: grown(mask, n)[1:], "shape"),
+    (checks.grown, lambda mask, n: mask, "values differ"),
+    (checks.box, lambda mask: box(mask, end=0), "just outside"),
+    (checks.box, lambda mask: np.array(box(mask))[[1, 0, 3, 2]], "exchanged"),
+    (checks.box, lambda mask: (*box(mask)[:2], *np.subtract(box(mask)[2:], box(mask)[:2])), "width"),
+    (checks.box, lambda mask: box(~mask) if not mask.all() else (0, 0, 0, 0), "differs"),
+    (checks.box, lambda mask: box(mask)[:2], "four numbers"),
+    (checks.box, of_the_first_part, "two parts"),
+    (checks.box, lambda mask: "box", "four whole numbers"),
+    (checks.mini_studio, lambda photo: MaskCanvas(photo), "box of widgets"),
+    (checks.mini_studio, lambda photo: widgets.HBox([widgets.Image()]), "`MaskCanvas` is missing"),
+    (checks.mini_studio, lambda photo: widgets.HBox([MaskCanvas(photo)]), "`widgets.Image` is missing"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, listen=False), "empty"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, kind="JPEG"), "JPEG"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, size=(36, 24)), "36 x 24"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda photo, mask: photo), "still the photo"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: paint(p, ~m)), "outside the hole"),
+    (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: 1 / 0), "ZeroDivisionError"),
+    (checks.mini_studio, completing_the_last_result, "old hole is still filled"),
+    (checks.mini_studio, lambda p: mini_studio(p, fill=lambda p, m: 1 / 0, observe=True), "ZeroDivisionError"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.__name__)
+def test_the_stub_is_not_attempted(check):
+    def stub(*args, **kwargs): ...
+
+    assert check(stub).state == NOT_ATTEMPTED
+    assert check(...).state == NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT)
+def test_right_answers(check, answer):
+    verdict = check(answer)
+    assert verdict.state == CORRECT, verdict
+
+
+@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
+def test_wrong_answers(check, answer, words):
+    verdict = check(answer)
+    assert verdict.state == NOT_YET, verdict
+    assert words in verdict.message
+
+
+def test_a_picture_that_is_late_by_one_stroke_is_noticed():
+    def late(photo):
+        canvas, picture, ready = MaskCanvas(photo), widgets.Image(), []
+
+        def show(canvas):
+            buffer = io.BytesIO()
+            paint(photo, canvas.mask).save(buffer, "PNG")
+            ready.append(buffer.getvalue())
+            picture.value = ready[0]
+
+        canvas.on_stroke(show)
+        return widgets.HBox([canvas, picture])
+
+    verdict = checks.mini_studio(late)
+    assert verdict.state == NOT_YET and "stroke before" in verdict.message
+
+
+# What the lesson measures with
+
+
+def test_the_newest_stroke_wins():
+    spans = newest_wins([0.0, 0.1, 0.2, 1.0], 0.25)
+    assert [(span.stroke, span.shown) for span in spans] == [(0, False), (2, True), (3, True)]
+    assert [span.begin for span in spans] == [0.0, 0.25, 1.0]
+    assert newest_wins([], 0.25) == []
+
+
+def test_verdicts_come_from_the_numbers():
+    random = np.random.default_rng(0)
+    worse = random.normal(size=40)
+    assert "c: HOLDS. In 40 of 40 pairs; mean difference +1.00 dB" in paired_verdict("c", worse + 1, worse, " dB")
+    assert "THE OPPOSITE HOLDS. In 0 of 40" in paired_verdict("c", worse - 1, worse)
+    assert "OPEN" in paired_verdict("c", worse + random.normal(size=40) * 3 - 0.0, worse)
+    assert "OPEN" in paired_verdict("c", worse, worse)

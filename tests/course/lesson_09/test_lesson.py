@@ -1,0 +1,161 @@
+"""Lesson 09's own parts: crops for the ablations, the figures' arithmetic, and the explorer of fills."""
+
+import base64
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glcic_lite.course.lesson_09 import ablation_trials, figures
+from glcic_lite.course.lesson_09.explorer import CROP, LARGEST, SCENES, WIDTH, FillExplorer
+from glcic_lite.course.shared import explorers
+from glcic_lite.course.shared.sketch import SCALE
+from glcic_lite.evaluation.ablations import FIRST_PHASE
+from glcic_lite.evaluation.fills import every_fill
+from glcic_lite.evaluation.metrics import METRICS, hole_psnr
+from glcic_lite.evaluation.statistics import averages
+from glcic_lite.files import DATA
+from glcic_lite.method.photos import list_photos
+from inputs import hole, narrow_network, texture
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return ablation_trials.trials(of_each=1)
+
+
+def test_trials_are_of_every_test_photo_and_the_same_every_time(shown):
+    assert [trial.photo_name for trial in shown] == [path.stem for path in list_photos(DATA / "photos" / "test")]
+    again = ablation_trials.trials(of_each=1)
+    assert all(np.array_equal(a.photo, b.photo) and a.hole == b.hole for a, b in zip(shown, again, strict=True))
+
+
+def test_trials_have_holes_as_in_the_ablations_training(shown):
+    low, high = FIRST_PHASE.hole_sides
+    for trial in shown:
+        assert trial.photo.shape == (FIRST_PHASE.crop_size, FIRST_PHASE.crop_size, 3)
+        assert low <= min(trial.hole[2:]) and low <= trial.hole.width <= high and low <= trial.hole.height <= high
+        assert trial.mask.sum() == trial.hole.width * trial.hole.height
+
+
+def test_the_middle_lies_in_the_middle_of_the_hole():
+    for trial in ablation_trials.trials(of_each=1, sides=(96, 96)):
+        inside = ablation_trials.middle(trial)
+        assert inside.sum() == 32 * 32 and trial.mask[inside].all()
+        assert np.allclose(np.argwhere(inside).mean(axis=0), np.argwhere(trial.mask).mean(axis=0))
+
+
+def test_completing_a_batch_is_completing_one_at_a_time_and_keeps_what_is_known(shown):
+    network = narrow_network()
+    together = ablation_trials.completed(network, shown[:3])
+    for trial, result in zip(shown, together, strict=False):
+        assert np.array_equal(result[~trial.mask], trial.photo[~trial.mask])
+        (alone,) = ablation_trials.completed(network, [trial])
+        assert np.abs(alone.astype(int) - result).max() <= 1
+        with torch.inference_mode():
+            photo = torch.tensor(trial.photo).permute(2, 0, 1)[None] / 255
+            output = network(photo, torch.tensor(trial.mask)[None, None].float())[0].permute(1, 2, 0).numpy() * 255
+        assert np.abs(output[trial.mask] - result[trial.mask]).max() <= 0.51
+
+
+@pytest.mark.parametrize("box", [(20, 10, 50, 40), (0, 0, 12, 12), (70, 54, 80, 64), (0, 0, 80, 64)])
+def test_a_cut_out_is_a_square_inside_the_photo_that_holds_the_hole(box):
+    mask = hole(64, 80, box)
+    window = figures.window_around(mask, 6)
+    assert min(window) >= 0 and window.right <= 80 and window.bottom <= 64
+    assert window.width == window.height
+    if max(mask.sum(axis=0).max(), mask.sum(axis=1).max()) <= 52:
+        assert mask[window.slices].sum() == mask.sum()
+    assert figures.around(texture(64, 80), mask, 6).shape == (window.height, window.width, 3)
+
+
+def rows_of(numbers):
+    return [
+        {"photo": photo, "hole": kind, "fill": fill, "psnr": value, "ssim": 0.5, "texture": 0.25, "l1": 9.0}
+        for fill in figures.FILL_STYLES
+        for kind in ("box 32", "stroke 20")
+        for photo, value in zip("abc", numbers, strict=True)
+    ]
+
+
+def test_the_table_holds_means_and_intervals():
+    rows = rows_of([10.0, 20.0, 30.0])
+    table = figures.means_table(rows, "psnr").splitlines()
+    assert table[0] == "| PSNR, in dB | box 32 | stroke 20 |"
+    first = averages(rows, intervals=True)[0]
+    cell = f"**20.0** ({first['psnr_low']:.1f} – {first['psnr_high']:.1f})"
+    assert table[2:] == [f"| {fill} | {cell} | {cell} |" for fill in figures.FILL_STYLES]
+
+
+def test_figures_draw_what_they_are_given():
+    figure = figures.means_figure(rows_of([10.0, 20.0, 30.0]))
+    assert len(figure.axes) == len(METRICS)
+    marks = [line for line in figure.axes[0].lines if line.get_label() in figures.FILL_STYLES]
+    assert [line.get_ydata().tolist() for line in marks] == [[20.0, 20.0]] * 6
+    figure, axes = plt.subplots(1, 2)
+    figures.draw_differences(axes[0], {"x": [1.0, 2.0, 3.0], "y": [-1.0, -1.0, -4.0]}, "dB")
+    diamonds = [line.get_xdata().item() for line in axes[0].lines if line.get_marker() == "D"]
+    assert diamonds == [2.0, -2.0]
+    figures.draw_seeds(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB")
+    dots = [line.get_xdata().item() for line in axes[1].lines if line.get_marker() == "o"]
+    assert dots == [1.0, 3.0, 0.5]
+    plt.close("all")
+
+
+def test_values_of_one_photo_count_once():
+    assert figures.measure_by_photo(["b", "a", "b"], [1.0, 5.0, 3.0]).tolist() == [2.0, 5.0]
+
+
+def test_a_sheet_holds_every_strip_where_it_belongs():
+    strips = [np.full((4, 6, 3), n, np.uint8) for n in range(3)]
+    page = figures.sheet(strips, across=2, gap=2)
+    assert page.shape == (10, 14, 3)
+    assert (page[:4, :6] == 0).all() and (page[:4, 8:] == 1).all() and (page[6:, :6] == 2).all()
+    assert (page[6:, 8:] == 255).all()
+
+
+# The explorer
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    return FillExplorer(narrow_network())
+
+
+def test_the_explorer_keeps_every_hole_inside(explorer):
+    before = len(explorers.callback_errors)
+    for photo in SCENES:
+        explorer.set(photo=photo)
+    explorer.set(side=8, left=CROP - 8, top=CROP - 8)
+    explorer.set(side=LARGEST)
+    assert explorer.settings["left"] == explorer.settings["top"] == CROP - LARGEST
+    assert len(explorers.callback_errors) == before
+
+
+def test_the_explorer_stars_the_highest_psnr(explorer):
+    explorer.set(photo="meerkats", side=40, left=100, top=90)
+    left, top = SCENES["meerkats"]
+    photo = Image.open(DATA / "photos" / "test" / "meerkats.jpg").convert("RGB")
+    photo.thumbnail((640, 640), Image.Resampling.LANCZOS)
+    crop = np.asarray(photo.crop((left, top, left + CROP, top + CROP)))
+    mask = hole(CROP, CROP, (100, 90, 140, 130))
+    scores = {name: hole_psnr(crop, result, mask) for name, result in every_fill(crop, mask, explorer.network).items()}
+    assert f"(★): <b>{max(scores, key=scores.get)}</b>" in explorer.scene(**explorer.settings).words
+
+
+def test_where_the_photo_is_flat_no_fill_is_praised_for_its_texture(explorer):
+    explorer.set(photo="citrus-slices", side=8, left=7, top=129)
+    words = explorer.scene(**explorer.settings).words
+    assert "no texture here" in words and "nan" not in words and "mean colour" not in words
+
+
+def test_the_explorer_leaves_a_jpeg_for_readers_without_a_kernel(explorer):
+    data, metadata = explorer._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"])))
+    assert picture.format == "JPEG" and picture.width == WIDTH
+    assert "image/png" not in data and metadata["image/jpeg"]["width"] == WIDTH
+    assert "Highest PSNR" in metadata["image/jpeg"]["alt"]
+    assert explorer.picture().width == WIDTH * SCALE

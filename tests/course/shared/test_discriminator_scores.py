@@ -1,0 +1,199 @@
+"""The jury of lesson 05: exhibits, votes, the share of each critic, and the explorer over them."""
+
+import time
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from glcic_lite import CompletionNetwork, ContextDiscriminator
+from glcic_lite.course.lesson_05.explorer import SCENES, CriticExplorer, scene_photo
+from glcic_lite.course.shared import explorers
+from glcic_lite.course.shared.discriminator_scores import (
+    CROP,
+    PATCH,
+    exhibits,
+    fill_all,
+    fills,
+    gradients,
+    hole_factor,
+    views,
+    votes,
+    won,
+)
+from glcic_lite.files import NOTEBOOKS
+from glcic_lite.method.masks import Box
+
+LESSON = NOTEBOOKS / "05_context_discriminators.ipynb"
+
+
+@pytest.fixture(scope="module")
+def critics():
+    torch.manual_seed(0)
+    return ContextDiscriminator(CROP, PATCH, width=1 / 8).eval()
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return CompletionNetwork(width=1 / 16).eval()
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return exhibits(3)
+
+
+def test_exhibits_are_the_same_every_time_and_fit(shown):
+    for one, other in zip(shown, exhibits(3), strict=True):
+        assert (one.photo == other.photo).all() and one.hole == other.hole
+        assert one.photo.shape == (CROP, CROP, 3) and one.photo.dtype == np.uint8
+        assert (one.patch.width, one.patch.height) == (PATCH, PATCH)
+        assert one.patch.left <= one.hole.left and one.hole.bottom <= one.patch.bottom  # holes are 64 px at most
+        assert one.mask.sum() == one.hole.width * one.hole.height
+
+
+def test_fills_change_the_hole_only_and_never_read_it(shown, network):
+    for name, fill in fills(network).items():
+        photo, mask = shown[0].photo, shown[0].mask
+        filled = fill(photo, mask)
+        assert (filled[~mask] == photo[~mask]).all(), name
+        other = photo.copy()
+        other[mask] = 255 - other[mask]
+        assert ((fill(other, mask) == filled).all()) == (name != "photo"), name
+
+
+def test_the_two_shares_and_the_bias_add_up_to_the_logit(critics, shown, network):
+    seen = fill_all(shown, network)
+    for photos, patches in seen.values():
+        assert photos.shape == (3, 3, CROP, CROP) and patches.shape == (3, 3, PATCH, PATCH)
+        parts = votes(critics, photos, patches)
+        bias = critics.concatenation.bias.item()
+        assert torch.allclose(parts["global"] + parts["local"] + bias, parts["both"], atol=1e-5)
+    changed = votes(critics, seen["photo"][0], torch.zeros_like(seen["photo"][1]))
+    assert torch.equal(changed["global"], votes(critics, *seen["photo"])["global"])
+
+
+def test_views_are_the_whole_and_its_patch(shown):
+    whole, patch = views(shown[0].photo, Box(10, 20, 10 + PATCH, 20 + PATCH))
+    assert torch.equal(patch, whole[:, 20 : 20 + PATCH, 10 : 10 + PATCH])
+    assert whole[:, 5, 7].mul(255).tolist() == pytest.approx(shown[0].photo[5, 7].tolist())
+
+
+def test_won_counts_pairs():
+    assert won(torch.tensor([1.0, 2, 3, 4]), torch.tensor([0.0, 3, 3, 0])) == 0.625
+
+
+def test_gradients_are_those_of_finite_differences(critics):
+    torch.manual_seed(1)
+    double = ContextDiscriminator(CROP, PATCH, width=1 / 16).double().eval()
+    photos, patches = torch.rand(1, 3, CROP, CROP).double(), torch.rand(1, 3, PATCH, PATCH).double()
+    wide, close = gradients(double, photos, patches)
+    assert wide.shape == (1, CROP, CROP) and close.shape == (1, PATCH, PATCH)
+    for tensor, values, (row, column) in ((photos, wide, (40, 50)), (patches, close, (20, 30))):
+        slopes = []
+        for channel in range(3):
+            difference = []
+            for step in (1e-5, -1e-5):
+                moved = tensor.clone()
+                moved[0, channel, row, column] += step
+                pair = (moved, patches) if tensor is photos else (photos, moved)
+                difference.append(double(*pair).item())
+            slopes.append((difference[0] - difference[1]) / 2e-5)
+        assert values[0, row, column].item() == pytest.approx(np.linalg.norm(slopes), rel=1e-3)
+
+
+def test_hole_factor_compares_means():
+    maps, hole, everything = torch.ones(3, 10, 10), np.zeros((10, 10), bool), np.ones((10, 10), bool)
+    hole[:4, :5] = True
+    maps[1, :4, :5] = 3
+    assert hole_factor(maps, [hole, hole, everything]).tolist() == [1, 3]
+
+
+# The explorer
+
+
+@pytest.fixture
+def explorer(critics, network):
+    explorers.callback_errors.clear()
+    yield CriticExplorer(critics, network)
+    assert explorers.callback_errors == []
+
+
+def ends(control):
+    return [v for _, v in control._options_full] if hasattr(control, "options") else [control.min, control.max]
+
+
+def test_every_control_at_its_ends(explorer):
+    size = explorer.picture().size
+    for name in explorer.settings:
+        for value in ends(explorer._controls[name]):
+            explorer.set(**{name: value})
+            assert explorer.picture().size == size, "the layout would jump"
+            assert "real</b>" in explorer._words.value
+
+
+def test_a_step_is_fast(explorer):
+    steps = []
+    for left in range(20, 60, 5):
+        start = time.process_time()
+        explorer.set(left=left)
+        steps.append(time.process_time() - start)
+    assert np.median(steps) < 0.1
+
+
+def test_it_says_where_the_patch_lies_and_what_it_misses(explorer):
+    explorer.set(width=20, height=20, left=54, top=54)
+    assert "centred on it" in explorer._words.value
+    explorer.set(left=0, top=54)
+    assert "22 px right" in explorer._words.value and "up" not in explorer._words.value
+    explorer.set(left=108, top=0)
+    assert "22 px left" in explorer._words.value and "22 px down" in explorer._words.value
+    explorer.set(width=80, height=20)
+    assert "larger than the patch" in explorer._words.value and "no known pixel" not in explorer._words.value
+    explorer.set(height=80)
+    assert "no known pixel" in explorer._words.value
+
+
+def test_the_hole_stays_inside_when_it_grows(explorer):
+    explorer.set(width=8, left=CROP - 8)
+    explorer.set(width=96)
+    assert explorer.settings["left"] == CROP - 96
+
+
+def test_scenes_are_whole_crops():
+    for name in SCENES:
+        photo = scene_photo(name)
+        assert photo.shape == (CROP, CROP, 3) and photo.std() > 20
+        assert not (photo[-1] == 0).all(), "the crop reaches over the photo's border"
+
+
+# What the lesson builds in view
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    cells = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
+    names = {}
+    imports = cells[0][: cells[0].index("device = set_up")]
+    exec(imports, names)
+    source = next(source for source in cells if "class TwoDiscriminators" in source)
+    exec(source[: source.index("with torch.device")], names)
+    return names
+
+
+@pytest.mark.parametrize(("sizes", "width"), [((128, 64), 1 / 8), ((192, 96), 1 / 16)])
+def test_the_lessons_discriminators_are_the_packages(lesson, sizes, width):
+    ours = lesson["TwoDiscriminators"](*sizes, width)
+    package = ContextDiscriminator(*sizes, width)
+    assert list(ours.state_dict()) == list(package.state_dict())
+    ours.load_state_dict(package.state_dict())
+    photo, patch = torch.rand(2, 3, sizes[0], sizes[0]), torch.rand(2, 3, sizes[1], sizes[1])
+    for mode in (True, False):
+        assert torch.equal(ours.train(mode)(photo, patch), package.train(mode)(photo, patch))
+
+
+def test_the_lessons_discriminators_have_the_papers_parameters(lesson):
+    with torch.device("meta"):
+        assert sum(p.numel() for p in lesson["TwoDiscriminators"]().parameters()) == 45_063_681

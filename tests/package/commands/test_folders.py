@@ -1,0 +1,219 @@
+"""A folder of photos and masks: who belongs to whom, what is left out and named, and going on after a stop."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glcic_lite import __main__ as command_line
+from glcic_lite.commands import folders
+from glcic_lite.commands.folders import complete_folder
+from glcic_lite.method.masks import mask_image
+from glcic_lite.method.photos import PhotoError
+from glcic_lite.speed.completion import complete
+from inputs import hole, narrow_network, texture
+
+NETWORK = narrow_network()
+MASK = hole(40, 60, (20, 10, 40, 30))
+PHOTO = texture(40, 60)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Three photos, one of them in a folder of its own, and their masks."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos/more", "masks/more"):
+        os.makedirs(folder)
+    Image.fromarray(PHOTO).save("photos/one.jpg")
+    Image.fromarray(texture(40, 60, 1)).save("photos/two.png")
+    Image.fromarray(texture(40, 60, 2)).save("photos/more/three.png")
+    for name in ("one", "two--left", "two--right", "more/three"):
+        mask_image(MASK).save(f"masks/{name}.png")
+    return tmp_path
+
+
+def names(paths):
+    return [p.as_posix() for p in paths]
+
+
+def run():
+    return complete_folder("photos", "masks", "out", NETWORK)
+
+
+def test_every_photo_is_completed_with_each_of_its_masks(here):
+    report = run()
+    expected = ["out/more/three.png", "out/one.png", "out/two--left.png", "out/two--right.png"]
+    assert sorted(names(report.completed)) == expected
+    assert not report.left_out and not report.already_there
+    for result in expected:
+        assert Image.open(result).size == (60, 40)
+    single = complete("photos/two.png", "masks/two--left.png", NETWORK)
+    assert np.array_equal(np.asarray(Image.open("out/two--left.png")), np.asarray(single))
+
+
+def test_masks_may_lie_in_one_folder_and_photos_in_several(here):
+    os.rename("masks/more/three.png", "masks/three.png")
+    assert "out/more/three.png" in names(run().completed)
+
+
+def test_photos_and_masks_may_share_a_folder(here):
+    mask_image(MASK).save("photos/one--mask.png")
+    report = complete_folder("photos", "photos", "out", NETWORK)
+    assert names(report.completed) == ["out/one--mask.png"]
+    assert not report.left_out
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_completed(here):
+    (here / "photos/broken.png").write_bytes((here / "photos/two.png").read_bytes()[:300])
+    mask_image(MASK).save("masks/broken.png")
+    Image.fromarray(PHOTO).save("photos/alone.png")
+    mask_image(MASK).save("masks/nobodys.png")
+    mask_image(MASK[1:]).save("masks/two--low.png")
+    mask_image(np.ones_like(MASK)).save("masks/two--all.png")
+    report = run()
+    assert len(report.completed) == 4
+    assert len(report.left_out) == 5
+    for words in (
+        "broken.png: truncated",
+        "alone.png: no mask",
+        "nobodys.png: no photo",
+        "two--low.png: the mask is 60 x 39",
+        "two--all.png: the mask covers the whole photo",
+    ):
+        assert sum(words in reason for reason in report.left_out) == 1, words
+
+
+@pytest.mark.parametrize(
+    "photo, mask, belongs",
+    [("a", "a--b", True), ("a", "a---b", True), ("a-", "a---b", True), ("a--b", "a--b--c", True), ("a", "a-b", False),
+     ("a", "ab--c", False), ("a--b", "a--c", False), ("", "a", False)],
+)  # fmt: skip
+def test_a_mask_belongs_to_the_photo_whose_name_stands_before_the_dashes(photo, mask, belongs):
+    assert (photo in folders._photo_names(mask)) is belongs
+
+
+def test_two_photos_do_not_write_one_result(here):
+    Image.fromarray(PHOTO).save("photos/one.png")
+    report = run()
+    assert names(report.completed).count("out/one.png") == 1
+    assert len(report.left_out) == 1 and "already the result of" in report.left_out[0]
+
+
+def test_a_second_call_goes_on_where_the_first_was_stopped(here, monkeypatch):
+    def stop_after(count):
+        seen = []
+
+        def fill(*args):
+            if len(seen) == count:
+                raise KeyboardInterrupt
+            seen.append(args)
+            return complete(*args)
+
+        return fill
+
+    monkeypatch.setattr(folders, "complete", stop_after(2))
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    written = sorted(p for p in here.glob("out/**/*.png"))
+    before = {p: p.stat().st_mtime_ns for p in written}
+    assert len(written) == 2
+    monkeypatch.setattr(folders, "complete", complete)
+    report = run()
+    assert len(report.already_there) == 2 and len(report.completed) == 2
+    assert all(p.stat().st_mtime_ns == before[p] for p in written)
+    assert not list(here.glob("out/**/.*")), "nothing half-written is left"
+
+
+def test_a_changed_mask_is_completed_again(here):
+    run()
+    later = os.stat("out/one.png").st_mtime + 10
+    os.utime("masks/one.png", (later, later))
+    assert names(run().completed) == ["out/one.png"]
+
+
+def test_results_inside_the_photos_folder_are_no_photos(here):
+    first = complete_folder("photos", "masks", "photos/out", NETWORK)
+    second = complete_folder("photos", "masks", "photos/out", NETWORK)
+    assert len(first.completed) == len(second.already_there) == 4
+    assert not second.left_out
+
+
+@pytest.mark.parametrize("out", [".", ".."])
+def test_the_photos_may_lie_in_the_folder_of_the_results(here, monkeypatch, out):
+    os.makedirs("in")
+    for folder in ("photos", "masks"):
+        os.rename(folder, f"in/{folder}")
+    monkeypatch.chdir(here / "in")
+    report = complete_folder("photos", "masks", out, NETWORK)
+    assert len(report.completed) == 4 and not report.left_out
+
+
+def test_a_link_to_a_photo_that_is_gone_is_named_and_the_rest_completed(here):
+    run()
+    os.remove("out/one.png")
+    os.remove("photos/two.png")
+    os.symlink("nowhere.png", "photos/two.png")
+    report = run()
+    assert names(report.completed) == ["out/one.png"]
+    assert len(report.left_out) == 2 and all("two.png" in reason for reason in report.left_out)
+
+
+@pytest.mark.parametrize("out", ["photos", "masks", "masks/../photos"])
+def test_results_never_lie_among_photos_or_masks(here, out):
+    with pytest.raises(PhotoError, match="folder of their own"):
+        complete_folder("photos", "masks", out, NETWORK)
+
+
+@pytest.mark.parametrize(
+    "photos, masks", [("lost", "masks"), ("photos", "lost"), ("empty", "masks"), ("photos", "empty")]
+)
+def test_folders_without_photos_or_masks_are_an_error(here, photos, masks):
+    os.mkdir("empty")
+    with pytest.raises(PhotoError, match="lost: no such folder|empty: no photos"):
+        complete_folder(photos, masks, "out", NETWORK)
+
+
+def test_progress_is_told(here):
+    told = []
+    complete_folder("photos", "masks", "out", NETWORK, on_start=told.append, on_each=told.append)
+    assert told[0] == 4 and len(told) == 5
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, weights_folder):
+    """Runs the command line in this process: (exit status, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["glcic_lite", "complete", *arguments, "--weights", str(weights_folder)])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return end.value.code or 0, out, err
+
+    return call
+
+
+def test_the_command_line_completes_a_folder_and_names_what_it_left_out(here, call):
+    Image.fromarray(PHOTO).save("photos/alone.png")
+    status, out, err = call("photos", "masks", "-o", "out")
+    assert status == 0
+    assert out == "out: 4 completed, 0 already there, 1 left out\n"
+    assert err == "glcic_lite: left out: photos/alone.png: no mask of this name in masks\n"
+    assert call("photos", "masks", "-o", "out")[1] == "out: 0 completed, 4 already there, 1 left out\n"
+
+
+def test_a_folder_in_which_nothing_works_is_an_error(here, call):
+    for path in (here / "photos").rglob("*.*"):
+        path.write_text("no picture")
+    status, _, err = call("photos", "masks", "-o", "out")
+    assert status == 2
+    assert err.splitlines()[-1] == "glcic_lite: photos: none of the photos could be completed"
+    assert err.count("left out") == 4 and "Traceback" not in err
+    assert not (here / "out").exists()
+
+
+def test_a_folder_of_photos_needs_a_folder_of_masks(here, call):
+    status, _, err = call("photos", "masks/one.png", "-o", "out")
+    assert status == 2 and "folder of masks" in err and err.count("\n") == 1

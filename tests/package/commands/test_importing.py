@@ -1,0 +1,504 @@
+"""Weights of others: files as Torch7 and PyTorch write them, read back to the last bit; anything else refused."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from glcic_lite import __main__ as command_line
+from glcic_lite.commands.importing import CELEBA_MEAN, import_weights, network_from_pytorch, network_from_torch7
+from glcic_lite.method.masks import Box, mask_image
+from glcic_lite.method.networks import CompletionNetwork
+from glcic_lite.method.pretrained import WeightsError
+from glcic_lite.speed.completion import complete
+from glcic_lite.speed.fast_network import FastNetwork
+from inputs import NARROW, hole, narrow_network, noise
+from torch7_files import Torch7Object, Torch7Writer, save, sequential, torch7_layers
+from whole_photo import assert_same_as_on_the_whole_photo, photos_with_holes
+
+MEAN = (0.4560, 0.4472, 0.4155)
+
+
+def vivid_network(seed: int = 3, **options) -> CompletionNetwork:
+    """Every weight, bias and statistic has a say."""
+    network = narrow_network(seed, **options)
+    generator = torch.Generator().manual_seed(1)
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+            part.bias.data.normal_(0, 0.1, generator=generator)
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.data.uniform_(0.5, 1.5, generator=generator)
+    network.mean_colour.copy_(torch.tensor(MEAN).view(3, 1, 1))
+    return network
+
+
+@pytest.fixture
+def network():
+    return vivid_network()
+
+
+@pytest.fixture
+def scene():
+    """A photo and a mask whose hole touches the photo's border, where the zero padding has a say."""
+    photo = torch.from_numpy(noise(48, 64)).permute(2, 0, 1)[None] / 255
+    return photo, torch.from_numpy(hole(48, 64, (0, 20, 30, 48), (50, 4, 58, 9)))[None, None].float()
+
+
+# The authors' Torch7 file
+
+
+@pytest.fixture
+def file(network, tmp_path):
+    mean = np.array(MEAN, dtype=np.float32)
+    return save(tmp_path / "completionnet_places2.t7", {"model": sequential(torch7_layers(network)), "mean": mean})
+
+
+def test_layer_0_is_a_convolution_and_layer_48_the_last_one(network):
+    kinds = [layer.kind for layer in torch7_layers(network)]
+    assert len(kinds) == 50
+    assert kinds[:3] == ["nn.SpatialConvolution", "nn.SpatialBatchNormalization", "nn.ReLU"]
+    assert kinds[48:] == ["nn.SpatialConvolution", "nn.Sigmoid"]
+
+
+def test_the_imported_network_is_the_one_in_the_file(file, network, tmp_path):
+    import_weights(file, tmp_path / "authors")
+    imported = CompletionNetwork.from_pretrained(tmp_path / "authors")
+    assert imported.state_dict().keys() == network.state_dict().keys()
+    for name, value in network.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(imported.state_dict()[name], value), name
+    photo, mask = torch.rand(1, 3, 32, 40), (torch.rand(1, 1, 32, 40) > 0.5).float()
+    assert torch.equal(imported(photo, mask), network(photo, mask))
+
+
+def authors_program(layers, mean, photo, mask):
+    """What the authors' program does with a photo, in plain torch, from the layers of their file alone."""
+    known = photo.clone()
+    for channel in range(3):
+        known[:, channel] -= mean[channel]
+    known[mask.bool().expand_as(known)] = 0
+    values = torch.cat([known, mask], dim=1)
+    for layer in layers:
+        kind = layer.kind.removeprefix("nn.")
+        fields = {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in layer.fields.items()}
+        if kind == "SpatialBatchNormalization":
+            statistics = fields["running_mean"], fields["running_var"]
+            values = F.batch_norm(values, *statistics, fields["weight"], fields["bias"], eps=fields["eps"])
+        elif kind in ("ReLU", "Sigmoid"):
+            values = torch.relu(values) if kind == "ReLU" else torch.sigmoid(values)
+        else:
+            convolution = F.conv_transpose2d if kind == "SpatialFullConvolution" else F.conv2d
+            values = convolution(
+                values,
+                fields["weight"],
+                fields["bias"],
+                stride=(fields["dH"], fields["dW"]),
+                padding=(fields["padH"], fields["padW"]),
+                dilation=(fields.get("dilationH", 1), fields.get("dilationW", 1)),
+            )
+    return values
+
+
+def test_the_imported_network_paints_what_the_authors_program_paints(file, network, scene):
+    with torch.inference_mode():
+        expected = authors_program(torch7_layers(network), MEAN, *scene)
+        painted = network_from_torch7(file)(*scene)
+    assert expected.std() > 0.05
+    assert torch.allclose(painted, expected, atol=1e-6)  # everywhere, the photo's border included
+
+
+def test_the_folder_carries_the_authors_licence(file, tmp_path):
+    import_weights(file, tmp_path / "authors")
+    card = (tmp_path / "authors/README.md").read_text()
+    assert "license: cc-by-nc-sa-4.0" in card and "NonCommercial" in card and "Iizuka" in card
+    assert "license: mit" not in card
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layers: [sequential(layers[:10]), *layers[10:]],
+        lambda layers: [Torch7Object(x.kind.replace("nn.", "cudnn."), x.fields) for x in layers],
+        lambda layers: [*layers[:-1], Torch7Object("nn.Sigmoid", {"forget": b"\x1bLJ code of a Lua function"})],
+    ],
+    ids=["a sequence in the sequence", "cudnn", "a function"],
+)
+def test_what_does_not_matter_is_passed_over(network, tmp_path, change):
+    layers = change(torch7_layers(network))
+    path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN), "more": [1, {"a": True}]})
+    imported = network_from_torch7(path)
+    assert torch.equal(imported.layers[12].convolution.weight, network.layers[12].convolution.weight)
+    assert torch.allclose(imported.mean_colour.flatten(), torch.tensor(MEAN))
+
+
+def test_weights_kept_as_matrices_are_read(network, tmp_path):
+    content = {"model": sequential(torch7_layers(network, old_style=True)), "mean": list(MEAN)}
+    imported = network_from_torch7(save(tmp_path / "x.t7", content))
+    assert torch.equal(imported.layers[3].convolution.weight, network.layers[3].convolution.weight)
+
+
+def test_another_epsilon_is_made_up_for(network, tmp_path):
+    layers = torch7_layers(network)
+    layers[1].fields["eps"] = 1e-3
+    imported = network_from_torch7(save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)}))
+    network.layers[0].norm.eps = 1e-3
+    photo, mask = torch.rand(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    assert torch.allclose(imported(photo, mask), network(photo, mask), atol=1e-6)
+
+
+def test_a_first_layer_that_claims_to_be_wide_takes_no_memory(network, tmp_path):
+    layers = torch7_layers(network)
+    layers[0].fields["bias"] = np.zeros(64_000, np.float32)  # a network of width 1,000: 6 million million numbers
+    path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match="the weight of 01_conv should be"):
+        network_from_torch7(path)
+
+
+def test_a_sequence_that_holds_itself_is_refused(tmp_path):
+    loop = sequential([])
+    loop.fields["modules"] = [loop]
+    path = save(tmp_path / "x.t7", {"model": loop, "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match="holds itself"):
+        network_from_torch7(path)
+
+
+def without(layers, number):
+    return layers[:number] + layers[number + 1 :]
+
+
+def field(number, **fields):
+    return lambda layers: layers[number].fields.update(fields)
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda x: x.pop(), "ends before 17_output"),
+        (lambda x: x.append(Torch7Object("nn.Tanh", {})), "a layer more than the paper's: Tanh"),
+        (lambda x: x.__setitem__(2, Torch7Object("nn.ELU", {})), "in 01_conv a ReLU is expected, and there is a ELU"),
+        (lambda x: x.insert(1, x.pop(2)), "a SpatialBatchNormalization is expected"),
+        (field(18, dilationW=3), "dilationW of 07_dilated_conv should be 2, and is 3"),
+        (field(36, adjW=1), "adjW of 13_deconv should be 0, and is 1"),
+        (field(3, dH=1), "dH of 02_conv should be 2, and is 1"),
+        (field(3, weight=np.zeros((9, 9), np.float32)), "02_conv"),
+        (field(4, running_var=np.zeros(3, np.float32)), "running_var of 02_conv should be"),
+        (field(4, running_var=None), "02_conv|tensor"),
+        (field(4, bias=np.full(8, np.nan, np.float32)), "finite"),
+        (field(0, bias=None), "tensor"),
+    ],
+)
+def test_another_network_is_refused_by_name(network, tmp_path, change, reason):
+    layers = torch7_layers(network)
+    change(layers)
+    path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match=f"x.t7: not the authors' completion network: .*({reason})"):
+        network_from_torch7(path)
+
+
+@pytest.mark.parametrize("mean", [[0.1, 0.2], [123.0, 117.0, 104.0], "grey", None, [[0.1], [0.2], [0.3]]])
+def test_a_mean_that_is_no_colour_is_refused(network, tmp_path, mean):
+    path = save(tmp_path / "x.t7", {"model": sequential(torch7_layers(network)), "mean": mean})
+    with pytest.raises(WeightsError, match="x.t7: "):
+        network_from_torch7(path)
+
+
+@pytest.mark.parametrize("content", [{"mean": list(MEAN)}, [1, 2], "text", None, 7])
+def test_a_torch7_file_of_something_else_is_refused(tmp_path, content):
+    with pytest.raises(WeightsError, match="x.t7: no table with a model and a mean"):
+        network_from_torch7(save(tmp_path / "x.t7", content))
+
+
+@pytest.mark.parametrize("model", [None, 3, [], sequential([]), sequential(None), Torch7Object("nn.Sequential", 5)])
+def test_a_model_without_layers_is_refused(tmp_path, model):
+    with pytest.raises(WeightsError, match="x.t7: not the authors' completion network"):
+        network_from_torch7(save(tmp_path / "x.t7", {"model": model, "mean": list(MEAN)}))
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(file, tmp_path):
+    whole = file.read_bytes()
+    for share in np.linspace(0, 0.999, 40):
+        (tmp_path / "x.t7").write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(WeightsError, match="x.t7: "):
+            network_from_torch7(tmp_path / "x.t7")
+
+
+def test_files_of_other_kinds_are_refused_and_nothing_in_them_runs(tmp_path):
+    path = tmp_path / "x.t7"
+    random = np.random.default_rng(0)
+    torch.save({"model": Dangerous()}, path)
+    for content in (path.read_bytes(), b"", b"PK\x03\x04", *(random.bytes(n) for n in range(1, 200, 7))):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match="x.t7: "):
+            network_from_torch7(path)
+    assert not Dangerous.ran
+
+
+class Dangerous:
+    ran = False
+
+    def __reduce__(self):
+        return (setattr, (Dangerous, "ran", True))
+
+
+@pytest.mark.parametrize("sizes", [(10**9, 3), (-5, 3), (3, 4)])
+def test_a_tensor_that_claims_more_numbers_than_it_has_is_refused(tmp_path, sizes):
+    writer = Torch7Writer()
+    writer.write_tensor(np.zeros((3, 3), np.float32), sizes)
+    (tmp_path / "x.t7").write_bytes(writer.bytes)
+    with pytest.raises(WeightsError, match="damaged"):
+        network_from_torch7(tmp_path / "x.t7")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="lost.t7: no such file"):
+        network_from_torch7(tmp_path / "lost.t7")
+
+
+def test_the_missing_package_is_named(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchfile", None)
+    with pytest.raises(WeightsError, match="torchfile"):
+        network_from_torch7(file)
+
+
+def test_the_width_is_that_of_the_file(file):
+    assert network_from_torch7(file).layers[0].convolution.out_channels == round(64 * NARROW)
+
+
+def test_a_mean_colour_for_a_file_that_holds_its_own_is_refused(file, tmp_path):
+    with pytest.raises(WeightsError, match="its own mean colour"):
+        import_weights(file, tmp_path / "authors", MEAN)
+
+
+# The PyTorch release
+
+
+@pytest.fixture
+def late():
+    """A network as the PyTorch release has it."""
+    return vivid_network(norm_after_activation=True, subtract_mean=False)
+
+
+def release(network: CompletionNetwork) -> dict[str, torch.Tensor]:
+    """The network's state dict, as the PyTorch release names it: of a module whose parts have these names."""
+    module = nn.Module()
+    for number, block in enumerate(network.layers, start=1):
+        kind = "deconv" if isinstance(block.convolution, nn.ConvTranspose2d) else "conv"
+        module.add_module(f"{kind}{number}", block.convolution)
+        if hasattr(block, "norm"):
+            module.add_module(f"bn{number}", block.norm)
+    return module.state_dict()
+
+
+def released_program(state, mean, photo, mask):
+    """What the release's program does with a photo, in plain torch, from its state dict alone."""
+    values = torch.cat([photo - photo * mask + torch.tensor(mean).view(1, 3, 1, 1) * mask, mask], dim=1)
+    for number in range(1, 18):
+        options = {"padding": 2 if number == 1 else 1}
+        if 7 <= number <= 10:
+            options = {"padding": 2 ** (number - 6), "dilation": 2 ** (number - 6)}
+        if number in (2, 4, 13, 15):
+            options["stride"] = 2
+        name, convolution = ("deconv", F.conv_transpose2d) if number in (13, 15) else ("conv", F.conv2d)
+        values = convolution(values, state[f"{name}{number}.weight"], state[f"{name}{number}.bias"], **options)
+        if number == 17:
+            return torch.sigmoid(values)
+        entries = ("running_mean", "running_var", "weight", "bias")
+        values = F.batch_norm(torch.relu(values), *(state[f"bn{number}.{entry}"] for entry in entries))
+
+
+def test_the_release_has_the_papers_keys_and_shapes():
+    """The names and shapes of the file that is published, written down once more."""
+    with torch.device("meta"):
+        state = release(CompletionNetwork(norm_after_activation=True))
+    assert len(state) == 17 * 2 + 16 * 5
+    assert state["conv1.weight"].shape == (64, 4, 5, 5)
+    assert state["deconv13.weight"].shape == (256, 128, 4, 4) and state["bn13.running_var"].shape == (128,)
+    assert state["conv16.weight"].shape == (32, 64, 3, 3) and state["conv17.bias"].shape == (3,)
+    assert state["bn16.num_batches_tracked"].dtype == torch.int64 and "bn17.weight" not in state
+
+
+@pytest.mark.parametrize("today", [True, False], ids=["zip", "before 1.6"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state,
+        lambda state: {f"module.{name}": value for name, value in state.items()},
+        lambda state: {name: value for name, value in state.items() if "num_batches" not in name},
+        lambda state: {name: value.double() if value.is_floating_point() else value for name, value in state.items()},
+    ],
+    ids=["as released", "of several GPUs", "before 0.4.1", "in float64"],
+)
+def test_the_network_in_a_state_dict_paints_what_its_program_paints(late, scene, tmp_path, change, today):
+    state = release(late)
+    torch.save(change(state), tmp_path / "model_cn", _use_new_zipfile_serialization=today)
+    imported = network_from_pytorch(tmp_path / "model_cn", MEAN)
+    assert not imported.training
+    with torch.inference_mode():
+        expected = released_program(state, MEAN, *scene)
+        assert expected.std() > 0.05
+        assert torch.allclose(imported(*scene), expected, atol=1e-6)  # everywhere, the photo's border included
+        assert not torch.allclose(vivid_network()(*scene), expected, atol=0.01)  # the paper's order is another network
+
+
+def test_neither_flag_can_be_left_out(late, scene):
+    with torch.inference_mode():
+        expected = late(*scene)
+        for options in ({"norm_after_activation": True}, {"subtract_mean": False}):
+            other = vivid_network(**options)
+            assert (other(*scene) - expected).abs().max() > 0.01
+        # Nor will another bias in the first layer do for the mean: at the photo's border, that is.
+        other = vivid_network(norm_after_activation=True)
+        first = other.layers[0].convolution
+        first.bias += (first.weight[:, :3] * other.mean_colour).sum(dim=(1, 2, 3))
+        difference = (other(*scene) - expected).abs()
+    assert difference.max() > 1e-3
+
+
+def test_the_command_makes_a_folder_that_complete_uses(late, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save(release(late), "model_cn_step400000")
+    photo, mask = noise(50, 61), hole(50, 61, (0, 20, 30, 50))
+    Image.fromarray(photo).save("photo.png")
+    mask_image(mask).save("mask.png")
+    run(monkeypatch, "import-weights", "model_cn_step400000", "-o", "faces", "--mean-colour", *MEAN)
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("faces: ") and "MIT" in out and "CelebA" in out
+    config = json.loads((tmp_path / "faces/config.json").read_text())
+    assert config["norm_after_activation"] and not config["subtract_mean"]
+    card = (tmp_path / "faces/README.md").read_text()
+    assert "license: other" in card and "license: mit" not in card and "GLCIC-PyTorch" in card
+    opened = CompletionNetwork.from_pretrained("faces")
+    assert all(torch.equal(value, opened.state_dict()[name]) for name, value in late.state_dict().items())
+    run(monkeypatch, "complete", "photo.png", "mask.png", "-o", "out.png", "--weights", "faces")
+    assert np.array_equal(np.asarray(Image.open("out.png")), np.asarray(complete(photo, mask, late)))
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["glcic_lite", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        command_line.main()
+    return end.value.code
+
+
+def test_the_mean_colour_is_that_of_the_release_unless_told(late, tmp_path):
+    torch.save(release(late), tmp_path / "model_cn")
+    import_weights(tmp_path / "model_cn", tmp_path / "faces")
+    opened = CompletionNetwork.from_pretrained(tmp_path / "faces")
+    assert torch.equal(opened.mean_colour.flatten(), torch.tensor(CELEBA_MEAN))
+
+
+@pytest.mark.parametrize("colour", [(0.5, 0.5), (123.0, 117.0, 104.0), (-0.1, 0.5, 0.5), (float("nan"), 0.5, 0.5)])
+def test_a_mean_colour_that_is_none_is_refused(late, tmp_path, colour):
+    torch.save(release(late), tmp_path / "model_cn")
+    with pytest.raises(WeightsError, match="mean colour"):
+        network_from_pytorch(tmp_path / "model_cn", colour)
+
+
+def repeated(*shape):
+    """A tensor of one number that claims many."""
+    return torch.ones(1).expand(shape)
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda s: s.pop("conv7.weight"), "conv7.weight is missing"),
+        (lambda s: s.pop("bn3.running_var"), "bn3.running_var is missing"),
+        (lambda s: s.pop("conv1.weight"), "conv1.weight is missing"),
+        (lambda s: s.update({"conv1.weight": torch.ones(())}), "conv1.weight is missing"),
+        (lambda s: s.update({"conv1.weight": torch.ones(0, 4, 5, 5)}), "conv1.weight is missing"),
+        (lambda s: s.update({"conv1.weight": torch.ones(4, 3, 5, 5)}), r"conv1.weight should be \(4, 4, 5, 5\)"),
+        (lambda s: s.update({"bn17.weight": torch.ones(3)}), "bn17.weight does not belong"),
+        (lambda s: s.update({"linear1.bias": torch.ones(3)}), "linear1.bias does not belong"),
+        (lambda s: s.update({"conv17.bias": torch.ones(4)}), r"conv17.bias should be \(3,\), and is \(4,\)"),
+        (lambda s: s.update({"conv17.bias": torch.full((3,), torch.nan)}), "conv17.bias is not all finite"),
+        (lambda s: s.update({"conv17.bias": torch.ones(3, dtype=torch.int64)}), "conv17.bias is not all finite"),
+        (lambda s: s.update({"conv17.bias": repeated(3)}), "conv17.bias is no tensor with numbers"),
+        (lambda s: s.update({"conv1.weight": repeated(10**12, 4, 5, 5)}), "conv1.weight is no tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": torch.ones(3).to_sparse()}), "conv17.bias is no tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": torch.ones(3, device="meta")}), "conv17.bias is no tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": [1.0, 2.0, 3.0]}), "conv17.bias is no tensor with numbers"),
+        (lambda s: s.update({17: torch.ones(3)}), "no state dict"),
+        (lambda s: s.clear(), "no state dict"),
+    ],
+)
+def test_another_state_dict_is_refused_by_name(late, tmp_path, change, reason):
+    state = release(late)
+    change(state)
+    torch.save(state, tmp_path / "model_cn")
+    with pytest.raises(WeightsError, match=f"model_cn: .*({reason})"):
+        network_from_pytorch(tmp_path / "model_cn")
+
+
+@pytest.mark.parametrize("today", [True, False], ids=["zip", "before 1.6"])
+def test_a_pickle_with_code_is_refused_in_one_line_and_nothing_in_it_runs(
+    late, tmp_path, monkeypatch, capsys, today, recwarn
+):
+    for number, content in enumerate([Dangerous(), {**release(late), "conv17.bias": Dangerous()}, late]):
+        file = tmp_path / f"model_{number}"
+        torch.save(content, file, _use_new_zipfile_serialization=today)
+        assert run(monkeypatch, "import-weights", file, "-o", tmp_path / "faces") == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert err.startswith(f"glcic_lite: {file}: not a PyTorch file of tensors alone")
+    assert not Dangerous.ran and not (tmp_path / "faces").exists()
+    torch.load(tmp_path / "model_0", weights_only=False)  # the poison is real
+    assert Dangerous.ran
+    Dangerous.ran = False
+
+
+def test_a_damaged_pytorch_file_is_refused(late, tmp_path):
+    torch.save(release(late), tmp_path / "whole")
+    whole = (tmp_path / "whole").read_bytes()
+    for share in np.linspace(0, 0.999, 20):
+        (tmp_path / "cut").write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(WeightsError, match="cut: "):
+            import_weights(tmp_path / "cut", tmp_path / "faces")
+    with pytest.raises(WeightsError, match="lost: no such file"):
+        import_weights(tmp_path / "lost", tmp_path / "faces")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        import_weights(tmp_path, tmp_path / "faces")
+
+
+# Such a network made ready for speed
+
+LATE = {
+    name: vivid_network(norm_after_activation=True, subtract_mean=False, **options)
+    for name, options in {"dilated": {}, "undilated": {"dilated": False}}.items()
+}
+both_ways = pytest.mark.parametrize("network", LATE.values(), ids=LATE.keys())
+
+
+@both_ways
+@settings(max_examples=20)
+@given(st.sampled_from([(4, 4), (8, 400), (64, 72), (340, 16)]), st.integers(0, 2**32))
+def test_the_fast_network_paints_any_part_of_what_the_network_paints(network, size, seed):
+    height, width = size
+    random = np.random.default_rng(seed)
+    left, top = int(random.integers(width)), int(random.integers(height))
+    target = Box(left, top, int(random.integers(left + 1, width + 1)), int(random.integers(top + 1, height + 1)))
+    photo = torch.from_numpy(noise(height, width)).permute(2, 0, 1)[None] / 255
+    mask = torch.from_numpy(hole(height, width, target))[None, None].float()
+    with torch.inference_mode():
+        expected = network(photo, mask)[(..., *target.slices)]
+    assert (FastNetwork(network, torch.float32)(photo, mask, target) - expected).abs().max() < 1e-5
+
+
+def test_the_fast_network_in_bfloat16_is_within_a_grey_level_on_average(late, scene):
+    with torch.inference_mode():
+        difference = FastNetwork(late, torch.bfloat16)(*scene) - late(*scene)
+    assert 0 < difference.abs().mean() * 255 < 1
+
+
+@both_ways
+@settings(max_examples=6)
+@given(photos_with_holes())
+def test_cropping_to_the_receptive_field_changes_nothing(network, photo_and_mask):
+    assert_same_as_on_the_whole_photo(*photo_and_mask, network)

@@ -1,0 +1,305 @@
+"""Evaluation: metrics against values computed by hand, fills that cannot cheat, and the same cases every time."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from glcic_lite.evaluation.cases import CROP, hole_cases
+from glcic_lite.evaluation.evaluate import evaluate
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, mean_fill, network_fill, network_fills, telea_fill
+from glcic_lite.evaluation.metrics import METRICS, gradient, gradient_energy_ratio, hole_l1, hole_psnr, hole_ssim
+from glcic_lite.evaluation.statistics import EQUAL, averages, mean_interval, paired
+from glcic_lite.files import DATA
+from glcic_lite.method.photos import PhotoError
+from inputs import hole, narrow_network, noise, texture
+
+PHOTO = texture(64, 80)
+MASK = hole(64, 80, (20, 10, 50, 40))
+FILLS = {**CLASSICAL_FILLS, "network": network_fill(narrow_network())}
+every_fill = pytest.mark.parametrize("fill", FILLS.values(), ids=FILLS.keys())
+
+
+# Metrics
+
+
+def test_psnr_of_a_constant_error_is_known():
+    filled = PHOTO.copy()
+    filled[MASK] = np.where(PHOTO[MASK] > 127, PHOTO[MASK] - 51, PHOTO[MASK] + 51)  # a fifth of 255
+    assert hole_psnr(PHOTO, filled, MASK) == pytest.approx(20 * np.log10(5))
+
+
+def test_psnr_of_an_equal_photo_is_infinite():
+    assert hole_psnr(PHOTO, PHOTO, MASK) == float("inf")
+
+
+def test_psnr_and_l1_do_not_overflow_in_eight_bits():
+    black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    everywhere = np.ones((8, 8), bool)
+    assert hole_psnr(black, white, everywhere) == hole_psnr(white, black, everywhere) == 0
+    assert hole_l1(black, white, everywhere) == hole_l1(white, black, everywhere) == 255
+
+
+def test_l1_counts_pixels_and_channels_of_the_hole_alike():
+    filled = PHOTO.copy()
+    filled[MASK, 0] = np.where(PHOTO[MASK, 0] > 127, PHOTO[MASK, 0] - 30, PHOTO[MASK, 0] + 30)
+    assert hole_l1(PHOTO, filled, MASK) == pytest.approx(10)
+    assert hole_l1(PHOTO, PHOTO, MASK) == 0
+
+
+def test_ssim_is_one_for_an_equal_photo_and_near_zero_for_an_unrelated_one():
+    assert hole_ssim(PHOTO, PHOTO, MASK) == pytest.approx(1)
+    filled = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    assert abs(hole_ssim(noise(64, 80), filled, MASK)) < 0.1
+
+
+def test_ssim_of_a_flat_fill_follows_the_formula():
+    """Of two flat areas only the brightness term of the formula is left."""
+    first, second = np.full((64, 80, 3), 100, np.uint8), np.full((64, 80, 3), 150, np.uint8)
+    c = (0.01 * 255) ** 2
+    expected = (2 * 100 * 150 + c) / (100**2 + 150**2 + c)
+    assert hole_ssim(first, second, MASK) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("box", [(20, 10, 50, 40), (0, 0, 1, 1), (76, 60, 80, 64), (0, 0, 80, 20)])
+def test_ssim_and_texture_of_the_surroundings_are_those_of_the_whole_photo(box):
+    mask = hole(64, 80, box)
+    filled = np.where(mask[..., None], noise(64, 80, 5), PHOTO)
+    _, similarity = structural_similarity(PHOTO, filled, channel_axis=2, full=True, data_range=255)
+    assert hole_ssim(PHOTO, filled, mask) == pytest.approx(similarity[mask].mean(), abs=1e-9)
+    whole = gradient(filled)[mask].mean() / gradient(PHOTO)[mask].mean()
+    assert gradient_energy_ratio(PHOTO, filled, mask) == pytest.approx(whole)
+
+
+def test_texture_is_one_for_the_photo_zero_for_fog_and_grows_with_contrast():
+    fog = np.full_like(PHOTO, 128)
+    soft = (PHOTO // 2 + 64).astype(np.uint8)
+    assert gradient_energy_ratio(PHOTO, PHOTO, MASK) == 1
+    assert gradient_energy_ratio(PHOTO, fog, MASK) == 0
+    assert gradient_energy_ratio(PHOTO, soft, MASK) == pytest.approx(0.5, abs=0.02)
+
+
+def test_texture_of_a_ramp_is_its_slope():
+    ramp = np.repeat(np.arange(0, 160, 2, dtype=np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    assert gradient_energy_ratio(ramp // 2, ramp, MASK) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
+def test_metrics_look_at_the_hole_only(metric):
+    filled = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    elsewhere = filled.copy()
+    elsewhere[:, 60:] = 255 - elsewhere[:, 60:]  # further away than any window reaches
+    assert metric(PHOTO, filled, MASK) == metric(PHOTO, elsewhere, MASK)
+
+
+# Fills
+
+
+@every_fill
+def test_fills_keep_what_is_known_and_change_the_hole(fill):
+    filled = fill(PHOTO, MASK)
+    assert filled.dtype == np.uint8 and filled.shape == PHOTO.shape
+    assert np.array_equal(filled[~MASK], PHOTO[~MASK])
+    assert (filled != PHOTO)[MASK].any()
+
+
+@every_fill
+def test_fills_never_read_the_hole(fill):
+    other = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
+    assert np.array_equal(fill(PHOTO, MASK), fill(other, MASK))
+
+
+@every_fill
+def test_fills_do_not_change_the_photo_they_are_given(fill):
+    photo = PHOTO.copy()
+    fill(photo, MASK)
+    assert np.array_equal(photo, PHOTO)
+
+
+@pytest.mark.parametrize("box", [(20, 10, 50, 40), (0, 0, 30, 64)])
+def test_running_the_network_once_gives_both_of_its_fills(box):
+    mask, network = hole(64, 80, box), narrow_network()
+    mask[2:5, 70:75] = True
+    both = network_fills(PHOTO, mask, network)
+    for name, blend in (("network", False), ("network, blended", True)):
+        assert np.array_equal(both[name], network_fill(network, blend)(PHOTO, mask))
+
+
+def test_mean_fill_is_the_mean_of_what_is_known():
+    filled = mean_fill(PHOTO, MASK)
+    assert (filled[MASK] == np.rint(PHOTO[~MASK].mean(axis=0))).all()
+
+
+# Cases
+
+
+def cases(folder, seed=0):
+    return list(hole_cases(folder, seed))
+
+
+def test_cases_are_the_same_every_time(photos_folder):
+    first, second = cases(photos_folder / "test"), cases(photos_folder / "test")
+    assert all(
+        np.array_equal(a.photo, b.photo) and np.array_equal(a.mask, b.mask) for a, b in zip(first, second, strict=True)
+    )
+
+
+def test_another_seed_gives_other_cases(photos_folder):
+    first, second = cases(photos_folder / "test"), cases(photos_folder / "test", seed=1)
+    assert not any(np.array_equal(a.mask, b.mask) for a, b in zip(first, second, strict=True))
+
+
+def test_each_photo_has_a_box_of_every_size_and_a_stroke(photos_folder):
+    kinds = ["box 32", "box 48", "box 64", "stroke 20"]
+    assert [(c.photo_name, c.hole_kind) for c in cases(photos_folder / "test")] == [
+        (f"test-{i}.png", kind) for i in range(2) for kind in kinds
+    ]
+
+
+def test_crops_lie_inside_their_photos_and_boxes_have_their_size(photos_folder):
+    for case in cases(photos_folder / "test"):
+        photo = np.asarray(Image.open(photos_folder / "test" / case.photo_name))
+        windows = np.lib.stride_tricks.sliding_window_view(photo[..., 0], (CROP, CROP))
+        assert (windows == case.photo[..., 0]).all(axis=(2, 3)).any()
+        assert case.mask.shape == (CROP, CROP)
+        if case.hole_kind.startswith("box"):
+            assert case.mask.sum() == int(case.hole_kind.split()[1]) ** 2
+
+
+def test_small_and_broken_photos_are_skipped_with_a_warning_that_names_them(tmp_path):
+    Image.fromarray(texture(280, 280)).save(tmp_path / "good.png")
+    Image.fromarray(texture(255, 400)).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    with pytest.warns(UserWarning) as caught:
+        names = {case.photo_name for case in cases(tmp_path)}
+    assert names == {"good.png"}
+    assert "broken.png" in str(caught[0].message) and "small.png" in str(caught[1].message)
+
+
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_a_folder_without_one_usable_photo_is_an_error(tmp_path):
+    Image.fromarray(texture(40, 40)).save(tmp_path / "small.png")
+    with pytest.raises(PhotoError, match="256 x 256"):
+        evaluate(tmp_path, narrow_network())
+
+
+def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch):
+    monkeypatch.setattr("glcic_lite.evaluation.cases.BOX_SIDES", (32,))
+    seen = []
+    rows = evaluate(photos_folder / "test", narrow_network(), on_case=lambda case, filled: seen.append(case))
+    assert len(seen) == 4
+    assert len(rows) == 4 * 6
+    assert {row["fill"] for row in rows} == {"network", "network, blended", *CLASSICAL_FILLS}
+    case = seen[2]
+    wanted = {"photo": case.photo_name, "hole": case.hole_kind, "fill": "Telea"}
+    (row,) = [row for row in rows if wanted.items() <= row.items()]
+    filled = telea_fill(case.photo, case.mask)
+    assert [row[name] for name in METRICS] == [measure(case.photo, filled, case.mask) for measure in METRICS.values()]
+
+
+def test_averages_are_taken_over_photos_for_each_hole_and_fill():
+    def measured(photo, hole_kind, fill, value):
+        return {"photo": photo, "hole": hole_kind, "fill": fill, "psnr": value, "ssim": value / 10, "texture": 1.0}
+
+    rows = [
+        measured("a", "box 32", "x", 1),
+        measured("a", "box 32", "y", 5),
+        measured("b", "box 32", "x", 4),
+        measured("a", "box 48", "x", 7),
+    ]
+    found = {(r["hole"], r["fill"]): (r["photos"], r["psnr"], r["ssim"]) for r in averages(rows)}
+    assert found == {
+        ("box 32", "x"): (2, 2.5, pytest.approx(0.25)),
+        ("box 32", "y"): (1, 5, 0.5),
+        ("box 48", "x"): (1, 7, pytest.approx(0.7)),
+    }
+
+
+def row(photo, hole_kind, fill, **metrics):
+    return {"photo": photo, "hole": hole_kind, "fill": fill, **metrics}
+
+
+def test_averages_work_with_numbers_read_as_text_and_with_metrics_missing():
+    rows = [row("a", "box 32", "x", psnr="10.5", ssim="0.5"), row("b", "box 32", "x", psnr="11.5", ssim="0.7")]
+    (mean,) = averages(rows)
+    assert mean == {"hole": "box 32", "fill": "x", "photos": 2, "psnr": 11.0, "ssim": pytest.approx(0.6)}
+
+
+def test_a_white_photo_spoils_no_average():
+    white = np.full_like(PHOTO, 255)
+    rows = []
+    for photo, name in ((PHOTO, "a"), (white, "b")):
+        for fill, filled in (("x", photo), ("y", np.full_like(PHOTO, 128))):
+            row = {metric: measure(photo, filled, MASK) for metric, measure in METRICS.items()}
+            rows.append({"photo": name, "hole": "box 32", "fill": fill} | row)
+    assert rows[2]["psnr"] == float("inf") and np.isnan(rows[2]["texture"])
+    x, y = averages(rows, intervals=True)
+    assert x["psnr"] == EQUAL == x["psnr_low"] and np.isfinite(y["psnr"])
+    assert (x["texture"], y["texture"]) == (1, 0)
+    assert set(paired(rows, "x", "y")) == {"a", "b"}
+    assert paired(rows, "x", "y", "texture") == {"a": 1}
+    (alone,) = averages(rows[2:3], intervals=True)
+    assert np.isnan(alone["texture"])
+
+
+def test_photos_of_one_name_in_two_folders_are_two(tmp_path):
+    for number, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(noise(CROP, CROP, number)).save(tmp_path / folder / "1.png")
+    assert {case.photo_name for case in hole_cases(tmp_path)} == {"a/1.png", "b/1.png"}
+
+
+def test_averages_with_intervals_enclose_the_mean():
+    rows = [row(str(n), "box 32", "x", psnr=float(n % 5), l1=float(n)) for n in range(10)]
+    (mean,) = averages(rows, intervals=True)
+    for metric in ("psnr", "l1"):
+        assert mean[f"{metric}_low"] < mean[metric] < mean[f"{metric}_high"]
+
+
+def test_the_interval_covers_the_true_mean_as_often_as_it_says():
+    """Of 22 numbers drawn from a normal distribution; the bootstrap is known to be a little too narrow."""
+    random = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        found = mean_interval(random.normal(3, 2, 22))
+        covered += found.low < 3 < found.high
+    assert 0.88 <= covered / 200 <= 0.97
+
+
+def test_the_interval_is_the_same_every_time_and_never_of_one_value():
+    values = np.random.default_rng(2).normal(size=22).tolist()
+    assert mean_interval(values) == mean_interval(np.array(values))
+    assert mean_interval(values, seed=1) != mean_interval(values)
+    single = mean_interval([5.0])
+    assert single.mean == 5 and np.isnan(single.low) and np.isnan(single.high)
+    assert mean_interval([2.0, 2.0, 2.0]) == (2, 2, 2)
+
+
+def test_paired_differences_are_taken_within_photo_and_hole():
+    rows = [
+        row("a", "box 32", "x", psnr=20.0),
+        row("a", "box 32", "y", psnr=19.0),
+        row("a", "box 48", "x", psnr=15.0),
+        row("a", "box 48", "y", psnr=18.0),
+        row("b", "box 32", "y", psnr=30.0),
+        row("b", "box 32", "x", psnr=30.5),
+    ]
+    assert paired(rows, "x", "y") == {"a": pytest.approx(-1), "b": pytest.approx(0.5)}
+    assert paired(rows, "y", "x", hole="box 48") == {"a": pytest.approx(3)}
+
+
+def test_the_shipped_weights_beat_filling_with_the_mean_colour():
+    """On the first three photos of the test split, blended and bare, for every kind of hole."""
+    psnr: dict[str, list[float]] = {"mean": [], "bare": [], "blended": []}
+    fills = {
+        "mean": mean_fill,
+        "bare": network_fill(blend=False),
+        "blended": network_fill(),
+    }
+    for number, case in enumerate(hole_cases(DATA / "photos" / "test")):
+        if number == 12:
+            break
+        for name, fill in fills.items():
+            psnr[name].append(hole_psnr(case.photo, fill(case.photo, case.mask), case.mask))
+    assert np.mean(psnr["bare"]) > np.mean(psnr["mean"])
+    assert np.mean(psnr["blended"]) > np.mean(psnr["mean"])

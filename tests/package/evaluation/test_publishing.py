@@ -1,0 +1,178 @@
+"""Publishing a run: weights with logs, measurements, a sheet of completions, and a card that says what was measured."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glcic_lite.evaluation.cases import hole_cases
+from glcic_lite.evaluation.fills import telea_fill
+from glcic_lite.evaluation.publishing import (
+    COLUMNS,
+    SHEET_CROP,
+    SHEET_FILLS,
+    iterations_of_phases,
+    markdown_table,
+    publish,
+    save_in_half,
+    sheet_strip,
+)
+from glcic_lite.evaluation.statistics import averages
+from glcic_lite.files import SHIPPED_WEIGHTS
+from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
+from glcic_lite.training.run_folder import RunError, RunFolder
+from glcic_lite.training.settings import LESSON
+from inputs import NARROW, narrow_network, texture
+
+
+def read_rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            {**row, **{name: float(row[name]) for name in ("psnr", "ssim", "texture")}} for row in csv.DictReader(file)
+        ]
+
+
+@pytest.fixture(scope="module")
+def test_photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("test")
+    Image.fromarray(texture(270, 300)).save(folder / "one.png")
+    return folder
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A run that has done 40 iterations of phase 1 and 20 of phase 2."""
+    run = RunFolder(tmp_path / "run")
+    run.claim()
+    run.start(LESSON, "no")
+    for iteration, phase in ((20, 1), (40, 1), (60, 2)):
+        run.append(
+            "log.csv", {"iteration": iteration, "phase": phase, "seconds": iteration * 60, "reconstruction": 0.1}
+        )
+    run.append("validation.csv", {"iteration": 60, "phase": 2, "seconds": 3600, "psnr": 15.0})
+    narrow_network(seed=1).save_pretrained(run.path / "network")
+    narrow_network(seed=2).save_pretrained(run.path / "best")
+    ContextDiscriminator(128, 64, NARROW).save_pretrained(run.path / "discriminators")
+    return run.path
+
+
+@pytest.mark.parametrize(("weights", "seed"), [("network", 1), ("best", 2)])
+def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, tmp_path, weights, seed):
+    out = tmp_path / "mine"
+    rows = publish(run_folder, out, test_photos, train_photos=162, weights=weights)
+    for trained, shipped in (
+        (narrow_network(seed=seed), CompletionNetwork.from_pretrained(out)),
+        (
+            ContextDiscriminator.from_pretrained(run_folder / "discriminators"),
+            ContextDiscriminator.from_pretrained(out / "discriminators"),
+        ),
+    ):
+        shipped = shipped.state_dict()
+        for name, value in trained.state_dict().items():
+            assert torch.allclose(shipped[name], value, rtol=1e-3, atol=1e-6)
+            assert shipped[name].dtype == value.dtype
+    for name in ("settings.json", "log.csv", "validation.csv"):
+        assert (out / name).read_bytes() == (run_folder / name).read_bytes()
+    assert not (out / "history.md").exists()
+    assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert markdown_table(rows) in card
+    assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
+    assert "1.0 hours" in card and "162 photos" in card
+    assert Image.open(out / "completions.jpg").width == 2 * len(COLUMNS) * SHEET_CROP + 16
+
+
+def test_iterations_after_the_weights_were_kept_are_not_counted(run_folder, test_photos, tmp_path):
+    row = {"iteration": 75, "phase": 3, "seconds": 4500, "reconstruction": 0.1}
+    RunFolder(run_folder).append("log.csv", row)  # a run that was stopped, or goes on
+    publish(run_folder, tmp_path / "mine", test_photos, train_photos=162)
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    assert "60 iterations, 1.0 hours" in card and "phase 3 has not begun" in card
+
+
+def test_weights_trained_further_are_published_with_the_whole_log_and_history(run_folder, test_photos, tmp_path):
+    (run_folder / "history.md").write_text("At first, boxes alone.\n")
+    publish(run_folder, tmp_path / "first", test_photos, train_photos=162)
+    further = RunFolder(tmp_path / "further")
+    further.claim()
+    further.start(LESSON, "no")
+    further.remember(tmp_path / "first")
+    assert (further.path / "history.md").read_text() == "At first, boxes alone.\n"
+    further.append("log.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "reconstruction": 0.05})
+    further.append("validation.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "psnr": 16.0, "box_8": 16.0})
+    narrow_network(seed=3).save_pretrained(further.path / "network")
+    publish(further.path, tmp_path / "second", test_photos, train_photos=162)
+    log, validation = (RunFolder(tmp_path / "second").rows(name) for name in ("log.csv", "validation.csv"))
+    assert [(row["iteration"], row["phase"], float(row["seconds"])) for row in log] == [
+        ("20", "1", 1200), ("40", "1", 2400), ("60", "2", 3600), ("80", "1", 4200)
+    ]  # fmt: skip
+    assert [(row["iteration"], row["psnr"], row["box_8"]) for row in validation] == [
+        ("60", "15.0", ""), ("80", "16.0", "16.0")
+    ]  # fmt: skip
+    card = (tmp_path / "second/README.md").read_text(encoding="utf-8")
+    assert "80 iterations, " in card and "batches of 8 crops" in card
+    assert "phase 1 60 iterations, phase 2 20 iterations" in card
+    assert "At first, boxes alone." in card
+
+
+@pytest.mark.parametrize("missing", ["log.csv", "validation.csv", "network"])
+def test_a_run_that_has_not_come_to_its_first_validation_is_refused(run_folder, test_photos, tmp_path, missing):
+    (run_folder / missing).rename(tmp_path / "away")
+    with pytest.raises(RunError, match=f"no {missing} in it yet"):
+        publish(run_folder, tmp_path / "out", test_photos, train_photos=162)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_call_that_fails_leaves_what_was_published_before(run_folder, test_photos, tmp_path):
+    (run_folder / "history.md").write_text("At first, boxes alone.\n")
+    out = tmp_path / "out"
+    publish(run_folder, out, test_photos, train_photos=162)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    narrow_network(seed=9).save_pretrained(run_folder / "network")
+
+    def stop(case, filled):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(run_folder, out, test_photos, train_photos=162, on_case=stop)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"], "something was left behind"
+
+
+def test_iterations_are_counted_by_phase_however_often_a_phase_comes():
+    log = [{"iteration": str(end), "phase": str(phase)} for end, phase in ((5, 1), (9, 1), (12, 2), (20, 3), (27, 1))]
+    assert iterations_of_phases(log) == {1: 9 + 7, 2: 3, 3: 8}
+
+
+def test_half_precision_moves_the_output_by_a_small_part_of_a_grey_level(tmp_path):
+    network = narrow_network(seed=1)
+    photo, mask = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64)
+    mask[:, :, 20:40, 20:40] = 1
+    with torch.inference_mode():
+        before = network.eval()(photo, mask)
+        save_in_half(network, tmp_path)
+        after = CompletionNetwork.from_pretrained(tmp_path)(photo, mask)
+    assert 0 < 255 * (after - before).abs().mean() < 0.1
+
+
+def test_the_sheet_shows_the_photo_and_never_the_truth_under_the_hole(test_photos):
+    case = next(case for case in hole_cases(test_photos) if case.hole_kind == "box 48")
+    sheet = sheet_strip(
+        case, {name: fill(case.photo, case.mask) for name, fill in dict.fromkeys(SHEET_FILLS, telea_fill).items()}
+    )
+    with_hole, photo = sheet[:, :SHEET_CROP], sheet[:, SHEET_CROP : 2 * SHEET_CROP]
+    hole = (with_hole == 128).all(axis=2)
+    assert 48 * 48 <= hole.sum() < 48 * 48 + 50
+    assert np.array_equal(with_hole[~hole], photo[~hole])
+
+
+def test_the_card_of_the_shipped_weights_states_what_was_measured():
+    rows = read_rows(SHIPPED_WEIGHTS / "evaluation.csv")
+    assert markdown_table(rows) in (SHIPPED_WEIGHTS / "README.md").read_text(encoding="utf-8")
+    assert {row["photos"] for row in averages(rows)} == {22}
+
+
+def test_the_shipped_weights_are_small():
+    assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.rglob("*")) < 15e6

@@ -1,0 +1,758 @@
+"""Opening and saving photos of every kind, and a folder of them as training samples."""
+
+import errno
+import io
+import os
+import pickle
+import struct
+import tracemalloc
+import warnings
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from glcic_lite.files import DATA
+from glcic_lite.method.photos import (
+    PHOTO_SUFFIXES,
+    PhotoError,
+    PhotoIndex,
+    list_photos,
+    open_image,
+    open_photo,
+    save_image,
+)
+from glcic_lite.training.crops import PhotoCrops, mean_colour
+from inputs import noise, texture
+
+PHOTO = noise(12, 16)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def saved(image, path, **options):
+    image.save(path, **options)
+    return path
+
+
+def array(image) -> np.ndarray:
+    assert image.mode == "RGB"
+    return np.asarray(image)
+
+
+# Photos of every kind
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rotation_from_exif_is_applied(tmp_path, orientation):
+    turn = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, 1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    opened = open_photo(saved(Image.fromarray(PHOTO), tmp_path / "turned.png", exif=exif))
+    assert np.array_equal(array(opened), turn(PHOTO))
+    assert np.array_equal(array(ImageOps.exif_transpose(opened)), array(opened)), "it would be turned twice"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp"])
+def test_every_pixel_of_a_lossless_photo_arrives(tmp_path, suffix):
+    options = {"lossless": True} if suffix == ".webp" else {}
+    path = saved(Image.fromarray(PHOTO), tmp_path / f"photo{suffix}", **options)
+    assert np.array_equal(array(open_photo(path)), PHOTO)
+
+
+def test_a_greyscale_photo_becomes_rgb(tmp_path):
+    grey = PHOTO[..., 0]
+    opened = open_photo(saved(Image.fromarray(grey), tmp_path / "grey.png"))
+    assert np.array_equal(array(opened), np.stack([grey] * 3, axis=-1))
+
+
+def test_a_black_and_white_photo_becomes_rgb(tmp_path):
+    opened = open_photo(saved(Image.fromarray(PHOTO[..., 0] > 127), tmp_path / "bits.png"))
+    assert np.array_equal(array(opened)[..., 1], np.where(PHOTO[..., 0] > 127, 255, 0))
+
+
+def test_a_palette_photo_gets_its_colours(tmp_path):
+    palette = Image.fromarray(PHOTO).quantize(8)
+    opened = open_photo(saved(palette, tmp_path / "palette.png"))
+    assert np.array_equal(array(opened), np.asarray(palette.convert("RGB")))
+
+
+def over_white(rgb, alpha):
+    return rgb * alpha + 255.0 * (1 - alpha)
+
+
+def test_transparent_parts_are_laid_over_white(tmp_path):
+    alpha = PHOTO[..., 1]
+    opened = open_photo(saved(Image.fromarray(np.dstack([PHOTO, alpha])), tmp_path / "rgba.png"))
+    assert np.abs(array(opened) - over_white(PHOTO, alpha[..., None] / 255)).max() <= 1
+
+
+def test_a_transparent_greyscale_photo_is_laid_over_white(tmp_path):
+    grey, alpha = PHOTO[..., 0], PHOTO[..., 1]
+    image = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
+    opened = open_photo(saved(image, tmp_path / "la.png"))
+    assert np.abs(array(opened)[..., 0] - over_white(grey, alpha / 255)).max() <= 1
+
+
+def test_the_transparent_colour_of_a_palette_becomes_white(tmp_path):
+    palette = Image.fromarray((PHOTO[..., 0] > 127).astype(np.uint8), mode="P")
+    palette.putpalette([200, 0, 0, 0, 0, 200])
+    opened = array(open_photo(saved(palette, tmp_path / "palette.png", transparency=1)))
+    assert {tuple(c) for c in opened.reshape(-1, 3)} == {(200, 0, 0), (255, 255, 255)}
+
+
+def test_the_transparent_colour_of_an_rgb_photo_becomes_white(tmp_path):
+    flat = np.zeros((4, 6, 3), np.uint8)
+    flat[:, :3] = (10, 20, 30)
+    opened = open_photo(saved(Image.fromarray(flat), tmp_path / "key.png", transparency=(10, 20, 30)))
+    assert (array(opened)[:, :3] == 255).all() and (array(opened)[:, 3:] == 0).all()
+    assert "transparency" not in opened.info
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_16_bit_photo_is_reduced_to_8_bit(tmp_path, suffix):
+    deep = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
+    opened = array(open_photo(saved(Image.fromarray(deep), tmp_path / f"deep{suffix}")))
+    assert np.abs(opened[..., 0] - deep / 257).max() <= 0.51
+
+
+def test_a_float_photo_from_0_to_1_is_stretched(tmp_path):
+    values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    opened = array(open_photo(saved(Image.fromarray(values), tmp_path / "float.tif")))
+    assert np.abs(opened[..., 0] - values * 255).max() <= 0.5
+
+
+def test_a_float_photo_that_holds_no_numbers_is_refused(tmp_path):
+    values = np.full((3, 4), np.nan, dtype=np.float32)
+    with pytest.raises(PhotoError, match="finite"):
+        open_photo(saved(Image.fromarray(values), tmp_path / "nan.tif"))
+
+
+def test_a_cmyk_photo_becomes_rgb(tmp_path):
+    path = saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), tmp_path / "ink.jpg")
+    red, green, blue = array(open_photo(path)).mean(axis=(0, 1))
+    assert red < 30 and green > 220 and blue > 220
+
+
+def test_a_cmyk_photo_with_a_damaged_profile_is_still_shown(tmp_path):
+    path = saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), tmp_path / "ink.jpg", icc_profile=b"nonsense" * 40)
+    opened = open_photo(path)
+    assert array(opened)[..., 0].mean() < 30
+    assert "icc_profile" not in opened.info
+
+
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "La",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBX",
+    "RGBa",
+    "CMYK",
+    "YCbCr",
+    "LAB",
+    "HSV",
+    "I",
+    "F",
+    "I;16",
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_becomes_rgb_or_is_refused_by_name(mode):
+    try:
+        assert open_photo(Image.new(mode, (4, 4))).mode == "RGB"
+    except PhotoError as error:
+        assert f"mode {mode}" in str(error)
+
+
+def test_a_mode_that_cannot_become_rgb_is_refused_by_name(monkeypatch):
+    def refuse(image, mode):
+        raise ValueError("conversion not supported")
+
+    monkeypatch.setattr(Image.Image, "convert", refuse)
+    with pytest.raises(PhotoError, match="mode HSV"):
+        open_photo(Image.new("HSV", (4, 4)))
+
+
+@pytest.mark.parametrize("mode, kept", [("RGB", True), ("RGBA", True), ("P", True), ("L", False), ("LA", False)])
+def test_an_embedded_profile_stays_where_it_still_fits(tmp_path, mode, kept):
+    path = saved(Image.fromarray(PHOTO).convert(mode), tmp_path / "photo.png", icc_profile=SRGB)
+    assert (open_photo(path).info.get("icc_profile") == SRGB) is kept
+
+
+def test_a_phones_jpeg_with_a_second_picture_inside_is_no_animation(tmp_path):
+    image = Image.fromarray(texture(16, 16))
+    image.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[image.resize((8, 8))])
+    assert open_photo(tmp_path / "phone.jpg").size == (16, 16)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the open files of a process there")
+def test_files_are_closed_whether_they_are_taken_or_refused(tmp_path):
+    """On Windows an open file cannot be deleted, and a folder of an upload is, at once."""
+    image = Image.fromarray(texture(16, 16))
+    for name in ("phone.jpg", "moves.gif"):
+        kind = "MPO" if name == "phone.jpg" else "GIF"
+        image.save(tmp_path / name, format=kind, save_all=True, append_images=[image.rotate(90)])
+    photo = open_photo(tmp_path / "phone.jpg")
+    with pytest.raises(PhotoError) as refused:
+        open_photo(tmp_path / "moves.gif")
+    opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    assert not [path for path in opened if str(tmp_path) in path], refused
+    assert np.asarray(photo).shape == (16, 16, 3), "the pixels stay"
+
+
+# Photos that are refused, by name
+
+
+def test_metadata_of_a_wrong_type_are_refused_by_name(tmp_path):
+    """To be turned, with a resolution written as text: Pillow stumbles over it with a TypeError."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 4, b"72\0\0")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0)
+    Image.fromarray(noise(8, 12)).save(tmp_path / "odd.jpg", exif=exif)
+    with pytest.raises(PhotoError, match="odd.jpg: truncated or damaged"):
+        open_photo(tmp_path / "odd.jpg")
+
+
+@pytest.mark.parametrize("error", [TypeError, struct.error, KeyError, OverflowError])
+@pytest.mark.parametrize("step", ["PIL.Image.open", "PIL.ImageFile.ImageFile.load"])
+def test_whatever_pillow_raises_for_a_damaged_file_becomes_a_photo_error(tmp_path, monkeypatch, error, step):
+    Image.fromarray(noise(8, 12)).save(tmp_path / "odd.png")
+
+    def fail(*args, **kwargs):
+        raise error("odd")
+
+    monkeypatch.setattr(step, fail)
+    with pytest.raises(PhotoError, match="odd.png"):
+        open_photo(tmp_path / "odd.png")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
+def test_animated_and_many_page_pictures_are_refused_by_name(tmp_path, suffix):
+    frames = [Image.fromarray(noise(8, 8, seed)) for seed in range(3)]
+    frames[0].save(tmp_path / f"moves{suffix}", save_all=True, append_images=frames[1:])
+    with pytest.raises(PhotoError, match=rf"moves{suffix}: an animated .*3 frames"):
+        open_photo(tmp_path / f"moves{suffix}")
+
+
+def test_a_still_gif_is_a_photo(tmp_path):
+    assert open_photo(saved(Image.fromarray(PHOTO).quantize(8), tmp_path / "still.gif")).size == (16, 12)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_truncated_photos_are_refused_by_name(tmp_path, suffix, share):
+    path = saved(Image.fromarray(noise(64, 64)), tmp_path / f"cut{suffix}")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(PhotoError, match=f"cut{suffix}"):
+        open_photo(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text, no photo", b"\x89PNG\r\n\x1a\n"])
+def test_files_that_are_no_photos_are_refused_by_name(tmp_path, content):
+    (tmp_path / "other.jpg").write_bytes(content)
+    with pytest.raises(PhotoError, match="other.jpg: not a picture"):
+        open_photo(tmp_path / "other.jpg")
+
+
+def test_a_folder_is_refused_by_name(tmp_path):
+    with pytest.raises(PhotoError, match="a folder, not a photo"):
+        open_photo(tmp_path)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(PhotoError, match="lost.jpg: no such file"):
+        open_photo(tmp_path / "lost.jpg")
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("width, height", [(12_000, 12_000), (65_000, 65_000), (2**31 - 1, 2**31 - 1)])
+def test_a_small_file_that_claims_a_huge_photo_is_refused_undecoded(tmp_path, monkeypatch, width, height):
+    (tmp_path / "bomb.png").write_bytes(png_that_claims(width, height))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with warnings.catch_warnings(), pytest.raises(PhotoError, match="bomb.png.*(megapixels|not a picture)"):
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        open_photo(tmp_path / "bomb.png")
+
+
+def test_the_size_limit_is_inclusive():
+    assert open_photo(Image.new("RGB", (10, 10)), max_pixels=100).size == (10, 10)
+    with pytest.raises(PhotoError, match="megapixels"):
+        open_photo(Image.new("RGB", (10, 11)), max_pixels=100)
+
+
+def test_a_picture_without_pixels_is_refused():
+    with pytest.raises(PhotoError, match="no pixels"):
+        open_photo(Image.new("RGB", (0, 5)))
+
+
+FORMATS = {"JPEG": {}, "PNG": {}, "WEBP": {}, "TIFF": {"compression": "tiff_lzw"}, "GIF": {"save_all": True}, "BMP": {}}
+
+
+@settings(max_examples=150)
+@given(kind=st.sampled_from(sorted(FORMATS)), data=st.data())
+def test_no_damaged_file_makes_opening_fail_otherwise_than_with_a_photo_error(kind, data):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.fromarray(texture(20, 30))
+    image.save(buffer, format=kind, exif=exif, **FORMATS[kind])
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.integers(1, len(content)))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            opened = open_photo(io.BytesIO(content), max_pixels=1_000_000)
+        except PhotoError:
+            return
+    assert opened.mode == "RGB"
+
+
+# Arrays
+
+
+@pytest.mark.parametrize(
+    "values",
+    [PHOTO, PHOTO.astype(np.uint16) * 257, PHOTO / 255, (PHOTO / 255).astype(np.float32)],
+    ids=lambda a: str(a.dtype),
+)
+def test_arrays_of_every_documented_type_are_the_same_photo(values):
+    assert np.array_equal(array(open_photo(values)), PHOTO)
+
+
+def test_an_array_of_bools_is_black_and_white():
+    assert np.array_equal(array(open_photo(PHOTO[..., 0] > 99))[..., 2], np.where(PHOTO[..., 0] > 99, 255, 0))
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (12, 16, 1)])
+def test_an_array_with_one_channel_is_greyscale(shape):
+    grey = PHOTO[..., 0]
+    assert np.array_equal(array(open_photo(grey.reshape(shape)))[..., 0], grey)
+
+
+def test_an_array_with_four_channels_is_laid_over_white():
+    clear = np.dstack([PHOTO, np.zeros((12, 16), np.uint8)])
+    assert (array(open_photo(clear)) == 255).all()
+
+
+def test_an_array_that_is_a_view_is_a_photo_too():
+    assert np.array_equal(array(open_photo(PHOTO[::-1, ::2])), PHOTO[::-1, ::2])
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 5, 2), (5, 5, 5), (3, 5, 5), (1, 5, 5, 3), (0, 5, 3)])
+def test_arrays_of_other_shapes_are_refused_by_shape(shape):
+    with pytest.raises(PhotoError, match="shape"):
+        open_photo(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint32, np.complex64, "U1", object])
+def test_arrays_of_other_types_are_refused_by_type(dtype):
+    with pytest.raises(PhotoError, match="an array of"):
+        open_photo(np.zeros((4, 4, 3), dtype))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.01, 1.01])
+def test_floats_outside_0_to_1_are_refused(bad):
+    values = np.full((4, 4, 3), 0.5)
+    values[1, 2, 0] = bad
+    with pytest.raises(PhotoError, match="0 to 1"):
+        open_photo(values)
+
+
+def test_opening_a_pil_image_leaves_it_as_it_was():
+    image = Image.fromarray(np.dstack([PHOTO, PHOTO[..., :1]]))
+    before = np.asarray(image).copy()
+    open_photo(image)
+    assert image.mode == "RGBA" and np.array_equal(np.asarray(image), before)
+
+
+def test_open_image_keeps_the_mode(tmp_path):
+    assert open_image(saved(Image.fromarray(PHOTO).convert("LA"), tmp_path / "la.png")).mode == "LA"
+
+
+# Saving
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".PNG", ".tif", ".webp"])
+def test_saved_photos_open_again(tmp_path, suffix):
+    save_image(Image.fromarray(texture(20, 30)), tmp_path / f"out{suffix}")
+    assert open_photo(tmp_path / f"out{suffix}").size == (30, 20)
+    assert [p.name for p in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+def test_png_keeps_every_pixel_and_jpeg_nearly(tmp_path):
+    photo = np.repeat(texture(40, 40)[..., :1], 3, axis=2)  # grey: JPEG halves the resolution of colour
+    for name, tolerance in (("out.png", 0), ("out.jpg", 3)):
+        save_image(Image.fromarray(photo), tmp_path / name)
+        assert np.abs(array(open_photo(tmp_path / name)).astype(int) - photo).mean() <= tolerance
+
+
+def test_the_profile_is_saved_with_the_photo(tmp_path):
+    image = Image.fromarray(PHOTO)
+    image.info["icc_profile"] = SRGB
+    save_image(image, tmp_path / "out.png")
+    assert open_photo(tmp_path / "out.png").info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize("name", ["out", "out.xyz", "out.txt"])
+def test_an_unknown_suffix_is_refused_by_name(tmp_path, name):
+    with pytest.raises(PhotoError, match="unknown picture format"):
+        save_image(Image.fromarray(PHOTO), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix, width", [("webp", 16384), ("jpg", 65501)])
+def test_a_picture_too_large_for_its_format_is_refused_by_name(tmp_path, suffix, width):
+    with pytest.raises(PhotoError, match=f"out.{suffix}: .*{width} x 1 pixels.*use .png"):
+        save_image(Image.new("RGB", (width, 1)), tmp_path / f"out.{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", ["PIL.Image.Image.save", "os.fsync", "os.replace"])
+def test_a_failing_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
+    (tmp_path / "out.png").write_bytes(b"precious")
+
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(step, fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_image(Image.fromarray(PHOTO), tmp_path / "out.png")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("out.png", b"precious")]
+
+
+def test_the_old_file_stays_whole_until_the_new_one_is(tmp_path, monkeypatch):
+    (tmp_path / "out.png").write_bytes(b"precious")
+    write = Image.Image.save
+
+    def watch(image, file, **options):
+        write(image, file, **options)
+        assert (tmp_path / "out.png").read_bytes() == b"precious"
+
+    monkeypatch.setattr(Image.Image, "save", watch)
+    save_image(Image.fromarray(PHOTO), tmp_path / "out.png")
+    monkeypatch.undo()
+    assert np.array_equal(array(open_photo(tmp_path / "out.png")), PHOTO)
+
+
+# A folder of photos
+
+
+def folder_with(path: Path, **photos) -> Path:
+    for name, content in photos.items():
+        file = path / name.replace("_", ".")
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            Image.fromarray(content).save(file)
+    return path
+
+
+def test_photos_are_listed_by_suffix_sorted_with_subfolders_and_without_hidden_files(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "sub/c.webp"):
+        (tmp_path / name).touch()
+    assert [str(p.relative_to(tmp_path)) for p in list_photos(tmp_path)] == ["a.png", "b.JPG", "sub/c.webp"]
+
+
+def every_path(folder):
+    """The same list the simple way."""
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file() and not p.name.startswith(".")
+    )
+
+
+def test_the_index_has_the_order_of_paths(tmp_path):
+    """Sample n of a run is a photo by its number: the order must never change."""
+    names = ("b/1.jpg", "b.jpg", "b-c/2.jpg", "b/a/9.jpg", "b/a.jpg", "B/x.PNG", "é/ü.jpg", "a b.jpeg", "z/.h/k.webp")
+    for name in (*names, "b/10.jpg", "b/a/note.txt", "z/.hidden.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
+    index = PhotoIndex(tmp_path)
+    assert list(index) == every_path(tmp_path)
+    assert len(index) == len(names) + 2
+    assert index[-1] == list(index)[-1]
+    with pytest.raises(IndexError):
+        index[len(index)]
+
+
+def test_the_index_of_the_course_photos_is_the_list_of_their_paths():
+    assert list(PhotoIndex(DATA / "photos")) == every_path(DATA / "photos")
+
+
+def test_the_index_takes_few_bytes_a_photo(tmp_path):
+    for number in range(3000):
+        (tmp_path / f"Places365_train_{number:08d}.jpg").touch()
+    PhotoIndex(tmp_path)
+    tracemalloc.start()
+    index = PhotoIndex(tmp_path)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(index) == 3000
+    assert kept < 32 * 3000 + 100_000, "paths would be a million"
+    assert len(pickle.dumps(index)) < 32 * 3000 + 10_000, "what a worker that is not forked is sent"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_skipped_with_a_warning(tmp_path):
+    folder_with(tmp_path, a_png=PHOTO)
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.warns(UserWarning, match="locked"):
+        assert len(PhotoIndex(tmp_path)) == 1
+
+
+def test_sample_n_shows_the_photo_that_its_seed_draws(tmp_path):
+    """In the order of paths, by the first number of the generator seeded with (seed, n)."""
+    for number in range(7):
+        Image.fromarray(np.full((40, 40, 3), 30 * number, np.uint8)).save(tmp_path / f"{number}.png")
+    crops = PhotoCrops(tmp_path, 32, (32, 40), seed=5, least_contrast=0)
+    for n in range(20):
+        drawn = np.random.default_rng((5, n)).integers(7)
+        assert np.rint(crops[n].mean() * 255) == 30 * drawn
+
+
+def test_the_memory_for_decoded_photos_is_shared_by_the_workers(tmp_path, monkeypatch):
+    folder = folder_with(tmp_path, **{f"p{i}_png": noise(40, 40, i) for i in range(8)})
+    cost = 4 * 40 * 40
+    alone, worker = (PhotoCrops(folder, 32, (32, 40), cache_bytes=8 * cost) for _ in range(2))
+    for i in range(60):
+        alone[i]
+    monkeypatch.setattr("glcic_lite.training.crops.get_worker_info", lambda: SimpleNamespace(num_workers=4))
+    for i in range(60):
+        worker[i]
+    assert (len(alone._cache), len(worker._cache)) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    "workers, processes, free, photos",
+    [(1, 1, 1000, 8), (15, 1, 1000, 8), (4, 1, 32, 2), (4, 2, 32, 1), (15, 1, 4, 0)],
+    ids=["one", "each has room for all", "little memory", "little memory, two GPUs", "hardly any"],
+)
+def test_every_worker_keeps_the_photos_that_fit_into_a_quarter_of_the_free_memory(
+    tmp_path, monkeypatch, workers, processes, free, photos
+):
+    """Not a gigabyte divided by all workers: with fifteen, most photos were decoded anew for each crop."""
+    folder = folder_with(tmp_path, **{f"p{i}_png": noise(40, 40, i) for i in range(8)})
+    cost = 4 * 40 * 40
+    monkeypatch.setattr("glcic_lite.training.crops.DECODED_BYTES", 8 * cost)
+    monkeypatch.setattr(
+        "glcic_lite.training.crops.psutil.virtual_memory", lambda: SimpleNamespace(available=free * cost)
+    )
+    monkeypatch.setattr("glcic_lite.training.crops.get_worker_info", lambda: SimpleNamespace(num_workers=workers))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    crops = PhotoCrops(folder, 32, (32, 40))
+    for i in range(60):
+        crops[i]
+    assert len(crops._cache) == photos
+
+
+@pytest.mark.parametrize("size, factor", [((1700, 2100), 1), ((2048, 2100), 2), ((4200, 4100), 4), ((2047, 9000), 1)])
+def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, factor):
+    width, height = size
+    row = np.linspace(20, 230, width).astype(np.uint8)
+    photo = np.broadcast_to(row[None, :, None], (height, width, 3))
+    for name in ("a.jpg", "a.png"):
+        Image.fromarray(np.ascontiguousarray(photo)).save(tmp_path / name)
+    small = open_photo(tmp_path / "a.jpg", least_edge=1024)
+    assert small.size == (-(-width // factor), -(-height // factor))
+    assert np.abs(array(small)[0, :, 0].astype(int) - row[::factor]).max() <= 4
+    assert open_photo(tmp_path / "a.png", least_edge=1024).size == size
+    assert open_photo(tmp_path / "a.jpg").size == size
+
+
+def test_a_crop_of_a_large_jpeg_shows_the_same_part(tmp_path):
+    photo = np.kron(noise(42, 60), np.ones((50, 50, 1), np.uint8))  # 2100 x 3000, in squares of 50 pixels
+    (tmp_path / "jpg").mkdir()
+    (tmp_path / "png").mkdir()
+    Image.fromarray(photo).save(tmp_path / "jpg/a.jpg", quality=95, subsampling=0)
+    Image.fromarray(photo).save(tmp_path / "png/a.png")
+    fast, slow = (PhotoCrops(tmp_path / kind, 64, (64, 128)) for kind in ("jpg", "png"))
+    for n in range(4):
+        assert np.abs(fast[n] - slow[n]).mean() < 0.03
+
+
+def test_the_mean_colour_of_many_photos_looks_at_some_all_over_the_folder(tmp_path, monkeypatch):
+    for number in range(20):
+        value = 200 if number < 10 else 100
+        Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(tmp_path / f"{number:02d}.png")
+    monkeypatch.setattr("glcic_lite.training.crops.MEAN_PHOTOS", 4)
+    opened = []
+    monkeypatch.setattr(
+        "glcic_lite.training.crops.open_photo", lambda path, **o: opened.append(path.name) or open_photo(path, **o)
+    )
+    assert mean_colour(tmp_path) == pytest.approx((150 / 255,) * 3, abs=1e-5)
+    assert opened == ["00.png", "06.png", "13.png", "19.png"]
+
+
+@pytest.mark.parametrize("use", [list_photos, mean_colour, lambda f: PhotoCrops(f, 32, (32, 64))])
+@pytest.mark.parametrize("name, reason", [("missing", "no such folder"), ("empty", "no photos")])
+def test_folders_without_photos_are_an_error(tmp_path, use, name, reason):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PhotoError, match=reason):
+        use(tmp_path / name)
+
+
+def test_crop_n_is_always_the_same_crop(photos_folder):
+    first, second = (PhotoCrops(photos_folder / "train", 32, (40, 80), seed=3) for _ in range(2))
+    forwards = [first[i] for i in range(12)]
+    backwards = [second[i] for i in reversed(range(12))][::-1]
+    assert all(np.array_equal(a, b) for a, b in zip(forwards, backwards, strict=True))
+
+
+def test_crops_do_not_depend_on_the_cache(photos_folder):
+    cached = PhotoCrops(photos_folder / "train", 32, (40, 80))
+    uncached = PhotoCrops(photos_folder / "train", 32, (40, 80), cache_bytes=0)
+    for i in (0, 1, 2, 1, 0):
+        assert np.array_equal(cached[i], uncached[i])
+
+
+def test_crops_differ_from_each_other_and_from_those_of_another_seed(photos_folder):
+    crops = [PhotoCrops(photos_folder / "train", 32, (40, 80), seed=s)[i] for s in (0, 1) for i in range(6)]
+    assert len({crop.tobytes() for crop in crops}) == 12
+
+
+@settings(max_examples=40)
+@given(
+    st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    st.sampled_from([32, 64, 128]),
+    st.tuples(st.integers(0, 50), st.integers(0, 100)),
+)
+def test_crops_of_photos_of_any_size_have_the_right_shape_and_range(tmp_path_factory, size, crop_size, more):
+    folder = tmp_path_factory.mktemp("one")
+    Image.fromarray(noise(*size)).save(folder / "photo.png")
+    low = crop_size + more[0]
+    crops = PhotoCrops(folder, crop_size, (low, low + more[1]), least_contrast=0)
+    for i in range(4):
+        crop = crops[i]
+        assert crop.shape == (3, crop_size, crop_size) and crop.dtype == np.float32
+        assert crop.min() >= 0 and crop.max() <= 1
+
+
+def test_a_crop_of_the_photos_own_size_is_the_photo_or_its_mirror_image(tmp_path):
+    photo = noise(64, 64)
+    crops = PhotoCrops(folder_with(tmp_path, a_png=photo), 64, (64, 64))
+    expected = photo.transpose(2, 0, 1).astype(np.float32) / 255
+    seen = [crops[i] for i in range(16)]
+    mirrored = [np.array_equal(crop, expected[:, :, ::-1]) for crop in seen]
+    assert all(m or np.array_equal(crop, expected) for m, crop in zip(mirrored, seen, strict=True))
+    assert 0 < sum(mirrored) < 16
+
+
+def test_the_short_edge_decides_how_much_of_the_photo_a_crop_shows(tmp_path):
+    ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 256, 3))
+    folder = folder_with(tmp_path, a_png=np.ascontiguousarray(ramp))
+    for short_edge, rows in ((64, 256), (128, 128), (256, 64)):
+        crop = PhotoCrops(folder, 64, (short_edge, short_edge), least_contrast=0)[0]
+        assert abs(np.ptp(crop) * 255 - rows) <= rows * 64 / 64 / 10
+
+
+def test_photos_are_never_enlarged_unless_they_are_smaller_than_the_crop(tmp_path):
+    ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None], (100, 100, 3))
+    folder = folder_with(tmp_path, a_png=np.ascontiguousarray(ramp))
+    crop = PhotoCrops(folder, 64, (500, 500), least_contrast=0)[0]  # enlarged to 500, it would show 13 rows
+    assert abs(np.ptp(crop) * 255 - 63) <= 2
+
+
+def test_crops_without_contrast_are_drawn_again(tmp_path):
+    photo = np.full((64, 640, 3), 90, np.uint8)
+    photo[:, 320:] = noise(64, 320)
+    folder = folder_with(tmp_path, half_png=photo)
+    lax = PhotoCrops(folder, 32, (64, 64), least_contrast=0)
+    strict = PhotoCrops(folder, 32, (64, 64), least_contrast=8)
+    assert any(lax[i].std() < 1e-3 for i in range(20))
+    assert all(strict[i].mean(axis=0).std() * 255 >= 8 for i in range(20))
+
+
+def test_a_folder_of_flat_photos_still_gives_crops(tmp_path):
+    crops = PhotoCrops(folder_with(tmp_path, flat_png=np.full((40, 40, 3), 7, np.uint8)), 32, (32, 40))
+    assert np.allclose(crops[0], 7 / 255)
+
+
+def test_broken_photos_are_skipped_with_one_warning_each_that_names_them(tmp_path):
+    crops = PhotoCrops(folder_with(tmp_path, good_png=noise(40, 40), bad_png=b"no photo", worse_jpg=b""), 32, (32, 40))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for i in range(40):
+            crops[i]
+    messages = sorted(str(w.message) for w in caught)
+    assert len(messages) == 2
+    assert "bad.png" in messages[0] and "worse.jpg" in messages[1]
+
+
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_a_folder_of_broken_photos_is_an_error(tmp_path):
+    folder = folder_with(tmp_path, a_png=b"no photo", b_png=b"neither")
+    with pytest.raises(PhotoError, match="none of the 2 photos can be read"):
+        PhotoCrops(folder, 32, (32, 40))[0]
+    with pytest.raises(PhotoError, match="none of the photos can be read"):
+        mean_colour(folder)
+
+
+@pytest.mark.parametrize("thing", [torch.zeros(3, 4, 5), [[0, 255], [255, 0]], None, 7])
+def test_what_is_no_picture_is_named_by_its_kind(thing):
+    with pytest.raises(PhotoError) as error:
+        open_photo(thing)
+    assert type(thing).__name__ in str(error.value) and len(str(error.value)) < 150
+    assert ("numpy()" in str(error.value)) == isinstance(thing, torch.Tensor)
+
+
+@pytest.mark.filterwarnings("ignore:photo skipped")
+def test_photos_that_were_away_for_a_moment_are_read_again(tmp_path):
+    (tmp_path / "photos").mkdir()
+    folder = folder_with(tmp_path / "photos", a_png=noise(40, 40), b_png=noise(40, 40, 1))
+    crops = PhotoCrops(folder, 32, (32, 40))
+    folder.rename(tmp_path / "away")
+    with pytest.raises(PhotoError, match="none of the 2 photos can be read"):
+        crops[0]
+    (tmp_path / "away").rename(folder)
+    assert crops[0].shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("short_edge", [(31, 64), (64, 63)])
+def test_a_short_edge_that_cannot_be_is_refused(photos_folder, short_edge):
+    with pytest.raises(ValueError, match="short_edge"):
+        PhotoCrops(photos_folder / "train", 32, short_edge)
+
+
+def test_mean_colour_counts_each_photo_the_same_whatever_its_size(tmp_path):
+    small, large = np.full((4, 4, 3), (255, 0, 51), np.uint8), np.full((90, 90, 3), (0, 0, 153), np.uint8)
+    assert mean_colour(folder_with(tmp_path, a_png=small, b_png=large)) == pytest.approx((0.5, 0, 0.4), abs=1e-5)
+
+
+def test_mean_colour_skips_broken_photos_with_a_warning(tmp_path):
+    folder = folder_with(tmp_path, a_png=np.full((4, 4, 3), 255, np.uint8), b_png=b"no photo")
+    with pytest.warns(UserWarning, match="b.png"):
+        assert mean_colour(folder) == (1, 1, 1)
