@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 from glcic_lite.method.photos import PhotoError, PhotoSource, open_image
@@ -77,6 +78,11 @@ def _settled(mask: np.ndarray) -> np.ndarray:
     if wider and mask.size and mask.min() >= 0 and mask.max() <= 255:
         return mask.astype(bool if mask.max() <= 1 else np.uint8)
     return mask
+
+
+def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:
+    """A mask as the networks take it: bool (H, W) to (1, 1, H, W) float32, 1 in the hole; step 3 of the program."""
+    return torch.from_numpy(np.array(mask))[None, None].float()
 
 
 def mask_image(mask: np.ndarray) -> Image.Image:

@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
@@ -160,6 +161,17 @@ def _from_array(array: np.ndarray) -> Image.Image:
     elif array.dtype != np.uint8:
         raise PhotoError(f"an array of {array.dtype} is no picture: bool, uint8, uint16 or floats are expected")
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def photo_to_tensor(photo: Image.Image | np.ndarray) -> torch.Tensor:
+    """A photo as the networks take it: (H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 1]; step 3 of the program."""
+    return torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
+
+
+def tensor_to_photo(tensor: torch.Tensor) -> np.ndarray:
+    """The reverse: (3, H, W) or (1, 3, H, W) in [0, 1], on any device, to (H, W, 3) uint8, rounded."""
+    values = tensor.detach().reshape(tensor.shape[-3:]) * 255
+    return values.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
 
 
 def picture_format(path: str | os.PathLike) -> str:

@@ -1,18 +1,14 @@
 """The figures of lesson 05: the toy game, its counts, what discriminators see, say and look at."""
 
-import io
 from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import Image as DisplayedImage
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 from torch import Tensor
 
 from glcic_lite.course.lesson_05.defects import blurred
@@ -22,16 +18,6 @@ from glcic_lite.method.masks import Box
 
 LOW, HIGH = -0.75, 1.75  # the part of the plane that is drawn
 JUDGED = LinearSegmentedColormap.from_list("judged", ["#9aa0a8", "white"])  # grey: counterfeit, white: real
-
-
-def show_drawing(figure: Figure, alternative_text: str) -> None:
-    """Show a figure of lines and areas as a PNG of 64 colours, a third of the size; it is closed afterwards."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=plt.rcParams["figure.dpi"])
-    plt.close(figure)
-    small = io.BytesIO()
-    Image.open(buffer).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
-    display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
 
 
 # The toy

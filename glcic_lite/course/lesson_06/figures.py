@@ -1,18 +1,14 @@
 """Figures of training: samples with their patches, the timetable of the phases, curves by phase."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Image as DisplayedImage
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, with_hole
 from glcic_lite.training.run_folder import stretches
@@ -20,15 +16,6 @@ from glcic_lite.training.settings import Settings
 
 PHASES = {1: "completion network", 2: "discriminators", 3: "both"}
 SHADES = {1: "#FFFFFF", 2: "#E9EBEE", 3: "#F7F0E1"}  # behind curves; the phase's number stands above, too
-
-
-def show_drawing(figure: Figure, alternative_text: str) -> None:
-    """Show a figure without photos as a PNG of 64 colours: a third of the size, and the notebook holds many."""
-    buffer, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=plt.rcParams["figure.dpi"])
-    plt.close(figure)
-    Image.open(buffer).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
-    display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
 
 
 def numbers_of(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:

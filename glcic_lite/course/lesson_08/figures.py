@@ -1,34 +1,15 @@
 """The figures of lesson 08: run lengths, which strokes are completed, and paired measurements with their spread."""
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Image as DisplayedImage
-from IPython.display import display
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from PIL import Image
 
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT
 from glcic_lite.mask_canvas.strokes import encode_runs
-
-
-def show_drawing(figure: Figure, alternative_text: str) -> None:
-    """Show a figure without photos as a PNG of 64 colours, a third as large as one of all: this lesson has many.
-
-    Args:
-        figure: closed afterwards.
-        alternative_text: what a screen reader says of it.
-    """
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png")
-    plt.close(figure)
-    Image.open(full).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
-    display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
 
 
 def draw_runs(ax: Axes, mask: np.ndarray) -> None:
@@ -162,20 +143,3 @@ def draw_lines(ax: Axes, x: Sequence[float], groups: dict[str, np.ndarray], x_la
     ax.set_ylabel(label)
     if len(groups) > 1:
         ax.legend(loc="best")
-
-
-def paired_verdict(claim: str, better: Sequence[float], worse: Sequence[float], unit: str = "") -> str:
-    """One line: in how many pairs `better` is larger, by how much on average, and whether that settles the claim.
-
-    The interval holds 95 % of the mean differences of 4000 resamplings (bootstrap, seed 0). A claim holds if the
-    interval lies above 0, its opposite if it lies below; otherwise the question stays open.
-    """
-    difference = np.asarray(better, dtype=float) - np.asarray(worse, dtype=float)
-    random = np.random.default_rng(0)
-    means = difference[random.integers(0, difference.size, (4000, difference.size))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    verdict = "holds" if low > 0 else "the opposite holds" if high < 0 else "open"
-    return (
-        f"{claim}: {verdict.upper()}. In {np.count_nonzero(difference > 0)} of {difference.size} pairs; "
-        f"mean difference {difference.mean():+.2f}{unit}, interval {low:+.2f} to {high:+.2f}{unit}"
-    )

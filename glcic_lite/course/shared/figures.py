@@ -76,6 +76,20 @@ def show_figure(figure: Figure, alternative_text: str = "") -> None:
     display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text or None))
 
 
+def show_drawing(figure: Figure, alternative_text: str) -> None:
+    """Show a figure of lines and areas, without photos, as a PNG of 64 colours: a third as large as one of all colours.
+
+    Args:
+        figure: closed afterwards.
+        alternative_text: what a screen reader says of it.
+    """
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=plt.rcParams["figure.dpi"])
+    plt.close(figure)
+    Image.open(full).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
+    display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
+
+
 def show_pictures(
     pictures: Sequence[Picture] | Sequence[Sequence[Picture]],
     titles: Sequence[str] = (),
