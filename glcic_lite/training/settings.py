@@ -1,39 +1,13 @@
-"""What a training run is made of: one dataclass, and three named settings."""
+"""What a training run is made of: settings in four groups, and three named sets of them."""
 
 import math
 from dataclasses import asdict, dataclass, fields
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
-def _is_whole(value) -> bool:
-    return isinstance(value, int) and _is_number(value)
-
-
-# What may stand for a setting of each type: a JSON file can hold anything.
-KINDS = {
-    bool: (lambda value: isinstance(value, bool), "true or false"),
-    str: (lambda value: isinstance(value, str), "text"),
-    int: (_is_whole, "a whole number from 0 on"),
-    float: (_is_number, "a number from 0 on"),
-    float | None: (lambda value: value is None or _is_number(value), "a number from 0 on, or null"),
-    tuple[int, int]: (
-        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
-        "two whole numbers from 0 on",
-    ),
-}
-
-
 @dataclass(frozen=True)
-class Settings:
-    """Everything that decides the numbers of a run. Lengths are in pixels, amounts of training in iterations.
+class Networks:
+    """The three networks, and what an ablation may leave out of them."""
 
-    Where the paper says nothing, the defaults leave a thing out (no strokes, no averaging of weights).
-    """
-
-    # The networks
     width: float = 1.0  # scales the channels of all three networks ...
     discriminator_width: float | None = None  # ... unless the discriminators are to have a width of their own
     dilated: bool = True
@@ -41,57 +15,34 @@ class Settings:
     use_global: bool = True
     use_local: bool = True
 
-    # The samples: section 4
+    def _check_networks(self) -> None:
+        if not (self.width > 0 and (self.discriminator_width is None or self.discriminator_width > 0)):
+            raise ValueError(f"a network needs a width above 0, not {self.width} and {self.discriminator_width}")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The training samples: section 4 of the paper. Lengths are in pixels."""
+
     crop_size: int = 256
     local_size: int = 128
     short_edge: tuple[int, int] = (256, 384)
     hole_sides: tuple[int, int] = (96, 128)
-    holes: int = 1  # most boxes in a crop in phase 1; later there is one, which the local discriminator is centred on
+    holes: int = 1  # most boxes in a crop in phase 1; later there is one, on which the local discriminator is centred
     stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
     stroke_width: tuple[int, int] = (6, 24)
-    shuffled_colours: float = 0.0  # share of the crops whose red, green and blue change places
-    lowered_contrast: float = 0.0  # share of the crops drawn towards a random colour, which leaves them faint
-    least_contrast: float = 8.0  # crops with less than this, a standard deviation in grey levels, are drawn anew
-    seed: int = 0
+    shuffled_colours: float = 0.0  # share of the crops whose red, green and blue are permuted
+    lowered_contrast: float = 0.0  # share of the crops that are blended with a random colour; only in our history
+    least_contrast: float = 8.0  # crops whose grey levels have a smaller standard deviation are drawn again
+    seed: int = 0  # also of the networks' random weights
 
-    # The three phases: section 3.4, T_C, T_D and what is left of T_train
-    phase_1: int = 90_000
-    phase_2: int = 10_000
-    phase_3: int = 400_000
-    alpha: float = 0.0004  # weight of the GAN loss in phase 3
-    batch_size: int = 96  # over all processes
-    accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
-
-    # The optimizers
-    optimizer: str = "adadelta"  # or "adam"
-    learning_rate: float = 1.0  # of the completion network in phase 1
-    learning_rate_end: float = 1.0  # phase 1 ends with this share of it ...
-    learning_rate_decay: float = 0.4  # ... falling in a straight line over this last share of the phase
-    joint_learning_rate: float = 1.0  # the same for phase 3 ...
-    joint_learning_rate_end: float = 1.0  # ... which ends with this share of it, falling likewise
-    discriminator_learning_rate: float = 1.0  # in phases 2 and 3
-    network_momentum: float = 0.9  # Adam's first beta for the completion network; the discriminators' is 0.5
-    kept_statistics: bool = False  # the completion network normalises by the statistics it began with
-    judged_together: bool = True  # the discriminators get real and completed photos in one batch, not in one each
-    averaging: float = 0.0  # decay of the moving average over weights that is validated and saved; 0: the weights as is
-
-    def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):  # as JSON gives them
-                object.__setattr__(self, field.name, value := tuple(value))
-            is_right, words = KINDS[field.type]
-            if not is_right(value):
-                raise ValueError(f"{field.name} must be {words}, not {value!r}")
+    def _check_samples(self) -> None:
         if self.seed >= 2**32:
             raise ValueError(f"seed must be below 2 ** 32, not {self.seed}")
-        for name in ("stroke_share", "shuffled_colours", "lowered_contrast", "learning_rate_decay"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"{name} is a share, and must be at most 1, not {getattr(self, name)}")
-        if not (self.width > 0 and (self.discriminator_width is None or self.discriminator_width > 0)):
-            raise ValueError(f"a network needs a width above 0, not {self.width} and {self.discriminator_width}")
+        for name in ("stroke_share", "shuffled_colours", "lowered_contrast"):
+            _check_share(name, getattr(self, name))
         if not 0 < self.stroke_width[0] <= self.stroke_width[1]:
-            raise ValueError(f"stroke_width {self.stroke_width} must be above 0, and not fall")
+            raise ValueError(f"stroke_width {self.stroke_width} must be two rising numbers above 0")
         if self.crop_size % 64 or self.local_size % 32:
             raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
@@ -102,13 +53,22 @@ class Settings:
             raise ValueError(f"a crop needs a hole: holes must be at least 1, not {self.holes}")
         if self.local_size > self.crop_size:
             raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The three phases: section 3.4 of the paper, T_C, T_D and the rest of T_train. Lengths are in iterations."""
+
+    phase_1: int = 90_000
+    phase_2: int = 10_000
+    phase_3: int = 400_000
+    alpha: float = 0.0004  # weight of the GAN loss in phase 3
+    batch_size: int = 96  # over all processes
+    accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
+
+    def _check_phases(self) -> None:
         if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
             raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
-        for name in ("network_momentum", "averaging"):
-            if getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
-        if self.optimizer not in ("adadelta", "adam"):
-            raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
 
     @property
     def iterations(self) -> int:
@@ -116,11 +76,60 @@ class Settings:
         return self.phase_1 + self.phase_2 + self.phase_3
 
     def phase(self, iteration: int) -> int:
-        """The phase, 1 to 3, that iteration (counted from 0) belongs to."""
+        """The phase, 1 to 3, that an iteration (counted from 0) belongs to."""
         return 1 if iteration < self.phase_1 else 2 if iteration < self.phase_1 + self.phase_2 else 3
 
+
+@dataclass(frozen=True)
+class Optimizers:
+    """How gradients change the weights. The paper trains with AdaDelta, and names no learning rate."""
+
+    optimizer: str = "adadelta"  # or "adam"
+    learning_rate: float = 1.0  # of the completion network in phase 1
+    learning_rate_end: float = 1.0  # phase 1 ends with this share of it ...
+    learning_rate_decay: float = 0.4  # ... falling in a straight line over this last share of the phase
+    joint_learning_rate: float = 1.0  # the same for phase 3 ...
+    joint_learning_rate_end: float = 1.0  # ... which ends with this share of it, falling likewise
+    discriminator_learning_rate: float = 1.0  # in phases 2 and 3
+    averaging: float = 0.0  # decay of the moving average of the weights, which is validated and saved; 0: no averaging
+
+    # Nothing but the history of the shipped weights (weights/lite/history.md) needed anything but these values.
+    network_momentum: float = 0.9  # Adam's first beta for the completion network; the discriminators' is 0.5
+    kept_statistics: bool = False  # the completion network normalises by the statistics it started with
+    judged_together: bool = True  # the discriminators get real and completed photos in one batch, not in two
+
+    def _check_optimizers(self) -> None:
+        _check_share("learning_rate_decay", self.learning_rate_decay)
+        for name in ("network_momentum", "averaging"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
+        if self.optimizer not in ("adadelta", "adam"):
+            raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
+
+
+@dataclass(frozen=True)
+class Settings(Optimizers, Phases, Samples, Networks):
+    """Everything that decides the numbers of a run.
+
+    The groups are its base classes, not its attributes: a setting has one short name in code, in `dataclasses.replace`
+    and in a run's settings.json. The defaults are the paper's; where the paper says nothing, they leave a thing out.
+    """
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):  # JSON has no tuples
+                object.__setattr__(self, field.name, value := tuple(value))
+            is_right, words = _TYPES[field.type]
+            if not is_right(value):
+                raise ValueError(f"{field.name} must be {words}, not {value!r}")
+        self._check_networks()
+        self._check_samples()
+        self._check_phases()
+        self._check_optimizers()
+
     def network_learning_rate(self, iteration: int) -> float:
-        """The completion network's learning rate at an iteration counted from 0; in phase 2 it rests."""
+        """The completion network's learning rate at an iteration counted from 0; in phase 2 it is 0."""
         phase = self.phase(iteration)
         if phase == 2:
             return 0.0
@@ -149,14 +158,40 @@ class Settings:
         return cls(**values)
 
 
+def _check_share(name: str, value: float) -> None:
+    if value > 1:
+        raise ValueError(f"{name} is a share, and must be at most 1, not {value}")
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+# What each type of setting allows: a JSON file can hold anything.
+_TYPES = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    str: (lambda value: isinstance(value, str), "text"),
+    int: (_is_whole, "a whole number, 0 or more"),
+    float: (_is_number, "a number, 0 or more"),
+    float | None: (lambda value: value is None or _is_number(value), "a number, 0 or more, or null"),
+    tuple[int, int]: (
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
+        "two whole numbers, 0 or more",
+    ),
+}
+
 PAPER = Settings()
 
 # For many hours on two CPU cores. Half the width and a quarter of the area of the paper's crops; holes and strokes of
-# all sizes a reader may draw. With few photos a network learns which colours are common, and tints a pink rose brown;
-# where colours change places at random, it has to take them from around the hole. In phase 3 the discriminators must
+# all sizes a reader may draw. From few photos a network learns which colours are common, and tints a pink rose brown;
+# where colours are permuted at random, it has to take them from around the hole. In phase 3 the discriminators must
 # learn faster than the network, or it paints stripes along the edges of the hole (tried with a `network_momentum` of
-# 0.5). Narrow ones cost little; the shipped weights got their texture against a pair as wide as the network, in batches
-# of 64 on a GPU, and then a smaller alpha: see `weights/lite/history.md`.
+# 0.5). Narrow ones cost little; the shipped weights got their texture from discriminators as wide as the network, in
+# batches of 64 on a GPU, and then a smaller alpha: see `weights/lite/history.md`.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
