@@ -1,1 +1,1 @@
-"""The command line: one module a command."""
+"""The command line, a module a command; `folders` and `importing` are what two of them do."""

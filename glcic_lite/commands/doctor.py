@@ -1,4 +1,4 @@
-"""What a working installation needs, checked one by one, each with what to do if it is missing."""
+"""python -m glcic_lite doctor: what a working installation needs, and what to do where something is missing."""
 
 import importlib.metadata
 import re
@@ -6,13 +6,9 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from glcic_lite.device import choose_device, describe
-from glcic_lite.files import DATA
-from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
-from glcic_lite.method.photos import PhotoError, list_photos
-from glcic_lite.method.pretrained import WeightsError
+import typer
 
-PHOTOS = DATA / "photos"
+from glcic_lite import files
 
 
 class Check(NamedTuple):
@@ -21,8 +17,17 @@ class Check(NamedTuple):
     finding: str
 
 
+def doctor() -> None:
+    """Check this installation: versions, device, weights, photos. Exit status 1 if something is missing."""
+    healthy = True
+    for check in checks():
+        healthy &= check.ok
+        print(f"{'OK     ' if check.ok else 'PROBLEM'}  {check.name}: {check.finding}")
+    raise typer.Exit(0 if healthy else 1)
+
+
 def needed_packages() -> list[str]:
-    """This package, and all that its pyproject.toml asks for but for the extras."""
+    """This package and everything in its pyproject.toml except the extras."""
     try:
         requirements = importlib.metadata.requires("glcic-lite") or []
     except importlib.metadata.PackageNotFoundError:
@@ -40,14 +45,21 @@ def checks() -> Iterator[Check]:
             yield Check(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Check(package, False, "missing; run: pip install -r requirements.txt")
+
+    from glcic_lite.device import choose_device, describe
+    from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
+    from glcic_lite.method.photos import PhotoError, list_photos
+    from glcic_lite.method.pretrained import WeightsError
+
     yield Check("device", True, describe(choose_device()))
     for kind, name in ((CompletionNetwork, "weights"), (ContextDiscriminator, "discriminators")):
         try:
             network = kind.from_pretrained()
             yield Check(name, True, f"the shipped ones, {count_parameters(network):,} parameters")
         except WeightsError as error:
-            yield Check(name, False, f"{error}; fetch the repository again: git checkout -- glcic_lite/weights")
+            yield Check(name, False, f"{error}; restore them: git checkout -- glcic_lite/weights")
+    photos = files.DATA / "photos"
     try:
-        yield Check("photos", True, f"{len(list_photos(PHOTOS))} in {PHOTOS.name}/")
+        yield Check("photos", True, f"{len(list_photos(photos))} in {photos}")
     except PhotoError as error:
         yield Check("photos", False, f"{error}; the lessons need the repository's data folder")

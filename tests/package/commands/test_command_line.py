@@ -16,8 +16,9 @@ from glcic_lite import __main__ as command_line
 from glcic_lite.commands.doctor import checks
 from glcic_lite.method.masks import mask_image
 from glcic_lite.method.networks import ContextDiscriminator
+from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.speed.completion import complete
-from glcic_lite.training import Settings, Trainer
+from glcic_lite.training import SETTINGS, Settings, Trainer
 from glcic_lite.training.log import Journal
 from glcic_lite.training.run_folder import RunFolder
 from inputs import hole, narrow_network, noise, texture
@@ -186,7 +187,7 @@ def test_a_call_that_makes_no_sense_is_refused_in_one_line(folder, run, argument
 
 def test_what_cannot_be_written_is_refused_before_the_work(folder, run, weights_folder, monkeypatch):
     monkeypatch.setattr("glcic_lite.speed.completion.complete", lambda *given: pytest.fail("it has begun"))
-    monkeypatch.setattr("glcic_lite.evaluation.evaluate.evaluate", lambda *given, **more: pytest.fail("it has begun"))
+    monkeypatch.setattr("glcic_lite.evaluation.protocol.evaluate", lambda *given, **more: pytest.fail("it has begun"))
     for arguments, reason in (
         (("complete", "photo.png", "mask.png", "-o", "lost/out.png"), "there is no folder lost"),
         (("complete", "photo.png", "mask.png", "-o", "out.xyz"), "unknown picture format"),
@@ -224,7 +225,7 @@ def test_help_is_no_error(run):
 
 
 def test_evaluate_prints_averages_and_writes_every_measurement(folder, run, weights_folder, photos_folder, monkeypatch):
-    monkeypatch.setattr("glcic_lite.evaluation.cases.BOX_SIDES", (32,))
+    monkeypatch.setattr("glcic_lite.evaluation.protocol.BOX_SIDES", (32,))
     status, out, _ = run("evaluate", photos_folder / "test", "--weights", weights_folder, "--out", "rows.csv")
     assert status == 0
     assert "box 32" in out and "Telea" in out and "network, blended" in out and "L1" in out
@@ -270,7 +271,7 @@ TINY = Settings(
 
 @pytest.fixture
 def tiny_training(monkeypatch, fresh_accelerator):
-    monkeypatch.setitem(command_line.SETTINGS, "lesson", TINY)
+    monkeypatch.setitem(SETTINGS, "lesson", TINY)
     monkeypatch.setattr("glcic_lite.training.validation.CROPS", 8)
 
 
@@ -413,7 +414,7 @@ def test_doctor_finds_everything_in_place(run):
 
 
 def test_doctor_says_what_is_missing_and_what_to_do(run, monkeypatch, tmp_path):
-    monkeypatch.setattr("glcic_lite.commands.doctor.PHOTOS", tmp_path / "lost")
+    monkeypatch.setattr("glcic_lite.files.DATA", tmp_path / "lost")
     asked_for = ["torch>=2.6", "no-such-package>=1", 'pytest>=8.3; extra == "test"']
     monkeypatch.setattr("glcic_lite.commands.doctor.importlib.metadata.requires", lambda name: asked_for)
     status, out, _ = run("doctor")
@@ -424,8 +425,8 @@ def test_doctor_says_what_is_missing_and_what_to_do(run, monkeypatch, tmp_path):
 
 def test_doctor_reports_damaged_weights(monkeypatch):
     def refuse():
-        raise command_line.WeightsError("truncated")
+        raise WeightsError("truncated")
 
-    monkeypatch.setattr("glcic_lite.commands.doctor.CompletionNetwork.from_pretrained", refuse)
+    monkeypatch.setattr("glcic_lite.method.networks.CompletionNetwork.from_pretrained", refuse)
     found = {check.name: check for check in checks()}
     assert not found["weights"].ok and "truncated" in found["weights"].finding

@@ -1,0 +1,30 @@
+"""python -m glcic_lite ablations: the small networks of lesson 09."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glcic_lite.commands.options import DATA_FOLDER, Precision, TrainingPhotos
+
+
+def ablations(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets a run's folder for each network.")],
+    data: TrainingPhotos = DATA_FOLDER,
+    names: Annotated[list[str] | None, typer.Argument(help="Which of them; all by default.")] = None,
+    precision: Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")] = "auto",
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; may be repeated.")] = None,
+    ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all networks trained here.")] = None,
+) -> None:
+    """Train the small networks of lesson 09, each with a part of the method left out. Called again, it continues."""
+    from glcic_lite.evaluation.ablations import ABLATIONS, SEEDS, publish_ablations, train_ablations
+    from glcic_lite.training import RunError
+
+    unknown = sorted(set(names or ()) - set(ABLATIONS))
+    if unknown:
+        raise RunError(f"no such ablation: {', '.join(unknown)}; there are {', '.join(ABLATIONS)}")
+    seeds = tuple(seed or SEEDS)
+    for folder in train_ablations(data, out, names, seeds, precision=str(precision), validate_every=250):
+        print(f"{folder}: trained")
+    if ship:
+        print(f"{ship}: {', '.join(publish_ablations(out, ship))}")

@@ -1,0 +1,47 @@
+"""Options that several commands share, and how their values are read. Light: `--help` must not wait for PyTorch."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from glcic_lite.training import Settings
+
+WHAT_TO_TRAIN_WITH = "What to train with: paper, lite, lesson, or a JSON file like a run's settings.json."
+DATA_FOLDER = Path("data/photos")
+
+Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
+WeightsFolder = Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for use with --weights.")]
+TrainingPhotos = Annotated[Path, typer.Option("--data", help="Photos: a folder with train/ and val/ in it.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Measure this many times, in turns; the fastest counts.")]
+Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
+
+
+def settings_named(name: str) -> "Settings":
+    """The training settings of this name, or those in this JSON file.
+
+    Raises:
+        RunError: neither such a name nor such a file, or the file holds no valid settings.
+    """
+    import json
+
+    from glcic_lite.training import SETTINGS, RunError, Settings
+
+    if name in SETTINGS:
+        return SETTINGS[name]
+    try:
+        values = json.loads(Path(name).read_text(encoding="utf-8"))
+        values.pop("precision", None)  # recorded in a run's settings.json, but an option of its own on the command line
+        return Settings.from_dict(values)
+    except FileNotFoundError as error:
+        raise RunError(f"settings {name!r}: neither one of {', '.join(SETTINGS)} nor a file") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"settings {name}: {error}") from error
+
+
+def expect_folder_for(file: Path) -> None:
+    """Refuse a file whose folder does not exist, before the work whose result it would hold."""
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
