@@ -1,12 +1,12 @@
 """The checks of lesson 03."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.course.shared.checks import NotAttempted, NotYet, Suspect, check, try_numbers, try_tensors
+from glcic_lite.course.shared.checks import NotYet, check, exercise, read_tensor, read_value
 
 
 def _torch_size(size: int, kernel: int, stride: int, padding: int, output_padding: int) -> int:
@@ -16,44 +16,34 @@ def _torch_size(size: int, kernel: int, stride: int, padding: int, output_paddin
     ).shape[2]
 
 
-@check("Exercise 1")
-def transposed_size(transposed_size: Callable) -> str:
+@exercise(
+    1,
+    _torch_size,
+    [
+        (lambda n, k, s, p, o: n * s,
+         "that is the size of the usual settings only, kernel 4, stride 2 and padding 1 for instance."),
+        (lambda n, k, s, p, o: n * s - 2 * p + k + o, "between n pixels there are n − 1 steps."),
+        (lambda n, k, s, p, o: (n - 1) * s + 2 * p + k + o,
+         "the padding of a transposed convolution cuts away; it does not add."),
+        (lambda n, k, s, p, o: (n - 1) * s - p + k + o, "the padding cuts on both sides."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k, "output_padding is not used: it adds rows at one end."),
+        (lambda n, k, s, p, o: (n + 2 * p - k) // s + 1,
+         "that is the ordinary convolution's formula; here it is turned round."),
+    ],
+    "It agrees with torch on {count} random settings.",
+    by_name=True,
+)  # fmt: skip
+def transposed_size():
     """`transposed_size(size, kernel, stride, padding, output_padding)` against torch."""
-    cases = [
-        dict(size=5, kernel=4, stride=2, padding=1, output_padding=0),
-        dict(size=3, kernel=3, stride=2, padding=0, output_padding=0),
-        dict(size=6, kernel=3, stride=2, padding=1, output_padding=1),
-    ]
-    while len(cases) < 40:
+    names = ("size", "kernel", "stride", "padding", "output_padding")
+    for values in ((5, 4, 2, 1, 0), (3, 3, 2, 0, 0), (6, 3, 2, 1, 1)):
+        yield dict(zip(names, values, strict=True))
+    for _ in range(40):
         stride = random.randint(1, 4)
-        case = dict(
-            size=random.randint(2, 30),
-            kernel=random.randint(1, 6),
-            stride=stride,
-            padding=random.randint(0, 2),
-            output_padding=random.randint(0, stride - 1),
-        )
+        low, high = (2, 1, stride, 0, 0), (30, 6, stride, 2, stride - 1)
+        case = dict(zip(names, map(random.randint, low, high), strict=True))
         if (case["size"] - 1) * stride - 2 * case["padding"] + case["kernel"] + case["output_padding"] > 0:
-            cases.append(case)
-    suspects = [
-        Suspect(lambda size, kernel, stride, padding, output_padding: size * stride,
-                "that is the size of the usual settings only, kernel 4, stride 2 and padding 1 for instance."),
-        Suspect(lambda size, kernel, stride, padding, output_padding:
-                size * stride - 2 * padding + kernel + output_padding,
-                "between n pixels there are n − 1 steps."),
-        Suspect(lambda size, kernel, stride, padding, output_padding:
-                (size - 1) * stride + 2 * padding + kernel + output_padding,
-                "the padding of a transposed convolution cuts away; it does not add."),
-        Suspect(lambda size, kernel, stride, padding, output_padding:
-                (size - 1) * stride - padding + kernel + output_padding,
-                "the padding cuts on both sides."),
-        Suspect(lambda size, kernel, stride, padding, output_padding: (size - 1) * stride - 2 * padding + kernel,
-                "output_padding is not used: it adds rows at one end."),
-        Suspect(lambda size, kernel, stride, padding, output_padding: (size + 2 * padding - kernel) // stride + 1,
-                "that is the ordinary convolution's formula; here it is turned round."),
-    ]  # fmt: skip
-    try_numbers(transposed_size, cases, _torch_size, suspects)
-    return f"It agrees with torch on {len(cases)} random settings."
+            yield case
 
 
 def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
@@ -61,114 +51,93 @@ def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
     return F.conv1d(torch.eye(size, dtype=weight.dtype)[:, None], weight.view(1, 1, -1), stride=stride)[:, 0].T
 
 
-@check("Exercise 2")
-def convolution_matrix(convolution_matrix: Callable) -> str:
+@exercise(
+    2,
+    _matrix,
+    [
+        (lambda weight, size, stride: _matrix(weight, size, stride).T,
+         "rows and columns are exchanged: one row for each output, one column for each input."),
+        (lambda weight, size, stride: _matrix(weight.flip(0), size, stride),
+         "the weights are mirrored; torch's convolution does not mirror them."),
+        (lambda weight, size, stride: _matrix(weight, size, 1),
+         "the stride is not used: each row is shifted by `stride` columns against the one above."),
+    ],
+    "Your matrix does what torch's convolution does, and its transpose what the transposed one does.",
+    say=lambda weight, size, stride: f"a weight of {len(weight)} taps, size={size} and stride={stride}",
+)  # fmt: skip
+def convolution_matrix():
     """`convolution_matrix(weight, size, stride)` as a matrix, against torch's convolution of unit vectors."""
-    cases = [
-        dict(weight=torch.randn(kernel), size=size, stride=stride)
-        for kernel, size, stride in [(3, 7, 2), (2, 5, 1), (4, 10, 2), (3, 8, 3), (1, 4, 2)]
-    ]
-    suspects = [
-        Suspect(lambda weight, size, stride: _matrix(weight, size, stride).T,
-                "rows and columns are exchanged: one row for each output, one column for each input."),
-        Suspect(lambda weight, size, stride: _matrix(weight.flip(0), size, stride),
-                "the weights are mirrored; torch's convolution does not mirror them."),
-        Suspect(lambda weight, size, stride: _matrix(weight, size, 1),
-                "the stride is not used: each row is shifted by `stride` columns against the one above."),
-    ]  # fmt: skip
-    try_tensors(
-        convolution_matrix,
-        cases,
-        _matrix,
-        suspects,
-        lambda weight, size, stride: f"a weight of {len(weight)} taps, size={size} and stride={stride}",
-    )
-    return "Your matrix does what torch's convolution does, and its transpose what the transposed one does."
+    for kernel, size, stride in ((3, 7, 2), (2, 5, 1), (4, 10, 2), (3, 8, 3), (1, 4, 2)):
+        yield dict(weight=torch.randn(kernel), size=size, stride=stride)
 
 
 def _stamped(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
     return F.conv_transpose1d(row[None, None], weight[None, None], stride=stride)[0, 0]
 
 
-@check("Exercise 3")
-def stamp(stamp: Callable) -> str:
+def _overwritten(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
+    out = torch.zeros((len(row) - 1) * stride + len(weight))
+    for index, value in enumerate(row):
+        out[index * stride : index * stride + len(weight)] = value * weight
+    return out
+
+
+@exercise(
+    3,
+    _stamped,
+    [
+        (_overwritten, "where stamps overlap, the later one replaces the earlier; they should add up."),
+        (lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
+        (lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
+         "every stamp has the same strength; it should be multiplied by its pixel's value."),
+    ],
+    "Stamp by stamp the same as torch.",
+    say=lambda row, weight, stride: f"a row of {len(row)} pixels, {len(weight)} weights and stride={stride}",
+)  # fmt: skip
+def stamp():
     """`stamp(row, weight, stride)`: a transposed convolution of a row of pixels, against torch's."""
-    cases = [
-        dict(row=torch.randn(size), weight=torch.randn(kernel), stride=stride)
-        for size, kernel, stride in [(3, 3, 2), (4, 4, 2), (1, 5, 1), (5, 2, 3), (6, 3, 1)]
-    ]
-
-    def overwriting(row, weight, stride):
-        out = torch.zeros((len(row) - 1) * stride + len(weight))
-        for index, value in enumerate(row):
-            out[index * stride : index * stride + len(weight)] = value * weight
-        return out
-
-    suspects = [
-        Suspect(overwriting, "where stamps overlap, the later one replaces the earlier; they should add up."),
-        Suspect(lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
-        Suspect(lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
-                "every stamp has the same strength; it should be multiplied by its pixel's value."),
-    ]  # fmt: skip
-    try_tensors(
-        stamp,
-        cases,
-        _stamped,
-        suspects,
-        lambda row, weight, stride: f"a row of {len(row)} pixels, {len(weight)} weights and stride={stride}",
-    )
-    return "Stamp by stamp the same as torch."
+    for size, kernel, stride in ((3, 3, 2), (4, 4, 2), (1, 5, 1), (5, 2, 3), (6, 3, 1)):
+        yield dict(row=torch.randn(size), weight=torch.randn(kernel), stride=stride)
 
 
 def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
     return _stamped(torch.ones(size), torch.ones(kernel), stride)
 
 
-def _as_row(answer, expected: torch.Tensor, shown: str):
-    """A list of counts as a tensor; anything but a list as it is."""
-    if isinstance(answer, list | tuple):
-        try:
-            return torch.tensor(answer, dtype=torch.float)
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} a list of numbers is expected.") from None
-    return answer.float() if isinstance(answer, torch.Tensor) else answer
+def _read_row(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
+    """An array, a tensor or a list of counts as a tensor."""
+    if not isinstance(answer, list | tuple):
+        return read_tensor(answer, shown).float()
+    try:
+        return torch.tensor(answer, dtype=torch.float)
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} a list of numbers is expected.") from None
 
 
-@check("Exercise 4")
-def overlaps(overlaps: Callable) -> str:
+@exercise(
+    4,
+    _overlaps,
+    [
+        (lambda *case: (_overlaps(*case) > 0).float(), "that says whether a pixel is reached; count how often."),
+        (lambda *case: _overlaps(*case) - 1, "a single stamp counts as one."),
+    ],
+    "Every stamp is counted.",
+    read=_read_row,
+)
+def overlaps():
     """`overlaps(size, kernel, stride)`: how many stamps meet at each output pixel of a row."""
-    names = ("size", "kernel", "stride")
-    numbers = [(4, 3, 2), (4, 4, 2), (3, 2, 3), (5, 5, 1), (6, 5, 3)]
-    cases = [dict(zip(names, case, strict=True)) for case in numbers]
-
-    def reached(size, kernel, stride):
-        return (_overlaps(size, kernel, stride) > 0).float()
-
-    suspects = [
-        Suspect(reached, "that says whether a pixel is reached; count how often."),
-        Suspect(lambda size, kernel, stride: _overlaps(size, kernel, stride) - 1,
-                "a single stamp counts as one."),
-    ]  # fmt: skip
-    try_tensors(
-        overlaps,
-        cases,
-        _overlaps,
-        suspects,
-        lambda **case: ", ".join(f"{name}={value}" for name, value in case.items()),
-        _as_row,
-    )
-    return "Every stamp is counted."
+    for size, kernel, stride in ((4, 3, 2), (4, 4, 2), (3, 2, 3), (5, 5, 1), (6, 5, 3)):
+        yield dict(size=size, kernel=kernel, stride=stride)
 
 
 @check("Exercise 5")
 def interpolating_weights(weights: Sequence[float] | None) -> str:
     """Four weights (stride 2, padding 1) that double a row by linear interpolation: even rows and slopes stay so."""
-    if weights is None or weights is ...:
-        raise NotAttempted("Put your answer in place of `None`, then run this cell again.")
-    try:
-        kernel = torch.as_tensor([float(w) for w in weights], dtype=torch.double)
-    except (TypeError, ValueError):
-        raise NotYet("A list of four numbers is expected.") from None
+    kernel = read_value(
+        weights,
+        lambda value: torch.as_tensor([float(w) for w in value], dtype=torch.double),
+        "A list of four numbers is expected.",
+    )
     if len(kernel) != 4:
         raise NotYet(f"Four weights are needed; yours has {len(kernel)}.")
     if not torch.isfinite(kernel).all():

@@ -16,7 +16,7 @@ from glcic_lite.course.shared.checks import (
     compare_tensors,
     expect_number,
     expect_tensor,
-    likely_cause,
+    old_likely_cause,
     try_numbers,
     try_tensors,
 )
@@ -143,7 +143,7 @@ def sizes(sizes: Callable) -> str:
             Suspect(lambda height, width, layers: [(h, w) for w, h in _sizes(height, width, layers)],
                     "height and width are exchanged."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "Every size is torch's. Note what became of 658 × 1083."
 
 

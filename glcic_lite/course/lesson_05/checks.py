@@ -16,7 +16,7 @@ from glcic_lite.course.shared.checks import (
     compare_tensors,
     expect_number,
     expect_tensor,
-    likely_cause,
+    old_likely_cause,
 )
 from glcic_lite.method.architecture import GLOBAL_DISCRIMINATOR, LOCAL_DISCRIMINATOR
 from glcic_lite.method.losses import discriminator_loss
@@ -56,7 +56,7 @@ def police_loss(police_loss: Callable) -> str:
             Suspect(lambda real, fake: F.softplus(fake).mean(), "the real ones do not count at all."),
             Suspect(lambda real, fake: -softplus(-1, 1)(real, fake), "the sign: a loss is what gets smaller."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     real, fake = torch.tensor([-200.0, 3.0]), torch.tensor([200.0, -1.0])
     shown = "logits of −200 and 200, police who are quite sure and quite wrong,"
     answer = call(police_loss, real, fake, shown=shown)
@@ -108,7 +108,7 @@ def pull(pull: Callable) -> str:
                     "derivative D(1 − D)."),
             Suspect(variant(lambda d: (d * (1 - d), d * (1 - d))), "this is the derivative of the sigmoid alone."),
         ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
     return "One pulls hardest where the police are sure of a counterfeit; the other lets go there."
 
 
@@ -148,7 +148,7 @@ def fully_connected(fully_connected_inputs: Callable) -> str:
             Suspect(lambda **c: count(**c, by_width=False), "`width` scales the channels, too."),
             Suspect(lambda **c: count(**c, halve=False), "the photo is halved by every layer before it gets there."),
         ]
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "Right for both tables and at every size. Double the photo's side, and this layer gets four times as large."
 
 
@@ -247,5 +247,5 @@ def fakes(fakes: Callable) -> str:
             Suspect(variant("inverted", "inverted"), "inside and outside are swapped: the mask is 1 in the hole."),
             Suspect(variant("photo", "photo"), "the photos are returned untouched: nothing is fake."),
         ]
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
     return "Now the discriminators see what a reader will see, each at its own place."

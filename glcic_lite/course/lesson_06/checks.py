@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from glcic_lite.course.lesson_06.toy_run import ToyRun
-from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, expect_number, expect_tensor, likely_cause
+from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, expect_number, expect_tensor, old_likely_cause
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training.settings import Settings
@@ -142,7 +142,7 @@ def loss(loss: Callable) -> str:
             Suspect(_loss_variant("sum"), "it is a sum; a mean does not depend on the sizes of hole and batch."),
             Suspect(_loss_variant("root"), "a root is taken; the paper's loss is the mean squared error itself."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "Every hole counts the same, whatever its size."
 
 
@@ -195,7 +195,7 @@ def timetable(rate: Callable) -> str:
             Suspect(variant(late=1), "the phases begin one iteration late; iterations are counted from 0."),
             Suspect(variant(joint=False), "phase 3 has a rate of its own, `joint_learning_rate`."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return f"All {len(cases)} rates agree with the package's."
 
 
@@ -329,7 +329,7 @@ def joint_step(step: Callable) -> str:
             Suspect(variant(detach=False),
                     "the critic's backward pass reaches into the network: show the critic a detached photo."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     if not torch.allclose(losses, right_losses, atol=1e-4):
         raise NotYet("The weights are right, but what is returned is not the critic's loss and then the network's.")
     return "Each half of the step trains one network and leaves no trace in the other."

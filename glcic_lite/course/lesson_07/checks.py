@@ -15,7 +15,7 @@ from glcic_lite.course.shared.checks import (
     compare_tensors,
     expect_number,
     expect_tensor,
-    likely_cause,
+    old_likely_cause,
 )
 from glcic_lite.method.receptive_field import input_span, reach
 
@@ -59,7 +59,7 @@ def padded(padded: Callable) -> str:
                     "the photo is cut down to a multiple of 4; those pixels would be lost."),
             Suspect(lambda photo: photo, "the photo is returned as it came."),
         ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
     return "Every size becomes a multiple of 4, and no pixel is lost."
 
 
@@ -162,7 +162,7 @@ def fold(fold: Callable) -> str:
             Suspect(variant(lambda **c: _folded(**c, axis=1)),
                     "the normalisation is one of output channels: those are the first axis of the weight."),
         ]  # fmt: skip
-        raise NotYet("What comes out differs. " + str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet("What comes out differs. " + str(wrong) + old_likely_cause(cases, answers, suspects))
     return "One convolution now does what convolution and batch normalisation did."
 
 
@@ -249,5 +249,5 @@ def relax(relax: Callable) -> str:
             Suspect(lambda **c: torch.from_numpy(_relaxed(**c, everywhere=True)), "known pixels change too."),
             Suspect(lambda values, mask: torch.from_numpy(values), "nothing is changed."),
         ]  # fmt: skip
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
     return "Repeated long enough, this solves Laplace's equation."

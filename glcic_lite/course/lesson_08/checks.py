@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, likely_cause, try_tensors
+from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, old_likely_cause, try_tensors
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
 from glcic_lite.method.masks import hole_box
@@ -111,7 +111,7 @@ def newest(shown: Callable) -> str:
             Suspect(lambda arrivals, seconds: [len(arrivals) - 1],
                     "only the last one: in a pause between strokes there is time to show more."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "The last stroke is always among them: that is why it can be so simple."
 
 
@@ -186,7 +186,7 @@ def box(box: Callable) -> str:
             Suspect(lambda mask: tuple(hole_box(~mask)) if not mask.all() else (),
                     "that is the box around what is known."),
         ]  # fmt: skip
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "Lesson 07 builds its crop on this box, and the local discriminator its patch."
 
 

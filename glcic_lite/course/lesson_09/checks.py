@@ -15,7 +15,7 @@ from glcic_lite.course.shared.checks import (
     check,
     compare_tensors,
     expect_number,
-    likely_cause,
+    old_likely_cause,
 )
 from glcic_lite.course.shared.samples import sample_photo
 from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
@@ -129,7 +129,7 @@ def psnr_in_hole(psnr_in_hole: Callable) -> str:
             Suspect(variant(measure=np.abs), "the differences are not squared."),
             Suspect(by_channel, "one mean over pixels *and* channels, and then one logarithm."),
         ]
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
     return "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike."
 
 
@@ -367,7 +367,7 @@ def errors_by_depth(errors_by_depth: Callable) -> str:
         except NotYet as difference:
             wrong = wrong or difference
     if wrong:
-        raise NotYet(str(wrong) + likely_cause(cases, answers, _depth_suspects()))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, _depth_suspects()))
     return "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known."
 
 

@@ -1,14 +1,16 @@
 """How an exercise answers: not attempted, not yet and what differs, or correct; never with the answer itself.
 
-A check tries the learner's work on random inputs against an oracle (torch's own operator, autograd, exact counting).
-Where the work is wrong in a way that is often met, the check names the likely cause; the caller supplies such wrong
-variants as `suspects`, and a variant is named only if it explains every answer that the learner's code has given.
+A check runs the learner's work on random inputs and compares it with a reference (torch's own operator, autograd, exact
+counting). Most checks are tables: `exercise` takes the reference, the mistakes that are often met and the praise, and
+decorates a generator of inputs. A mistake is named as the likely cause only if it explains every answer that the
+learner's code has given. What a table cannot say is written by hand, under `check`.
 """
 
 import dis
 import functools
+import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +76,95 @@ def check(exercise: str) -> Callable:
     return decorate
 
 
+def name_arguments(**case) -> str:
+    """How a message names a case, unless a check says otherwise: "size=7, kernel=3"."""
+    return ", ".join(f"{name}={value}" for name, value in case.items())
+
+
+def exercise(
+    number: int,
+    right: Callable,
+    suspects: Sequence[tuple[Callable, str]] = (),
+    praise: str = "",
+    *,
+    then: Callable | None = None,
+    **options,
+) -> Callable:
+    """Decorator: turns a generator of cases, a dict of arguments each, into the check of a function.
+
+    Args:
+        number: of the exercise in its lesson.
+        right: takes the arguments of a case and returns the right answer.
+        suspects: mistakes that are often met. Each takes the arguments of a case by position and returns the wrong
+            answer; the text says what the cause is if the learner's function gives the same.
+        praise: "{count}" stands for the number of cases.
+        then: takes the function once it has passed the cases; may raise `NotYet`.
+        options: see `try_cases`.
+    """
+
+    def decorate(make_cases: Callable[[], Iterable[dict]]) -> Callable:
+        def checked(function: Callable) -> str:
+            cases = list(make_cases())
+            try_cases(function, cases, right, suspects, **options)
+            if then:
+                then(function)
+            return praise.format(count=len(cases))
+
+        functools.update_wrapper(checked, make_cases)
+        del checked.__wrapped__  # whose signature would be shown as the check's
+        return check(f"Exercise {number}")(checked)
+
+    return decorate
+
+
+def try_cases(
+    function: Callable,
+    cases: Iterable[dict],
+    right: Callable,
+    suspects: Sequence[tuple[Callable, str]] = (),
+    *,
+    say: Callable[..., str] = name_arguments,
+    read: Callable | None = None,
+    compare: Callable | None = None,
+    same: Callable | None = None,
+    by_name: bool = False,
+    otherwise: str = "",
+    **style,
+) -> None:
+    """Compare a function with a reference on many cases.
+
+    Args:
+        function: the learner's; it is given copies of the arguments.
+        say: how a message names a case, given its arguments.
+        read: takes an answer, the right answer and the case's name; returns the answer in the form of the right one.
+        compare: takes the same three; raises `NotYet` if the answers differ.
+        same: takes two answers and says whether they agree as far as chance allows; for the suspects.
+        by_name: whether the function is given its arguments by name. By default their names are the learner's.
+        otherwise: what to add to the difference if no suspect explains it.
+        style: see `compare_answers`.
+
+    Raises:
+        NotAttempted, NotYet.
+    """
+    cases, answers, wrong = list(cases), [], ""
+    read, compare = (
+        read or functools.partial(read_answer, **style),
+        compare or functools.partial(compare_answers, **style),
+    )
+    for number, case in enumerate(cases):
+        shown, expected = say(**case), right(**case)
+        arguments, named = ((), case) if by_name else (case.values(), {})
+        answer = read(call(function, *arguments, shown=shown, first=number == 0, **named), expected, shown)
+        answers.append(answer)
+        if not wrong:
+            try:
+                compare(answer, expected, shown)
+            except NotYet as difference:
+                wrong = str(difference)
+    if wrong:
+        raise NotYet(wrong + (likely_cause(cases, answers, suspects, same) or otherwise))
+
+
 def call(function: Callable, *args, shown: str = "", first: bool = False, **kwargs):
     """Run the learner's function on copies of the arguments.
 
@@ -114,11 +205,59 @@ def _is_stub(function: Callable) -> bool:
     return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
 
 
+def read_value(value, convert: Callable, expected: str):
+    """The learner's value, converted; for exercises that ask for a value, not for a function.
+
+    Args:
+        expected: what to say if `convert` fails.
+
+    Raises:
+        NotAttempted: the value is still `None` or dots.
+        NotYet: it cannot be converted.
+    """
+    if value is None or value is ...:
+        raise NotAttempted("Put your answer in place of `None`, then run this cell again.")
+    try:
+        return convert(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(expected) from None
+
+
+def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style):
+    """An answer in the form of the right one: a tuple of parts, a tensor or a number.
+
+    Raises:
+        NotYet: the answer is of another kind.
+    """
+    if isinstance(expected, tuple):
+        try:
+            answers = tuple(answer)
+            pairs = list(zip(answers, expected, strict=True))
+        except (TypeError, ValueError):
+            names = f": {' and '.join(parts)}" if parts else ""
+            raise NotYet(f"For {shown} a pair is expected{names}.") from None
+        return tuple(read_answer(part, right, shown) for part, right in pairs)
+    return read_tensor(answer, shown) if isinstance(expected, torch.Tensor) else expect_number(answer, shown)
+
+
+def read_tensor(answer, shown: str) -> torch.Tensor:
+    """The learner's answer, an array or a tensor, as a tensor without a gradient.
+
+    Raises:
+        NotYet: it is neither.
+    """
+    if isinstance(answer, np.ndarray):
+        answer = torch.from_numpy(np.ascontiguousarray(answer))
+    if not isinstance(answer, torch.Tensor):
+        raise NotYet(f"For {shown} an array or a tensor is expected, not {_kind(answer)}.")
+    return answer.detach()
+
+
 def expect_number(answer, shown: str) -> float:
     """The learner's answer as a number.
 
     Raises:
-        NotYet: it is none.
+        NotYet: it is not a number.
     """
     if isinstance(answer, torch.Tensor | np.ndarray) and np.prod(tuple(answer.shape)) == 1:
         answer = answer.item()
@@ -131,26 +270,50 @@ def expect_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
     """The learner's answer as a tensor of the shape of `like`.
 
     Raises:
-        NotYet: it is none, or of another shape.
+        NotYet: it is not a tensor, or has another shape.
     """
-    if isinstance(answer, np.ndarray):
-        answer = torch.from_numpy(answer)
-    if not isinstance(answer, torch.Tensor):
-        raise NotYet(f"For {shown} an array or a tensor is expected, not {_kind(answer)}.")
+    answer = read_tensor(answer, shown)
     if answer.shape != like.shape:
         raise NotYet(
             f"For {shown} the shape should be {tuple(like.shape)}; yours is {tuple(answer.shape)}."
             + (" The number of dimensions differs." if answer.ndim != like.ndim else "")
         )
-    return answer.detach().to(like.dtype)
+    return answer.to(like.dtype)
 
 
-def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float = 1e-5) -> None:
-    """Hold two tensors equal.
+def compare_answers(
+    answer, expected, shown: str, parts: Sequence[str] = (), noun: str = "answer", tolerance: float = 1e-5
+) -> None:
+    """Compare numbers, tensors or tuples of these.
+
+    Args:
+        parts: the names of a tuple's parts.
+        noun: what to call a number, such as "loss".
+        tolerance: absolute, and relative for tensors; ten times as much, relative, for numbers. Whole numbers must be
+            equal.
 
     Raises:
         NotYet: naming the first place that differs, and in which direction; the right value stays unsaid.
     """
+    if isinstance(expected, tuple):
+        for part, right, name in zip(answer, expected, parts, strict=True):
+            compare_answers(part, right, f"{name}, given {shown},", tolerance=tolerance)
+    elif isinstance(expected, torch.Tensor):
+        compare_tensors(answer, expected, shown, tolerance)
+    elif not _close(answer, expected, tolerance):
+        by_one = " By one." if isinstance(expected, int) and abs(answer - expected) == 1 else ""
+        raise NotYet(
+            f"For {shown} your {noun}, {answer:g}, is too {'large' if answer > expected else 'small'}.{by_one}"
+        )
+
+
+def _close(a: float, b: float, tolerance: float = 1e-5) -> bool:
+    whole = isinstance(a, int | np.integer) or isinstance(b, int | np.integer)
+    return a == b if whole else math.isclose(a, b, rel_tol=10 * tolerance, abs_tol=tolerance)
+
+
+def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float = 1e-5) -> None:
+    """Raise `NotYet` unless two tensors are equal, naming the first place that differs and in which direction."""
     answer = expect_tensor(answer, expected, shown)
     wrong = ~torch.isclose(answer, expected, rtol=tolerance, atol=tolerance)
     if not wrong.any():
@@ -169,6 +332,7 @@ def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float
     )
 
 
+# OLD
 def try_numbers(
     function: Callable, cases: Sequence[dict], oracle: Callable, suspects: Sequence[Suspect] = (), unit: str = ""
 ) -> None:
@@ -188,7 +352,7 @@ def try_numbers(
             if answer == int(answer) and abs(answer - expected) == 1:
                 wrong += " By one."
     if wrong:
-        raise NotYet(wrong + likely_cause(cases, answers, suspects))
+        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
 
 
 def try_tensors(
@@ -219,14 +383,14 @@ def try_tensors(
         except NotYet as difference:
             wrong = wrong or difference
     if wrong:
-        raise NotYet(str(wrong) + likely_cause(cases, answers, suspects))
+        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
 
 
-def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Suspect]) -> str:
+def old_likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Suspect]) -> str:
     """The cause of the first suspect that gives just what the learner's code gave, in every case."""
     for suspect in suspects:
         try:
-            same = all(_same(suspect.compute(**case), answer) for case, answer in zip(cases, answers, strict=True))
+            same = all(_old_same(suspect.compute(**case), answer) for case, answer in zip(cases, answers, strict=True))
         except Exception:
             continue
         if same:
@@ -234,10 +398,37 @@ def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Su
     return ""
 
 
-def _same(a, b) -> bool:
+def _old_same(a, b) -> bool:
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
     return not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) and a == b
+
+
+# END OLD
+
+
+def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence, same: Callable | None = None) -> str:
+    """The cause of the first suspect that gives just what the learner's code gave, in every case."""
+    for compute, cause in suspects:
+        try:
+            explains = all(
+                (same or _same)(compute(*case.values()), answer) for case, answer in zip(cases, answers, strict=True)
+            )
+        except Exception:  # a mistake that does not work on these inputs, or gives answers of another kind
+            continue
+        if explains:
+            return f" Likely cause: {cause}"
+    return ""
+
+
+def _same(a, b) -> bool:
+    a, b = (torch.from_numpy(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x for x in (a, b))
+    if isinstance(a, list | tuple):
+        return all(_same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
+    a, b = (x.item() if isinstance(x, torch.Tensor) else x for x in (a, b))
+    return _close(a, b)
 
 
 def _copies(values: Sequence) -> list:

@@ -1,0 +1,181 @@
+"""The checks of lesson 01: the untouched stub, right answers, and wrong ones that learners really give."""
+
+import re
+
+import torch
+import torch.nn.functional as F
+
+from exercise_checks import ExerciseChecks
+from glcic_lite.course.lesson_01 import checks
+from glcic_lite.course.shared.checks import NOT_YET
+
+
+def span(kernel, dilation):
+    return dilation * (kernel - 1) + 1
+
+
+def right_size(size, kernel, stride, padding, dilation):
+    return (size + 2 * padding - span(kernel, dilation)) // stride + 1
+
+
+def right_field(layers):
+    field, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        field += (kernel - 1) * dilation * jump
+        jump *= stride
+    return field
+
+
+def jump_too_early(layers):
+    field, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        jump *= stride
+        field += (kernel - 1) * dilation * jump
+    return field
+
+
+def right_zeros(weight, dilation):
+    outs, ins, kernel, _ = weight.shape
+    large = torch.zeros(outs, ins, span(kernel, dilation), span(kernel, dilation))
+    large[:, :, ::dilation, ::dilation] = weight
+    return large
+
+
+def trailing_zeros(weight, dilation):
+    outs, ins, kernel, _ = weight.shape
+    large = torch.zeros(outs, ins, kernel * dilation, kernel * dilation)
+    large[:, :, ::dilation, ::dilation] = weight
+    return large
+
+
+def transposed_zeros(weight, dilation):
+    return right_zeros(weight, dilation).transpose(2, 3)
+
+
+def zeros_written_into_input(weight, dilation):
+    weight *= 0
+    return weight
+
+
+def gradient_columns(network, size):
+    photo = torch.ones(1, 1, size, size, requires_grad=True)
+    output = network(photo)
+    output[0, 0, output.shape[2] // 2, output.shape[3] // 2].backward()
+    return photo.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+
+
+def right_measurement(network, size):
+    columns = gradient_columns(network, size)
+    return int(columns[-1] - columns[0]) + 1
+
+
+def last_minus_first(network, size):
+    columns = gradient_columns(network, size)
+    return int(columns[-1] - columns[0])
+
+
+def whole_output(network, size):
+    photo = torch.ones(1, 1, size, size, requires_grad=True)
+    network(photo).sum().backward()
+    columns = photo.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+    return int(columns[-1] - columns[0]) + 1
+
+
+RIGHT = [
+    (checks.output_size, right_size),
+    (checks.receptive_field, right_field),
+    (checks.zero_filled, right_zeros),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).numpy()),
+    (checks.dilations, [1, 3, 9, 27]),
+    (checks.dilations, (27, 1, 9, 3)),
+    (checks.measured_field, right_measurement),
+]
+
+# (check, wrong answer, words that the message must hold)
+WRONG = [
+    (checks.output_size, lambda size, kernel, stride, padding, dilation: size // stride, ""),
+    (
+        checks.output_size,
+        lambda size, kernel, stride, padding, dilation: (size + 2 * padding - kernel) // stride + 1,
+        "dilation is not used",
+    ),
+    (
+        checks.output_size,
+        lambda size, kernel, stride, padding, dilation: (size + 2 * padding - span(kernel, dilation)) / stride + 1,
+        "//",
+    ),
+    (
+        checks.output_size,
+        lambda size, kernel, stride, padding, dilation: (size + 2 * padding - span(kernel, dilation)) // stride,
+        "first position",
+    ),
+    (
+        checks.output_size,
+        lambda size, kernel, stride, padding, dilation: (size + padding - span(kernel, dilation)) // stride + 1,
+        "both sides",
+    ),
+    (checks.output_size, lambda size, kernel, stride, padding, dilation: "7", "a number is expected"),
+    (checks.output_size, lambda size, kernel, stride, padding, dilation: 1 // 0, "ZeroDivisionError"),
+    (checks.output_size, lambda size, kernel: size, "TypeError"),
+    (
+        checks.output_size,
+        lambda size, kernel, stride, padding, dilation: (
+            right_size(size, kernel, stride, padding, dilation) if dilation == 1 else None
+        ),
+        "return",
+    ),
+    (checks.output_size, 7, "function is expected"),
+    (checks.receptive_field, jump_too_early, "own stride"),
+    (checks.receptive_field, lambda layers: 1 + sum((k - 1) * d for k, s, d in layers), "jump"),
+    (checks.receptive_field, lambda layers: right_field([(k, s, 1) for k, s, d in layers]), "dilation"),
+    (checks.receptive_field, lambda layers: right_field(layers) - 1, "itself"),
+    (checks.receptive_field, lambda layers: right_field(layers[::-1]), "last to the first"),
+    (checks.receptive_field, lambda layers: float("nan"), "NaN"),
+    (checks.zero_filled, trailing_zeros, "after the last"),
+    (checks.zero_filled, lambda weight, dilation: weight, "as they came"),
+    (
+        checks.zero_filled,
+        lambda weight, dilation: torch.kron(weight, torch.ones(dilation, dilation)),
+        "repeated",
+    ),
+    (checks.zero_filled, transposed_zeros, "values differ"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation)[0], "number of dimensions"),
+    (checks.zero_filled, lambda weight, dilation: -right_zeros(weight, dilation), "values differ"),
+    (checks.zero_filled, zeros_written_into_input, ""),
+    (checks.zero_filled, lambda weight, dilation: [1, 2, 3], "tensor is expected"),
+    (checks.dilations, [2, 4, 8, 16], "never read"),
+    (checks.dilations, [1, 2, 4, 8], "can be wider"),
+    (checks.dilations, [1, 3, 9, 28], "never read"),
+    (checks.dilations, [1, 3, 9], "four dilations"),
+    (checks.dilations, [0, 1, 3, 9], "1 or more"),
+    (checks.dilations, "no idea", "whole numbers"),
+    (checks.dilations, [1, 1, 1, 10**9], "large"),
+    (checks.measured_field, last_minus_first, "one less"),
+    (checks.measured_field, lambda network, size: len(gradient_columns(network, size)), "gaps"),
+    (checks.measured_field, whole_output, "one output pixel"),
+    (checks.measured_field, lambda network, size: right_measurement(network, size) ** 2, "side is asked for"),
+    (checks.measured_field, lambda network, size: network.nothing, "AttributeError"),
+]
+
+
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG
+    VALUES = (checks.dilations,)
+    FEWEST_WRONG = 4
+
+
+def test_an_answer_that_torch_cannot_compute_is_no_untouched_stub():
+    verdict = checks.zero_filled(lambda weight, dilation: F.softplus(torch.zeros(3, dtype=torch.long)))
+    assert verdict.state == NOT_YET and "NotImplementedError" in verdict.message
+
+
+def test_the_answer_is_never_printed():
+    message = checks.dilations([1, 2, 4, 8]).message + checks.dilations([2, 4, 8, 16]).message
+    assert "27" not in message
+    assert "81" not in message
+    for answer in (0, 10**6):
+        message = checks.output_size(lambda **case: answer).message  # noqa: B023
+        case = dict(re.findall(r"(\w+)=(\d+)", message))
+        expected = right_size(**{name: int(value) for name, value in case.items()})
+        told = re.sub(r"\w+=\d+", "", message)
+        assert not re.search(rf"\b{expected}\b", told) or expected == answer
