@@ -2,17 +2,19 @@
 
 import csv
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image
 
 from glcic_lite.files import DATA, MASK_SEPARATOR
 from glcic_lite.method.masks import Box, box_mask, free_form_strokes, mask_image, open_mask
-from glcic_lite.method.photos import PHOTO_SUFFIXES
+from glcic_lite.method.photos import PHOTO_SUFFIXES, PhotoError, PhotoSource, open_photo
 
 PHOTOS = DATA / "photos" / "test"  # never trained on
 MASKS = DATA / "masks"
+LONG_SIDE = 640  # pixels; sample photos are shown at this size, at which the shipped weights were also evaluated
+FIRST = "ocean-beach-from-above"  # what the studio begins with
 
 # Masks for any photo; as wide as what the shipped weights learned on, once a photo is reduced to 640 pixels.
 ANY_PHOTO = {"box": "a box in the middle", "strokes": "brush strokes at random"}
@@ -41,6 +43,34 @@ def photo_file(name: str) -> Path:
     return next(path for path in PHOTOS.glob(f"{name}.*") if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
+def find_photo(photo: PhotoSource | None) -> tuple[str, Image.Image, str]:
+    """A photo for the studio: the name of the sample that it is, or an empty string; the picture; and a title.
+
+    Args:
+        photo: a path, a PIL image or an array; the name of a sample photo; or None for the first of these.
+
+    Raises:
+        PhotoError: it cannot be used; the message says why.
+    """
+    names = photo_names()
+    if photo is None:
+        with_masks = [name for name in names if mask_names(name)]
+        if not with_masks:
+            raise PhotoError("the sample photos are not there (a folder data/ beside the package): name a photo")
+        photo = FIRST if FIRST in with_masks else with_masks[0]
+    if isinstance(photo, str) and photo in names:
+        return photo, open_photo(photo_file(photo)), photo
+    return "", open_photo(photo), PurePath(photo).name if isinstance(photo, str | PurePath) else "photo"
+
+
+def photo_groups() -> list[list]:
+    """The sample photos for a list, in groups: [[title, [[name, what the list shows], ...]], ...]."""
+    groups = {True: [], False: []}
+    for name, label in photo_names().items():
+        groups[bool(mask_names(name))].append([name, label])
+    return [["With hand-made masks", groups[True]], ["More photos", groups[False]]]
+
+
 def mask_for(name: str, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
     """A mask of the list, for a photo that is (width, height) pixels by now: bool (H, W).
 
@@ -48,7 +78,7 @@ def mask_for(name: str, size: tuple[int, int], random: np.random.Generator) -> n
         name: one of `mask_names`, or of `ANY_PHOTO`.
         random: decides where brush strokes run.
     """
-    unit = max(size) / 640
+    unit = max(size) / LONG_SIDE
     if name == "box":
         side = min(max(1, round(64 * unit)), *size)
         left, top = (size[0] - side) // 2, (size[1] - side) // 2
@@ -57,6 +87,19 @@ def mask_for(name: str, size: tuple[int, int], random: np.random.Generator) -> n
         width = max(1, round(20 * unit))
         return free_form_strokes(random, size, (width, width), round(200 * unit), strokes=2)
     return resized_mask(open_mask(MASKS / f"{name}.png"), size)
+
+
+def reduced_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(width, height) with the long side at most `long_side` pixels; 0: no limit."""
+    if not 0 < long_side < max(size):
+        return tuple(size)
+    return tuple(max(1, round(side * long_side / max(size))) for side in size)
+
+
+def reduced(photo: Image.Image, long_side: int) -> Image.Image:
+    """A photo at its `reduced_size`."""
+    size = reduced_size(photo.size, long_side)
+    return photo if size == photo.size else photo.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

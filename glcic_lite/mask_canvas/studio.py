@@ -1,49 +1,32 @@
-"""The completion studio: paint over something on the left, and the network fills the place in on the right."""
+"""The completion studio: paint over something on the left, and the network fills the place in on the right.
+
+Its parts: the canvas (widget.py), the thread that completes (worker.py), one completion (completion.py), the network
+(weights.py), the lists (sample_photos.py), uploads and saving (keeping.py), the picture without a kernel (still.py).
+"""
 
 import base64
 import io
-import json
-import tempfile
-import threading
 import traceback
-from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 import traitlets
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from glcic_lite.files import SHIPPED_WEIGHTS
 from glcic_lite.mask_canvas import sample_photos
-from glcic_lite.mask_canvas.strokes import grow
-from glcic_lite.mask_canvas.widget import FOLDER, MaskCanvas, module
-from glcic_lite.method.masks import MaskError, hole_box, mask_image
+from glcic_lite.mask_canvas.completion import Completion, Fill, Request, carry_out, words_for
+from glcic_lite.mask_canvas.keeping import open_upload, save_new
+from glcic_lite.mask_canvas.sample_photos import find_photo, reduced
+from glcic_lite.mask_canvas.still import still_picture
+from glcic_lite.mask_canvas.weights import load_network
+from glcic_lite.mask_canvas.widget import BROWSER, MaskCanvas, linked
+from glcic_lite.mask_canvas.worker import Worker
+from glcic_lite.method.masks import MaskError
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.method.photos import PhotoError, PhotoSource, open_photo, save_image
-from glcic_lite.method.pretrained import WeightsError
-from glcic_lite.speed.completion import complete, shipped_network
+from glcic_lite.method.photos import PhotoError, PhotoSource
+from glcic_lite.speed.completion import complete
 
-SAMPLE_LONG_SIDE = 640  # sample photos are shown at this size, at which the shipped weights were also evaluated
 LARGEST_UPLOAD = 8 * 2**20  # bytes; Jupyter drops a message of more than 10 MiB together with the whole connection
-OWN_WORDS = (PhotoError, MaskError, WeightsError, OSError)  # their messages are written for the reader
-
-Fill = Callable[[Image.Image, np.ndarray, CompletionNetwork, bool], Image.Image]
-
-
-class Request(NamedTuple):
-    """All that a completion needs to know, as it was when it was asked for."""
-
-    number: int
-    photo: Image.Image
-    photo_number: int
-    shown_size: tuple[int, int]
-    mask: np.ndarray
-    grow_by: int
-    blend: bool
-    network: CompletionNetwork
-    strokes: int  # how many the reader had completed
 
 
 class CompletionStudio(MaskCanvas):
@@ -64,8 +47,8 @@ class CompletionStudio(MaskCanvas):
             completes.
     """
 
-    _esm = module("studioWidget", "mask_canvas.js", "studio.js")
-    _css = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in ("mask_canvas.css", "studio.css"))
+    _esm = linked("studio.js")
+    _css = "\n".join((BROWSER / name).read_text(encoding="utf-8") for name in ("canvas.css", "studio.css"))
 
     blend = traitlets.Bool(True).tag(sync=True)
     grow_by = traitlets.Int(0, min=0, max=64).tag(sync=True)
@@ -76,36 +59,30 @@ class CompletionStudio(MaskCanvas):
     )
     _samples = traitlets.List(help="The sample photos, [name, what the list shows], in groups.").tag(sync=True)
     _network_name = traitlets.Unicode("").tag(sync=True)
-    _completion = traitlets.Dict(help="The completed hole as a PNG, where it lies, and in which photo.").tag(sync=True)
+    _completion = traitlets.Dict(help="The completed hole as a PNG, its place, its photo, its number.").tag(sync=True)
     _working = traitlets.Bool(False).tag(sync=True)
     _answered = traitlets.Int(0, help="The stroke that the completion shown answers.").tag(sync=True)
-    _note = traitlets.Unicode("", help="What became of the reader's latest wish, such as saving.").tag(sync=True)
+    _note = traitlets.Unicode("", help="What became of the reader's latest request, such as saving.").tag(sync=True)
     _largest_upload = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)
 
     fill: Fill = staticmethod(complete)
 
     def __init__(self, photo: PhotoSource | None = None, network: CompletionNetwork | str | PurePath | None = None):
-        self._changed = threading.Condition()  # guards what follows, which two threads share, and what is published
-        self._worker: threading.Thread | None = None
-        self._wanted: Request | None = None  # the newest request, until the worker takes it
-        self._latest = 0  # its number
-        self._result: Image.Image | None = None
-        self._hole: np.ndarray | None = None
-        self._failure: Exception | None = None
+        self._worker = Worker()
+        self._completed = Completion()  # what `result` and `hole` give; like what is published, under the worker's lock
         self._failure_words = ""
         self._random = np.random.default_rng()
-        self._network, name = _load_network(network)
-        sample, original, title = _find(photo)
-        long_side = SAMPLE_LONG_SIDE if sample else 0
-        self._original = original
+        self._network, name = load_network(network)
+        sample, self._original, title = find_photo(photo)
+        long_side = sample_photos.LONG_SIDE if sample else 0
         super().__init__(
-            _reduced(original, long_side),
+            reduced(self._original, long_side),
             long_side=long_side,
             _source=self._describe(title, sample),
-            _samples=_sample_groups(),
+            _samples=sample_photos.photo_groups(),
             _network_name=name,
         )
-        self.on_msg(self._obey)
+        self.on_msg(self._receive_message)
         self._warm_up()
 
     # ------------------------------------------------------------------------------------------ what is open
@@ -128,12 +105,12 @@ class CompletionStudio(MaskCanvas):
         Raises:
             PhotoError: it cannot be used; the one before stays.
         """
-        sample, original, title = _find(photo)
-        with self._changed, self.hold_sync():
+        sample, original, title = find_photo(photo)
+        with self._worker.lock, self.hold_sync():
             self._original = original
             self._source = self._describe(title, sample)
-            self.set_trait("long_side", SAMPLE_LONG_SIDE if sample else 0)
-            self._show(_reduced(original, self.long_side), None)
+            self.set_trait("long_side", sample_photos.LONG_SIDE if sample else 0)
+            self._replace_photo(reduced(original, self.long_side), None)
 
     def load_mask(self, name: str) -> None:
         """Take a mask from the list: a hand-made one of a sample photo, "box" or "strokes".
@@ -144,7 +121,7 @@ class CompletionStudio(MaskCanvas):
         offered = [known for known, _ in self._source["masks"]]
         if name not in offered:
             raise MaskError(f"no mask {name!r} for this photo; there are: {', '.join(offered)}")
-        with self._changed, self.hold_sync():
+        with self._worker.lock, self.hold_sync():
             self.mask = sample_photos.mask_for(name, self._full_photo.size, self._random)
             self._source = {**self._source, "mask": name}
 
@@ -159,20 +136,19 @@ class CompletionStudio(MaskCanvas):
             "mask": "",
         }
 
-    def _show(self, photo: Image.Image, mask: np.ndarray | None) -> None:
+    def _replace_photo(self, photo: Image.Image, mask: np.ndarray | None) -> None:
         """Make `photo` the one that is drawn on; without a mask it has no hole."""
-        with self._changed, self.hold_sync():
-            jpeg = self._take_photo(photo)
-            self._photo = jpeg
+        with self._worker.lock, self.hold_sync():
+            self._photo = self._take_photo(photo)
             self.mask = np.zeros(photo.size[::-1], dtype=bool) if mask is None else mask
             self.brush_size = max(self._shown_size) // 40 * 2 + 1
 
     @traitlets.observe("long_side")
     def _resize(self, change: traitlets.Bunch) -> None:
-        size = _reduced_size(self._original.size, self.long_side)
+        size = sample_photos.reduced_size(self._original.size, self.long_side)
         if size != self._full_photo.size:
             mask = sample_photos.resized_mask(self.mask, size)
-            self._show(_reduced(self._original, self.long_side), mask)
+            self._replace_photo(reduced(self._original, self.long_side), mask)
 
     # ------------------------------------------------------------------------------------------ the network
 
@@ -182,25 +158,22 @@ class CompletionStudio(MaskCanvas):
 
     @network.setter
     def network(self, network: CompletionNetwork | str | PurePath | None) -> None:
-        self._network, self._network_name = _load_network(network)
-        self._request()
+        self._network, self._network_name = load_network(network)
+        self._request_completion()
 
     # ------------------------------------------------------------------------------------------ completing
 
     @traitlets.observe("_drawing", "blend", "grow_by")
-    def _request(self, change: traitlets.Bunch | None = None) -> None:
-        """Ask for a completion of what is there now. A request that is still waiting is forgotten."""
+    def _request_completion(self, change: traitlets.Bunch | None = None) -> None:
+        """Ask for a completion of what is there now."""
         mask = self.mask
-        with self._changed:
-            self._latest += 1
-            self._failure = None
+        with self._worker.lock:
+            self._completed = Completion(hole=mask)
             if not mask.any():
-                self._wanted = None
-                self._result, self._hole = None, mask
+                self._worker.cancel()
                 self._publish({}, self.completed_strokes)
                 return
-            self._wanted = Request(
-                self._latest,
+            request = Request(
                 self._full_photo,
                 self._photo_number,
                 self._shown_size,
@@ -208,62 +181,31 @@ class CompletionStudio(MaskCanvas):
                 self.grow_by,
                 self.blend,
                 self._network,
+                self.fill,
                 self.completed_strokes,
             )
             self._working = True
-            self._start_worker()
+            self._worker.ask(lambda: carry_out(request), lambda completion: self._take_over(request, completion))
 
     def _warm_up(self) -> None:
         """Complete something small now, out of sight: the first time takes three times as long as all others."""
-        width, height = self._full_photo.size
-        mask = np.zeros((height, width), dtype=bool)
-        mask[height // 2, width // 2] = True
+        photo, network = self._full_photo, self._network
+        mask = np.zeros(photo.size[::-1], dtype=bool)
+        mask[photo.height // 2, photo.width // 2] = True
         if mask.size > 1:
-            with self._changed:
-                self._wanted = Request(0, self._full_photo, 0, (0, 0), mask, 0, False, self._network, 0)
-                self._start_worker()
+            request = Request(photo, 0, photo.size, mask, 0, False, network, complete, 0)
+            self._worker.ask(lambda: carry_out(request), lambda completion: None)
 
-    def _start_worker(self) -> None:
-        if self._worker is None:
-            self._worker = threading.Thread(target=self._work, name="completion", daemon=True)
-            self._worker.start()
-
-    def _work(self) -> None:
-        """In a thread of its own, so that the kernel stays free: complete what is asked for until there is nothing."""
+    def _take_over(self, request: Request, completion: Completion) -> None:
+        """Keep and show what the worker has made; nothing newer has been asked for."""
+        self._completed = completion
+        words = words_for(completion.failure) if completion.failure else ""
+        shown = {**completion.shown, "number": self._worker.asked} if completion.shown else {}
+        self._publish(shown, request.strokes, words)
         try:
-            self._complete_requests()
-        except BaseException:  # an observer's, of what is published: a request that waits gets a new thread
-            with self._changed:
-                self._worker = None
-                if self._wanted is not None:
-                    self._start_worker()
-                self._changed.notify_all()
-            raise
-
-    def _complete_requests(self) -> None:
-        while True:
-            with self._changed:
-                request, self._wanted = self._wanted, None
-                if request is None:
-                    self._worker = None
-                    self._changed.notify_all()
-                    return
-            result = hole = failure = None
-            shown, words = {}, ""
-            try:
-                hole = grow(request.mask, request.grow_by) if request.grow_by else request.mask
-                fill = self.fill if request.number else complete
-                result = fill(request.photo, hole, request.network, request.blend)
-                if request.number:
-                    shown = self._shown(request, hole, result)
-            except Exception as error:  # whatever it is: in a log, which is where it would go, nobody would see it
-                failure = error
-                words = str(error) if isinstance(error, OWN_WORDS) else traceback.format_exc()
-            with self._changed:
-                if request.number == self._latest and request.number:  # else something newer is waiting: dropped
-                    self._result, self._hole, self._failure = result, hole, failure
-                    self._publish(shown, request.strokes, words)
-                    self._count()
+            self.completions += 1
+        except Exception:  # of an observer
+            self.error = traceback.format_exc()
 
     def _publish(self, shown: dict, strokes: int, words: str = "") -> None:
         with self.hold_sync():  # one message
@@ -272,58 +214,21 @@ class CompletionStudio(MaskCanvas):
                 self.error = words
             self._failure_words = words
 
-    def _count(self) -> None:
-        try:
-            self.completions += 1
-        except Exception:  # of an observer
-            self.error = traceback.format_exc()
-
-    def _shown(self, request: Request, hole: np.ndarray, result: Image.Image) -> dict:
-        """The completed pixels as the browser gets them: a PNG of the hole's box, transparent outside the hole."""
-        box = hole_box(hole)
-        (width, height), (shown_width, shown_height) = request.photo.size, request.shown_size
-        left, top = box.left * shown_width // width, box.top * shown_height // height
-        right, bottom = -(-box.right * shown_width // width), -(-box.bottom * shown_height // height)
-        size = right - left, bottom - top
-        if request.photo.size == request.shown_size:
-            piece, alpha = result.crop(box), mask_image(hole[box.slices])
-        else:
-            part = left * width / shown_width, top * height / shown_height
-            part += right * width / shown_width, bottom * height / shown_height
-            piece = result.resize(size, Image.Resampling.LANCZOS, box=part, reducing_gap=2.0)
-            alpha = mask_image(hole).resize(size, Image.Resampling.BOX, box=part).point(lambda share: 255 * (share > 0))
-        piece = piece.convert("RGB")
-        piece.putalpha(alpha)
-        png = io.BytesIO()
-        piece.save(png, "PNG", compress_level=1, icc_profile=request.photo.info.get("icc_profile"))
-        return {
-            "number": request.number,
-            "photo": request.photo_number,
-            "left": left,
-            "top": top,
-            "png": png.getvalue(),
-            "across": hole_width(hole),
-            "learned": _learned_width(request.network),
-        }
-
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being completed any more. Returns False if it takes longer than `seconds`."""
-        if threading.current_thread() is self._worker:
-            return True  # an observer of `completions`: what it waits for is done
-        with self._changed:
-            return self._changed.wait_for(lambda: self._worker is None, seconds)
+        return self._worker.wait(seconds)
 
     @property
     def result(self) -> Image.Image:
         self.wait()
-        if self._failure is not None:
-            raise self._failure
-        return self._full_photo.copy() if self._result is None else self._result
+        if self._completed.failure is not None:
+            raise self._completed.failure
+        return self._full_photo.copy() if self._completed.result is None else self._completed.result
 
     @property
     def hole(self) -> np.ndarray:
         self.wait()
-        return self.mask if self._hole is None else self._hole.copy()
+        return self.mask if self._completed.hole is None else self._completed.hole.copy()
 
     # ------------------------------------------------------------------------------------------ keeping
 
@@ -342,38 +247,29 @@ class CompletionStudio(MaskCanvas):
         result, hole = self.result, self.hole
         if not hole.any():
             raise MaskError("nothing to save yet: paint over something first")
-        title = PurePath(self._source["title"]).stem or "photo"
-        number = 1
-        while True:
-            name = title if number == 1 else f"{title}-{number}"
-            files = tuple(Path(folder) / f"{name}-{part}.png" for part in ("completed", "mask"))
-            if not any(file.exists() for file in files):
-                break
-            number += 1
-        save_image(result, files[0])
-        save_image(mask_image(hole), files[1])
-        return files
+        return save_new(folder, PurePath(self._source["title"]).stem or "photo", result, hole)
 
     # ------------------------------------------------------------------------------------------ from the browser
 
     def set_state(self, sync_data: dict) -> None:
-        with self._changed:  # the worker publishes before or after, never in between
-            asked_before = self._latest
+        with self._worker.lock:  # the worker publishes before or after, never in between
+            asked_before = self._worker.asked
             super().set_state(sync_data)
-            if "completed_strokes" in sync_data and self._latest == asked_before:
-                self._request()  # a stroke and its undoing came in one message: the browser waits for an answer
+            if "completed_strokes" in sync_data and self._worker.asked == asked_before:
+                # A stroke and its undoing in one message: nothing has changed, but the browser waits for an answer.
+                self._request_completion()
 
     @traitlets.observe("completed_strokes")
     def _forget_the_list(self, change: traitlets.Bunch) -> None:
         if self._source["mask"]:  # the mask is the reader's own now
             self._source = {**self._source, "mask": ""}
 
-    def _obey(self, _widget, message: dict, buffers: list) -> None:
+    def _receive_message(self, _widget, message: dict, buffers: list) -> None:
         """Do what a button or a list in the browser asks for; say what became of it."""
-        with self._changed:
-            self._do(message, buffers)
+        with self._worker.lock:
+            self._carry_out_message(message, buffers)
 
-    def _do(self, message: dict, buffers: list) -> None:
+    def _carry_out_message(self, message: dict, buffers: list) -> None:
         self.error = self._note = ""
         try:
             match message:
@@ -385,7 +281,9 @@ class CompletionStudio(MaskCanvas):
                     self.load_photo(Path(path.strip().strip("\"'")).expanduser())
                     self._note = f"Opened {self._source['title']} at its full size."
                 case {"do": "upload", "name": str(name), "reduced": str(reduced)}:
-                    self._open_upload(name, bytes(buffers[0]))
+                    name, photo = open_upload(name, bytes(buffers[0]))
+                    self.load_photo(photo)
+                    self._source = {**self._source, "title": name}
                     self._note = reduced or f"Opened {name} at its full size."
                 case {"do": "mask", "name": str(name)}:
                     self.load_mask(name)
@@ -398,40 +296,14 @@ class CompletionStudio(MaskCanvas):
                 case _:
                     raise ValueError("a message from the browser that the studio does not know")
         except Exception as error:
-            self.error = str(error) if isinstance(error, OWN_WORDS) else traceback.format_exc()
+            self.error = words_for(error)
             self.send_state(["_source", "_network_name"])  # the lists go back to what is there
-
-    def _open_upload(self, name: str, content: bytes) -> None:
-        name = PurePath(name.replace("\\", "/")).name or "photo"
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "upload"
-            file.write_bytes(content)
-            try:
-                photo = open_photo(file)
-            except PhotoError as error:
-                raise PhotoError(str(error).replace(str(file), name)) from error
-        self.load_photo(photo)
-        self._source = {**self._source, "title": name}
 
     # ------------------------------------------------------------------------------------------ without a kernel
 
     def picture(self, width: int = 960) -> Image.Image:
         """The studio as a still picture, `width` pixels wide: the photo with its hole, and completed."""
-        photo, result, hole = self._full_photo, self.result, self.hole
-        gap, title = 16, 30
-        wide = (width - gap) // 2
-        each = wide, min(max(1, round(wide * photo.height / photo.width)), 4 * width)  # of a very long photo: squeezed
-        canvas = Image.new("RGB", (width, each[1] + title), "white")
-        draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(18)
-        marked = np.asarray(photo).copy()
-        rows, columns = np.nonzero(hole)
-        stripe = (rows + columns) // max(1, 7 * max(photo.size) // each[0]) % 2
-        strength = np.where(stripe, 0.63, 0.45)[:, None]  # as on the canvas
-        marked[hole] = np.rint(marked[hole] * (1 - strength) + np.array([222, 0, 120]) * strength)
-        for left, name, content in ((0, "Painted over", Image.fromarray(marked)), (each[0] + gap, "Completed", result)):
-            draw.text((left, 2), name, fill="black", font=font)
-            canvas.paste(content.resize(each, Image.Resampling.LANCZOS, reducing_gap=3.0), (left, title))
-        return canvas
+        return still_picture(self._full_photo, self.hole, self.result, width)
 
     def _repr_mimebundle_(self, **kwargs):
         """The live studio, and beside it, for readers without a kernel, a picture of it."""
@@ -466,63 +338,3 @@ def completion_studio(
         PhotoError, WeightsError: the photo or the weights cannot be used; the message says why.
     """
     return CompletionStudio(photo, network)
-
-
-def hole_width(mask: np.ndarray) -> int:
-    """How many pixels a hole is across at its widest: the diameter of the largest disc in it.
-
-    What lies beyond the photo's border is unknown as well, so a hole at the border counts as wider than it looks.
-    """
-    box, (height, width) = hole_box(mask), mask.shape
-    rows = slice(max(box.top - 1, 0), min(box.bottom + 1, height))  # with a rim of what is known, where there is one
-    columns = slice(max(box.left - 1, 0), min(box.right + 1, width))
-    return round(2 * float(cv2.distanceTransform(mask[rows, columns].astype(np.uint8), cv2.DIST_L2, 5).max()))
-
-
-def _learned_width(network: CompletionNetwork) -> int:
-    """The widest holes that the shipped weights were trained on, in pixels; 0 for other weights: not known."""
-    if network is not shipped_network():
-        return 0
-    settings = json.loads((SHIPPED_WEIGHTS / "settings.json").read_text(encoding="utf-8"))
-    return settings["hole_sides"][1]
-
-
-def _load_network(network: CompletionNetwork | str | PurePath | None) -> tuple[CompletionNetwork, str]:
-    """The network, and what it is called."""
-    if network is None:
-        return shipped_network(), "the shipped weights"
-    if isinstance(network, CompletionNetwork):
-        return network, "the shipped weights" if network is shipped_network() else "your network"
-    return CompletionNetwork.from_pretrained(str(network)), str(network)
-
-
-def _find(photo: PhotoSource | None) -> tuple[str, Image.Image, str]:
-    """A photo: the name of the sample that it is, or an empty string; the picture; and a title."""
-    names = sample_photos.photo_names()
-    if photo is None:
-        with_masks = [name for name in names if sample_photos.mask_names(name)]
-        if not with_masks:
-            raise PhotoError("the sample photos are not there (a folder data/ beside the package): name a photo")
-        photo = "ocean-beach-from-above" if "ocean-beach-from-above" in with_masks else with_masks[0]
-    if isinstance(photo, str) and photo in names:
-        return photo, open_photo(sample_photos.photo_file(photo)), photo
-    title = PurePath(photo).name if isinstance(photo, str | PurePath) else "photo"
-    return "", open_photo(photo), title
-
-
-def _reduced_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    if not 0 < long_side < max(size):
-        return tuple(size)
-    return tuple(max(1, round(side * long_side / max(size))) for side in size)
-
-
-def _reduced(photo: Image.Image, long_side: int) -> Image.Image:
-    size = _reduced_size(photo.size, long_side)
-    return photo if size == photo.size else photo.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
-def _sample_groups() -> list:
-    names = sample_photos.photo_names()
-    with_masks = [[name, label] for name, label in names.items() if sample_photos.mask_names(name)]
-    others = [[name, label] for name, label in names.items() if not sample_photos.mask_names(name)]
-    return [["With hand-made masks", with_masks], ["More photos", others]]

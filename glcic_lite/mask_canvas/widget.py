@@ -1,6 +1,8 @@
-"""The drawing widget's Python side. What happens under the pointer is in mask_canvas.js."""
+"""The drawing widget's Python side. What happens under the pointer is in browser/canvas.js."""
 
 import io
+import json
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +17,39 @@ from glcic_lite.method.masks import open_mask
 from glcic_lite.method.photos import PhotoSource, open_photo
 
 LONGEST_SIDE = 1600  # of the photo as the browser gets it: enough for a projector, and within what tablets can draw
-FOLDER = Path(__file__).parent
+BROWSER = Path(__file__).parent / "browser"
+LINKED = """\
+const sources = %s;
+const addresses = {};
+for (const [name, source] of Object.entries(sources)) {
+  const text = source.replace(/from "\\.\\/([\\w.]+)"/g, (_, imported) => `from "${addresses[imported]}"`);
+  const parts = [text, `\\n//# sourceURL=mask_canvas/browser/${name}`];
+  addresses[name] = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
+}
+const { default: widget } = await import(Object.values(addresses).at(-1));
+Object.values(addresses).forEach((address) => URL.revokeObjectURL(address));
+export default widget;
+"""
 
 
-def module(exported: str, *scripts: str) -> str:
-    """The JavaScript module of a widget: scripts of this folder, which share their names, and what it exports."""
-    sources = [(FOLDER / script).read_text(encoding="utf-8") for script in scripts]
-    return "\n".join([*sources, f"export default {exported};\n"])
+def linked(entry: str) -> str:
+    """One JavaScript module that brings along a module of the folder `browser/` and all that it imports.
+
+    anywidget hands the browser one text, in which `from "./mask.js"` would lead nowhere. So the text carries the
+    sources, makes a module with an address (a blob URL, as anywidget does with the text itself) of each, and lets the
+    imports point there. There is nothing to build: after a change to a module, restart the kernel.
+    """
+    sources: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        source = (BROWSER / name).read_text(encoding="utf-8")
+        for imported in re.findall(r'from "\./([\w.]+)"', source):
+            if imported not in sources:
+                add(imported)
+        sources[name] = source  # after what it imports
+
+    add(entry)
+    return LINKED % json.dumps(sources)
 
 
 class MaskCanvas(anywidget.AnyWidget):
@@ -53,8 +81,8 @@ class MaskCanvas(anywidget.AnyWidget):
         PhotoError, MaskError: the photo or the mask cannot be used; the message says why.
     """
 
-    _esm = module("canvasWidget", "mask_canvas.js")
-    _css = FOLDER / "mask_canvas.css"
+    _esm = linked("canvas.js")
+    _css = BROWSER / "canvas.css"
 
     _photo = traitlets.Bytes(help="The photo as shown, as a JPEG.").tag(sync=True)
     # The mask as it travels, and which photo it belongs to: a stroke may still be on its way when the photo changes.

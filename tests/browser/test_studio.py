@@ -68,7 +68,7 @@ class StudioPage:
 
     def wait_for_completion(self):
         """Until the browser shows the answer to everything that was drawn or set."""
-        number = self.notebook.execute("assert studio.wait(60); print(studio._latest)").strip()
+        number = self.notebook.execute("assert studio.wait(60); print(studio._worker.asked)").strip()
         # Or a later one: while the kernel is busy, a stroke may reach it only after it has told its number.
         self.until(f"Number(q('.after').dataset.number) >= {number} && !q('.after').hidden")
         self.wait_for_words("Completed")

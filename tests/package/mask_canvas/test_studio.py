@@ -12,12 +12,14 @@ from PIL import Image
 
 from glcic_lite import complete
 from glcic_lite.files import SHIPPED_WEIGHTS
-from glcic_lite.mask_canvas import MaskCanvas, completion_studio, sample_photos, studio
+from glcic_lite.mask_canvas import completion_studio, sample_photos
+from glcic_lite.mask_canvas.completion import hole_width
 from glcic_lite.mask_canvas.strokes import decode_runs, encode_runs, grow
-from glcic_lite.mask_canvas.studio import CompletionStudio, hole_width
+from glcic_lite.mask_canvas.studio import CompletionStudio
 from glcic_lite.method.masks import MaskError, open_mask
 from glcic_lite.method.photos import PhotoError, open_photo
 from glcic_lite.method.pretrained import WeightsError
+from glcic_lite.speed.completion import shipped_network
 from inputs import narrow_network, noise
 
 WIDTH, HEIGHT = 96, 64
@@ -212,7 +214,7 @@ def test_blending_and_the_network_can_be_switched(ready, photo, weights_folder):
     ready.network = narrow_network(seed=1)
     other = np.asarray(ready.result)
     assert not np.array_equal(other, bare)
-    ready._obey(ready, {"do": "network", "folder": f" {weights_folder} "}, [])
+    ready._receive_message(ready, {"do": "network", "folder": f" {weights_folder} "}, [])
     assert not ready.error and str(weights_folder) in ready._note
     assert np.array_equal(np.asarray(ready.result), bare), "that folder holds the first network"
     assert str(weights_folder) in ready._network_name
@@ -220,7 +222,7 @@ def test_blending_and_the_network_can_be_switched(ready, photo, weights_folder):
 
 def test_the_shipped_weights_are_what_it_begins_with(photo):
     made = completion_studio(photo)
-    assert made.network is studio.shipped_network() and made._network_name == "the shipped weights"
+    assert made.network is shipped_network() and made._network_name == "the shipped weights"
     made.mask = box(30, 20, 50, 31)
     assert np.array_equal(np.asarray(made.result), np.asarray(complete(photo, made.mask)))
     settings = json.loads((SHIPPED_WEIGHTS / "settings.json").read_text())
@@ -389,7 +391,7 @@ def test_bad_photos_and_weights_are_refused(tmp_path, photo):
 )
 def test_wishes_that_cannot_be_met_are_answered_in_words(ready, photo, message, words):
     network = ready.network
-    ready._obey(ready, message, [])
+    ready._receive_message(ready, message, [])
     assert words in ready.error and not ready._note
     assert ready.photo.size == photo.size and ready.network is network, "what was there stays"
 
@@ -397,7 +399,7 @@ def test_wishes_that_cannot_be_met_are_answered_in_words(ready, photo, message, 
 def test_opening_by_path(ready, tmp_path):
     file = tmp_path / "my photo.png"
     Image.fromarray(noise(30, 44)).save(file)
-    ready._obey(ready, {"do": "open", "path": f' "{file}" '}, [])
+    ready._receive_message(ready, {"do": "open", "path": f' "{file}" '}, [])
     assert not ready.error and "my photo.png" in ready._note
     assert ready.photo.size == (44, 30) and ready._source["title"] == "my photo.png"
 
@@ -406,12 +408,12 @@ def test_uploads(ready):
     content = io.BytesIO()
     picture = noise(30, 44)
     Image.fromarray(picture).save(content, "PNG")
-    ready._obey(
+    ready._receive_message(
         ready, {"do": "upload", "name": "C:\\photos\\mine.png", "reduced": ""}, [memoryview(content.getvalue())]
     )
     assert not ready.error and np.array_equal(np.asarray(ready.photo), picture)
     assert ready._source["title"] == "mine.png"
-    ready._obey(ready, {"do": "upload", "name": "broken.png", "reduced": ""}, [content.getvalue()[:500]])
+    ready._receive_message(ready, {"do": "upload", "name": "broken.png", "reduced": ""}, [content.getvalue()[:500]])
     assert "broken.png" in ready.error and "tmp" not in ready.error
     assert np.array_equal(np.asarray(ready.photo), picture), "the photo before stays"
 
@@ -433,7 +435,7 @@ def test_saving_writes_photo_and_mask_and_overwrites_nothing(ready, tmp_path, mo
     assert (completed.name, mask.name) == ("photo-completed.png", "photo-mask.png")
     assert np.array_equal(np.asarray(open_photo(tmp_path / completed)), np.asarray(ready.result))
     assert np.array_equal(open_mask(tmp_path / mask), grow(ready.mask, 2))
-    ready._obey(ready, {"do": "save"}, [])
+    ready._receive_message(ready, {"do": "save"}, [])
     assert "photo-2-completed.png" in ready._note and not ready.error
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "photo-2-completed.png",
@@ -473,11 +475,6 @@ def test_photos_of_any_shape_have_a_picture(shape):
     assert made.wait(SECONDS)
     data, _ = made._repr_mimebundle_()
     assert Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"]))).width == 960
-
-
-def test_the_canvas_module_has_one_default_export():
-    for widget in (MaskCanvas, CompletionStudio):
-        assert widget._esm.count("export default") == 1
 
 
 def test_run_lengths_of_the_drawing_are_the_mask(ready):

@@ -1,5 +1,11 @@
-// The completion studio in the browser: the canvas of mask_canvas.js on the left, the completed photo on the right,
-// what is open above them, and how it is completed below. Wiping between before and after needs no Python.
+/**
+ * The completion studio in the browser: the canvas of canvas.js on the left, the completed photo on the right, what is
+ * open above them, and how it is completed below. This file is what CompletionStudio shows.
+ */
+
+import { renderCanvas, widgetOf } from "./canvas.js";
+import { megabytes, sendable } from "./upload.js";
+import { followWipe } from "./wipe.js";
 
 const STUDIO_SHELL = {
   source: `
@@ -36,37 +42,6 @@ const STUDIO_SHELL = {
     <button type="button" class="word save">Save photo and mask</button>`,
 };
 
-const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
-
-/**
- * A file as it can be sent to Python: itself, or, if it is too large for one message, reduced here in the browser.
- * Jupyter answers a message over 10 MiB by dropping the connection without a word, so nothing larger may leave.
- */
-async function sendable(file, limit) {
-  if (file.size <= limit) return { buffer: await file.arrayBuffer(), reduced: "" };
-  const tooLarge = `${file.name} was not opened: ${megabytes(file.size)} is more than the ${megabytes(limit)} that can be sent`;
-  let photo;
-  try {
-    photo = await createImageBitmap(file);
-  } catch {
-    throw new Error(`${tooLarge}, and this browser cannot read it to make it smaller. Open it by its path instead.`);
-  }
-  for (let scale = Math.min(1, 4000 / Math.max(photo.width, photo.height)); scale > 0.05; scale *= 0.7) {
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(photo.width * scale));
-    canvas.height = Math.max(1, Math.round(photo.height * scale));
-    canvas.getContext("2d").drawImage(photo, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-    if (blob && blob.size <= limit) {
-      const reduced =
-        `${file.name} has ${megabytes(file.size)}, more than can be sent: opened at ${canvas.width} × ${canvas.height} ` +
-        `instead of ${photo.width} × ${photo.height} pixels. Open it by its path for its full size.`;
-      return { buffer: await blob.arrayBuffer(), reduced };
-    }
-  }
-  throw new Error(`${tooLarge}. Open it by its path instead.`);
-}
-
 function renderStudio({ model, el }, drawing) {
   const canvas = renderCanvas({ model, el }, drawing);
   const { root } = canvas;
@@ -101,31 +76,7 @@ function renderStudio({ model, el }, drawing) {
 
   // ------------------------------------------------------------------------------------------ before and after
 
-  /** Left of the slider's place the completed photo, right of it the one before. The place is the panel's, not the photo's. */
-  function showWipe() {
-    const share = wipe.value / 100;
-    const place = result.scrollLeft + share * result.clientWidth;
-    const isWiping = share > 0 && share < 1 && !after.hidden;
-    after.style.clipPath = share < 1 ? `inset(0 ${after.clientWidth - place}px 0 0)` : "none";
-    for (const part of result.querySelectorAll(".divider, .tag")) part.hidden = !isWiping;
-    find(".divider").style.left = `${100 * share}%`;
-    wipe.setAttribute("aria-valuetext", `${Math.round(100 * share)} % completed`);
-  }
-
-  function wipeTo(event) {
-    const box = result.getBoundingClientRect();
-    wipe.value = (100 * (event.clientX - box.left)) / box.width;
-    showWipe();
-  }
-  wipe.addEventListener("input", showWipe);
-  result.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || after.hidden) return;
-    result.setPointerCapture(event.pointerId);
-    wipe.focus({ preventScroll: true });
-    wipeTo(event);
-    event.preventDefault();
-  });
-  result.addEventListener("pointermove", (event) => result.hasPointerCapture(event.pointerId) && wipeTo(event));
+  const showWipe = followWipe(result, after, wipe);
 
   /** The right photo follows the left one's zoom (a variable of the style sheet) and place. */
   function follow() {
@@ -347,12 +298,4 @@ function renderStudio({ model, el }, drawing) {
   };
 }
 
-const studioWidget = () => {
-  let drawing;
-  return {
-    initialize: ({ model }) => {
-      drawing = new Drawing(model);
-    },
-    render: (context) => renderStudio(context, drawing),
-  };
-};
+export default widgetOf(renderStudio);
