@@ -1,21 +1,18 @@
 """Weights published elsewhere, turned into a folder that `CompletionNetwork.from_pretrained` opens.
 
-Two releases are known, each told by its first bytes:
+Two releases are known, recognised by the first bytes of the file:
 
 - The paper's authors publish their completion network as a Torch7 file
-  (https://github.com/satoshiiizuka/siggraph2017_inpainting). Such a file is only parsed: what it holds of code stays a
-  string, and every tensor is checked to lie inside the numbers that came with it.
-- A widely used program for PyTorch (https://github.com/otenim/GLCIC-PyTorch) publishes a state dict, trained on faces.
+  (https://github.com/satoshiiizuka/siggraph2017_inpainting). Such a file is only parsed: code in it stays a string, and
+  every tensor is checked to lie inside the numbers that came with it.
+- A widely used PyTorch program (https://github.com/otenim/GLCIC-PyTorch) publishes a state dict, trained on faces.
   It is read by `torch.load` with `weights_only=True`, which refuses whatever would have to be executed. That network
-  normalises after ReLU, and it is shown the photo as it is, with the mean colour in the hole.
+  normalises after ReLU, and sees the photo as it is, with the mean colour in the hole.
 """
 
 import os
 import struct
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -23,16 +20,18 @@ from torch import Tensor, nn
 
 from glcic_lite.files import write_text
 from glcic_lite.method.architecture import COMPLETION_NETWORK
-from glcic_lite.method.networks import CompletionNetwork, ConvolutionBlock
+from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.pretrained import WeightsError, new_folder
 
+Colour = tuple[float, float, float]
+
 # The mean colour of the PyTorch release: "mpv" in the config.json beside it, as programs that use it quote that file.
-# It is the mean of the CelebA photos that the network was trained on; the state dict does not hold it.
+# It is the mean of the CelebA photos that the network was trained on; the state dict does not contain it.
 CELEBA_MEAN = (0.5062325495504219, 0.4255871700324652, 0.38299278586700136)
 
 
 class Release(NamedTuple):
-    """What is said of weights of one origin: to whoever imports them, and in the folder's README.md."""
+    """What whoever imports weights of one origin is told, and what the folder's README.md says."""
 
     licence: str
     card: str
@@ -58,8 +57,8 @@ tags: [image-inpainting, image-completion]
 
 # Completion network of Iizuka, Simo-Serra and Ishikawa (2017)
 
-The authors' own weights, from `{name}` of https://github.com/satoshiiizuka/siggraph2017_inpainting, turned from Torch7
-into safetensors by `python -m glcic_lite import-weights`; not one number was trained here.
+The authors' own weights, from `{name}` of https://github.com/satoshiiizuka/siggraph2017_inpainting, converted from
+Torch7 to safetensors by `python -m glcic_lite import-weights`; nothing was trained here.
 
 Copyright 2017 Satoshi Iizuka, Edgar Simo-Serra, Hiroshi Ishikawa. Licence: Creative Commons
 Attribution-NonCommercial-ShareAlike 4.0 International (http://creativecommons.org/licenses/by-nc-sa/4.0/).
@@ -78,8 +77,8 @@ tags: [image-inpainting, image-completion]
 
 # Completion network of GLCIC-PyTorch
 
-The weights in `{name}`, of https://github.com/otenim/GLCIC-PyTorch or trained with it, turned into safetensors by
-`python -m glcic_lite import-weights`; not one number was trained here. This network normalises after ReLU, where the
+The weights in `{name}`, of https://github.com/otenim/GLCIC-PyTorch or trained with it, converted to safetensors by
+`python -m glcic_lite import-weights`; nothing was trained here. This network normalises after ReLU, where the
 paper's normalises before it, and the mean colour is not subtracted: config.json says so, and `complete` acts on it.
 
 Licence: that of the file. The program is under the MIT licence, copyright 2019 Otenim, and names no licence for
@@ -90,28 +89,29 @@ weights; the released ones were trained on the faces of CelebA, whose photos are
 
 
 def import_weights(
-    file: str | os.PathLike, out: str | os.PathLike, mean_colour: tuple[float, float, float] | None = None
+    file: str | os.PathLike, out: str | os.PathLike, mean_colour: Colour | None = None
 ) -> CompletionNetwork:
     """Turn a released file into a folder with config.json, model.safetensors and a card with the weights' licence.
 
     Args:
-        file: of the authors, such as completionnet_places2.t7; or of the PyTorch release, such as model_cn_step400000.
+        file: the authors' file, such as completionnet_places2.t7; or one of the PyTorch release, such as
+            model_cn_step400000.
         out: the folder to write.
-        mean_colour: as for `network_from_pytorch`; the authors' file holds its own.
+        mean_colour: as for `network_from_pytorch`; the authors' file contains its own.
 
     Raises:
-        WeightsError: no such file, damaged, or of another network; or `out` holds something already.
+        WeightsError: the file is missing, damaged, or of another network; or `out` is not empty.
     """
-    out = new_folder(out)
+    folder = new_folder(os.fspath(out))
     release = release_of(file)
     if release is OTENIM:
         network = network_from_pytorch(file, CELEBA_MEAN if mean_colour is None else mean_colour)
     elif mean_colour is None:
         network = network_from_torch7(file)
     else:
-        raise WeightsError(f"{file}: a Torch7 file holds its own mean colour; leave yours out")
-    network.save_pretrained(out)
-    write_text(out / "README.md", release.card.format(name=Path(file).name, folder=out.name))
+        raise WeightsError(f"{file}: a Torch7 file contains its own mean colour; leave yours out")
+    network.save_pretrained(folder)
+    write_text(folder / "README.md", release.card.format(name=os.path.basename(file), folder=folder.name))
     return network
 
 
@@ -134,17 +134,42 @@ def _open(file: str | os.PathLike) -> BinaryIO:
         raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
 
 
-def _check_colour(colour) -> None:
-    if len(colour) != 3 or not all(0 <= value <= 1 for value in colour):
-        raise WeightsError(f"the mean colour must be three numbers from 0 to 1, not {list(colour)}")
+def _empty_network(first_channels: int, mean_colour, **options) -> CompletionNetwork:
+    """A network that has shapes but no memory, as wide as its first layer says, until numbers turn up to fill it."""
+    if len(mean_colour) != 3 or not all(0 <= value <= 1 for value in mean_colour):
+        raise WeightsError(f"the mean colour must be three numbers from 0 to 1, not {list(mean_colour)}")
+    with torch.device("meta"):
+        return CompletionNetwork(first_channels / COMPLETION_NETWORK[0].channels, tuple(mean_colour), **options)
+
+
+def _fill(network: CompletionNetwork, mean_colour, found: dict[str, Tensor], their_name=str) -> CompletionNetwork:
+    """Give an empty network the numbers found under `their_name`s, once each is known to be like the one expected."""
+    state = {"mean_colour": torch.tensor(mean_colour, dtype=torch.float32).view(3, 1, 1)}
+    for name, wanted in network.state_dict().items():
+        if name in state:
+            continue
+        theirs = their_name(name)
+        if theirs not in found and name.endswith("num_batches_tracked"):  # new in PyTorch 0.4.1; nothing reads it
+            state[name] = torch.zeros((), dtype=wanted.dtype)
+            continue
+        if theirs not in found:
+            raise WeightsError(f"{theirs} is missing")
+        value = found.pop(theirs)
+        if value.shape != wanted.shape:
+            raise WeightsError(f"{theirs} should be {tuple(wanted.shape)}, and is {tuple(value.shape)}")
+        state[name] = value.to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
+        if value.is_floating_point() != wanted.is_floating_point() or not state[name].isfinite().all():
+            raise WeightsError(f"{theirs} is not all finite numbers of its kind")
+    if found:
+        raise WeightsError(f"{min(found)} does not belong to it")
+    network.load_state_dict(state, assign=True)
+    return network.eval()
 
 
 # The PyTorch release
 
 
-def network_from_pytorch(
-    file: str | os.PathLike, mean_colour: tuple[float, float, float] = CELEBA_MEAN
-) -> CompletionNetwork:
+def network_from_pytorch(file: str | os.PathLike, mean_colour: Colour = CELEBA_MEAN) -> CompletionNetwork:
     """The network in a state dict of the PyTorch release, or of one trained with its program, at any width.
 
     Args:
@@ -154,25 +179,15 @@ def network_from_pytorch(
     Raises:
         WeightsError: as for `import_weights`.
     """
-    state = _state_dict(file)
+    found = _state_dict(file)
     try:
-        _check_colour(mean_colour)
-        if "conv1.weight" not in state or not state["conv1.weight"].ndim or not len(state["conv1.weight"]):
+        first = found.get("conv1.weight", torch.empty(0))
+        if not first.ndim or not len(first):
             raise WeightsError("conv1.weight is missing")
-        # The width, from the first layer: everything else is checked against a network of that width.
-        width = len(state["conv1.weight"]) / COMPLETION_NETWORK[0].channels
-        with torch.device("meta"):  # shapes alone, until the file is known to hold numbers for them
-            network = CompletionNetwork(width, tuple(mean_colour), norm_after_activation=True, subtract_mean=False)
-        numbers = {"mean_colour": torch.tensor(mean_colour, dtype=torch.float32).view(3, 1, 1)}
-        for name, wanted in network.state_dict().items():
-            if name not in numbers:
-                numbers[name] = _take(state, _name_in_release(name), wanted)
-        if state:
-            raise WeightsError(f"{min(state)} does not belong to it")
-        network.load_state_dict(numbers, assign=True)
+        network = _empty_network(len(first), mean_colour, norm_after_activation=True, subtract_mean=False)
+        return _fill(network, mean_colour, found, _name_in_release)
     except WeightsError as error:
         raise WeightsError(f"{file}: not the completion network of GLCIC-PyTorch: {error}") from error
-    return network.eval()
 
 
 def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
@@ -180,7 +195,7 @@ def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
     with _open(file) as stream:
         try:
             content = torch.load(stream, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever it stumbles over is in the file
+        except Exception as error:  # of whatever kind: the reason is in the file
             raise WeightsError(
                 f"{file}: not a PyTorch file of tensors alone, which can be read without running code; or damaged "
                 f"({type(error).__name__})"
@@ -195,7 +210,7 @@ def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
             or value.device.type != "cpu"
             or value.numel() * value.element_size() > value.untyped_storage().nbytes()
         ):
-            raise WeightsError(f"{file}: {name} is no tensor with numbers of its own")
+            raise WeightsError(f"{file}: {name} is not a tensor with numbers of its own")
     wrapped = all(name.startswith("module.") for name in content)
     return {name.removeprefix("module.") if wrapped else name: value.detach() for name, value in content.items()}
 
@@ -206,20 +221,6 @@ def _name_in_release(name: str) -> str:
     number, _, kind = layer.partition("_")
     theirs = "bn" if part == "norm" else "deconv" if kind == "deconv" else "conv"
     return f"{theirs}{int(number)}.{entry}"
-
-
-def _take(state: dict[str, Tensor], name: str, wanted: Tensor) -> Tensor:
-    """Take a tensor out of a state dict: a copy, if it is like the one that is wanted."""
-    if name not in state and name.endswith("num_batches_tracked"):  # unknown before PyTorch 0.4.1; nothing reads it
-        return torch.zeros((), dtype=wanted.dtype)
-    if name not in state:
-        raise WeightsError(f"{name} is missing")
-    value = state.pop(name)
-    if value.shape != wanted.shape:
-        raise WeightsError(f"{name} should be {tuple(wanted.shape)}, and is {tuple(value.shape)}")
-    if value.is_floating_point() != wanted.is_floating_point() or not value.isfinite().all():
-        raise WeightsError(f"{name} is not all finite numbers of its kind")
-    return value.to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
 
 
 # The authors' Torch7 file
@@ -243,64 +244,16 @@ def network_from_torch7(file: str | os.PathLike) -> CompletionNetwork:
             raise WeightsError("it has no layers")
         mean = _numbers(content[b"mean"])
         if mean.ndim != 1:
-            raise WeightsError("the mean colour is no row of numbers")
-        _check_colour(mean.tolist())
-        # The width, from the first layer: everything below is checked against a network of that width.
-        channels = len(_numbers(_field(layers[0], "bias")))
-        make = partial(CompletionNetwork, channels / COMPLETION_NETWORK[0].channels, tuple(mean.tolist()))
-        with torch.device("meta"):  # shapes alone, until the file is known to hold numbers for them
-            _fill_all(make(), layers)
-        network = make()
-        _fill_all(network, layers)
+            raise WeightsError("the mean colour is not a row of numbers")
+        network = _empty_network(len(_numbers(_field(layers[0], "bias"))), mean.tolist())
+        return _fill(network, mean.tolist(), _torch7_state(network, layers))
     except RecursionError:
-        raise WeightsError(f"{file}: not the authors' completion network: a layer that holds itself") from None
+        raise WeightsError(f"{file}: not the authors' completion network: a layer that contains itself") from None
     except WeightsError as error:
         raise WeightsError(f"{file}: not the authors' completion network: {error}") from error
-    return network.eval()
 
 
-def _fill_all(network: CompletionNetwork, layers: list) -> None:
-    found = iter(layers)
-    for name, block in network.layers.named_children():
-        _fill(name, block, found)
-    if (more := next(found, None)) is not None:
-        raise WeightsError(f"a layer more than the paper's: {_kind(more)}")
-
-
-def _fill(name: str, block: ConvolutionBlock, layers: Iterator) -> None:
-    """Copy the next layers of the file into a block, if they are what the block is made of."""
-    for part in block:
-        layer = next(layers, None)
-        if layer is None:
-            raise WeightsError(f"it ends before {name}")
-        wanted = KINDS[type(part)]
-        if _kind(layer) not in wanted:
-            raise WeightsError(f"in {name} a {wanted[0]} is expected, and there is a {_kind(layer)}")
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            _check_geometry(name, part, layer)
-            weight = _numbers(_field(layer, "weight"))
-            # Layers computed by matrix products keep their weights as a matrix.
-            matrix = weight.ndim == 2 and weight.size == part.weight.numel()
-            tensors = {"weight": weight.reshape(part.weight.shape) if matrix else weight}
-            names = ("bias",)
-        elif isinstance(part, nn.BatchNorm2d):
-            tensors, names = {}, ("weight", "bias", "running_mean", "running_var")
-        else:
-            continue
-        tensors |= {name: _numbers(_field(layer, name)) for name in names}
-        if isinstance(part, nn.BatchNorm2d):  # only the sum of the two is ever used
-            tensors["running_var"] = tensors["running_var"] + (_number(layer, "eps", part.eps) - part.eps)
-        for key, value in tensors.items():
-            target = getattr(part, key)
-            if value.shape != target.shape:
-                raise WeightsError(f"the {key} of {name} should be {tuple(target.shape)}, and is {tuple(value.shape)}")
-            if not np.isfinite(value).all():
-                raise WeightsError(f"the {key} of {name} is not all finite numbers")
-            with torch.no_grad():
-                target.copy_(torch.from_numpy(np.ascontiguousarray(value, dtype=np.float32)))
-
-
-KINDS = {
+KINDS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Conv2d: ("SpatialConvolution", "SpatialConvolutionMM", "SpatialDilatedConvolution"),
     nn.ConvTranspose2d: ("SpatialFullConvolution",),
     nn.BatchNorm2d: ("SpatialBatchNormalization",),
@@ -309,10 +262,40 @@ KINDS = {
 }
 
 
+def _torch7_state(network: CompletionNetwork, layers: list) -> dict[str, Tensor]:
+    """The numbers of Torch7 layers by the names of our state dict, if the layers are those of the network."""
+    state = {}
+    remaining = iter(layers)
+    for name, block in network.layers.named_children():
+        for part_name, part in block.named_children():
+            layer = next(remaining, None)
+            if layer is None:
+                raise WeightsError(f"it ends before {name}")
+            wanted = KINDS[type(part)]
+            if _kind(layer) not in wanted:
+                raise WeightsError(f"expected a {wanted[0]} in {name}, and found a {_kind(layer)}")
+            entries = {entry: _numbers(_field(layer, entry)) for entry, _ in part.named_parameters()}
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+                _check_geometry(name, part, layer)
+                if entries["weight"].ndim == 2 and entries["weight"].size == part.weight.numel():
+                    # Layers that compute by matrix products keep their weights as a matrix.
+                    entries["weight"] = entries["weight"].reshape(part.weight.shape)
+            elif isinstance(part, nn.BatchNorm2d):
+                entries["running_mean"] = _numbers(_field(layer, "running_mean"))
+                # Only the sum of variance and epsilon is ever used.
+                epsilon = _number(layer, "eps", part.eps)
+                entries["running_var"] = _numbers(_field(layer, "running_var")) + (epsilon - part.eps)
+            for entry, value in entries.items():
+                state[f"layers.{name}.{part_name}.{entry}"] = torch.from_numpy(np.ascontiguousarray(value))
+    if (more := next(remaining, None)) is not None:
+        raise WeightsError(f"one layer more than the paper's: {_kind(more)}")
+    return state
+
+
 def _check_geometry(name: str, part: nn.Conv2d | nn.ConvTranspose2d, layer) -> None:
     for axis, letter in enumerate("HW"):
         for ours, theirs, usual in (
-            (part.kernel_size, "k", None),
+            (part.kernel_size, "k", -1),
             (part.stride, "d", 1),
             (part.padding, "pad", 0),
             (part.dilation, "dilation", 1),
@@ -324,7 +307,7 @@ def _check_geometry(name: str, part: nn.Conv2d | nn.ConvTranspose2d, layer) -> N
 
 
 def _flat(module) -> list:
-    """The layers of a module, those of sequences within the sequence included."""
+    """The layers of a module, including those of sequences within the sequence."""
     if _kind(module) != "Sequential":
         return [module]
     modules = _field(module, "modules")
@@ -339,12 +322,12 @@ def _kind(layer) -> str:
     return name.decode("ascii", "replace").rpartition(".")[2] if isinstance(name, bytes) else type(layer).__name__
 
 
-def _field(layer, name: str):
+def _field(layer, name: str) -> Any:
     fields = getattr(layer, "_obj", None)
     return fields.get(name.encode()) if isinstance(fields, dict) else None
 
 
-def _number(layer, name: str, usual: float | None) -> float | None:
+def _number(layer, name: str, usual: float) -> float:
     value = _field(layer, name)
     return value if isinstance(value, int | float) else usual
 
@@ -354,21 +337,21 @@ def _numbers(value) -> np.ndarray:
     try:
         numbers = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise WeightsError("where numbers are expected there is something else") from error
+        raise WeightsError("expected numbers, and found something else") from error
     if numbers.ndim == 0:
-        raise WeightsError("where a tensor is expected there is none")
+        raise WeightsError("expected a tensor, and found none")
     return numbers
 
 
 def _read(file: str | os.PathLike):
-    """What the file holds, as dictionaries, lists, numbers, arrays and `torchfile.TorchObject`s."""
+    """The content of the file, as dictionaries, lists, numbers, arrays and `torchfile.TorchObject`s."""
     try:
         import torchfile
     except ImportError as error:
         raise WeightsError("Torch7 files need the package torchfile: pip install glcic-lite[import]") from error
 
     class Reader(torchfile.T7Reader):
-        """With integers of 8 bytes on every system, and arrays only where there are numbers for them."""
+        """Reads integers of 8 bytes on every system, and refuses arrays without the numbers to fill them."""
 
         def read_long(self) -> int:
             return struct.unpack("<q", self.f.read(8))[0]
@@ -387,7 +370,7 @@ def _read(file: str | os.PathLike):
             return Reader(stream).read_obj()
         except WeightsError as error:
             raise WeightsError(f"{file}: damaged ({error})") from error
-        except Exception as error:  # the parser has no errors of its own; whatever it stumbles over is in the file
+        except Exception as error:  # the parser has no errors of its own; of whatever kind, the reason is in the file
             raise WeightsError(f"{file}: not a Torch7 file, or damaged ({type(error).__name__})") from error
 
 

@@ -1,4 +1,4 @@
-"""Weights of others: files as Torch7 and PyTorch write them, read back to the last bit; anything else refused."""
+"""Weights published elsewhere: files as Torch7 and PyTorch write them, read back exactly; anything else refused."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ MEAN = (0.4560, 0.4472, 0.4155)
 
 
 def vivid_network(seed: int = 3, **options) -> CompletionNetwork:
-    """Every weight, bias and statistic has a say."""
+    """Every weight, bias and statistic matters."""
     network = narrow_network(seed, **options)
     generator = torch.Generator().manual_seed(1)
     for part in network.modules():
@@ -46,7 +46,7 @@ def network():
 
 @pytest.fixture
 def scene():
-    """A photo and a mask whose hole touches the photo's border, where the zero padding has a say."""
+    """A photo and a mask whose hole touches the photo's border, where the zero padding matters."""
     photo = torch.from_numpy(noise(48, 64)).permute(2, 0, 1)[None] / 255
     return photo, torch.from_numpy(hole(48, 64, (0, 20, 30, 48), (50, 4, 58, 9)))[None, None].float()
 
@@ -130,7 +130,7 @@ def test_the_folder_carries_the_authors_licence(file, tmp_path):
     ],
     ids=["a sequence in the sequence", "cudnn", "a function"],
 )
-def test_what_does_not_matter_is_passed_over(network, tmp_path, change):
+def test_what_does_not_matter_is_skipped(network, tmp_path, change):
     layers = change(torch7_layers(network))
     path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN), "more": [1, {"a": True}]})
     imported = network_from_torch7(path)
@@ -144,7 +144,7 @@ def test_weights_kept_as_matrices_are_read(network, tmp_path):
     assert torch.equal(imported.layers[3].convolution.weight, network.layers[3].convolution.weight)
 
 
-def test_another_epsilon_is_made_up_for(network, tmp_path):
+def test_another_epsilon_is_compensated(network, tmp_path):
     layers = torch7_layers(network)
     layers[1].fields["eps"] = 1e-3
     imported = network_from_torch7(save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)}))
@@ -157,15 +157,15 @@ def test_a_first_layer_that_claims_to_be_wide_takes_no_memory(network, tmp_path)
     layers = torch7_layers(network)
     layers[0].fields["bias"] = np.zeros(64_000, np.float32)  # a network of width 1,000: 6 million million numbers
     path = save(tmp_path / "x.t7", {"model": sequential(layers), "mean": list(MEAN)})
-    with pytest.raises(WeightsError, match="the weight of 01_conv should be"):
+    with pytest.raises(WeightsError, match="01_conv.convolution.weight should be"):
         network_from_torch7(path)
 
 
-def test_a_sequence_that_holds_itself_is_refused(tmp_path):
+def test_a_sequence_that_contains_itself_is_refused(tmp_path):
     loop = sequential([])
     loop.fields["modules"] = [loop]
     path = save(tmp_path / "x.t7", {"model": loop, "mean": list(MEAN)})
-    with pytest.raises(WeightsError, match="holds itself"):
+    with pytest.raises(WeightsError, match="contains itself"):
         network_from_torch7(path)
 
 
@@ -181,14 +181,14 @@ def field(number, **fields):
     "change, reason",
     [
         (lambda x: x.pop(), "ends before 17_output"),
-        (lambda x: x.append(Torch7Object("nn.Tanh", {})), "a layer more than the paper's: Tanh"),
-        (lambda x: x.__setitem__(2, Torch7Object("nn.ELU", {})), "in 01_conv a ReLU is expected, and there is a ELU"),
-        (lambda x: x.insert(1, x.pop(2)), "a SpatialBatchNormalization is expected"),
+        (lambda x: x.append(Torch7Object("nn.Tanh", {})), "one layer more than the paper's: Tanh"),
+        (lambda x: x.__setitem__(2, Torch7Object("nn.ELU", {})), "expected a ReLU in 01_conv, and found a ELU"),
+        (lambda x: x.insert(1, x.pop(2)), "expected a SpatialBatchNormalization"),
         (field(18, dilationW=3), "dilationW of 07_dilated_conv should be 2, and is 3"),
         (field(36, adjW=1), "adjW of 13_deconv should be 0, and is 1"),
         (field(3, dH=1), "dH of 02_conv should be 2, and is 1"),
         (field(3, weight=np.zeros((9, 9), np.float32)), "02_conv"),
-        (field(4, running_var=np.zeros(3, np.float32)), "running_var of 02_conv should be"),
+        (field(4, running_var=np.zeros(3, np.float32)), "02_conv.norm.running_var should be"),
         (field(4, running_var=None), "02_conv|tensor"),
         (field(4, bias=np.full(8, np.nan, np.float32)), "finite"),
         (field(0, bias=None), "tensor"),
@@ -203,7 +203,7 @@ def test_another_network_is_refused_by_name(network, tmp_path, change, reason):
 
 
 @pytest.mark.parametrize("mean", [[0.1, 0.2], [123.0, 117.0, 104.0], "grey", None, [[0.1], [0.2], [0.3]]])
-def test_a_mean_that_is_no_colour_is_refused(network, tmp_path, mean):
+def test_a_mean_that_is_not_a_colour_is_refused(network, tmp_path, mean):
     path = save(tmp_path / "x.t7", {"model": sequential(torch7_layers(network)), "mean": mean})
     with pytest.raises(WeightsError, match="x.t7: "):
         network_from_torch7(path)
@@ -271,7 +271,7 @@ def test_the_width_is_that_of_the_file(file):
     assert network_from_torch7(file).layers[0].convolution.out_channels == round(64 * NARROW)
 
 
-def test_a_mean_colour_for_a_file_that_holds_its_own_is_refused(file, tmp_path):
+def test_a_mean_colour_for_a_file_that_contains_its_own_is_refused(file, tmp_path):
     with pytest.raises(WeightsError, match="its own mean colour"):
         import_weights(file, tmp_path / "authors", MEAN)
 
@@ -281,12 +281,12 @@ def test_a_mean_colour_for_a_file_that_holds_its_own_is_refused(file, tmp_path):
 
 @pytest.fixture
 def late():
-    """A network as the PyTorch release has it."""
+    """A network as in the PyTorch release."""
     return vivid_network(norm_after_activation=True, subtract_mean=False)
 
 
 def release(network: CompletionNetwork) -> dict[str, torch.Tensor]:
-    """The network's state dict, as the PyTorch release names it: of a module whose parts have these names."""
+    """The network's state dict with the names of the PyTorch release: that of a module whose parts have these names."""
     module = nn.Module()
     for number, block in enumerate(network.layers, start=1):
         kind = "deconv" if isinstance(block.convolution, nn.ConvTranspose2d) else "conv"
@@ -314,7 +314,7 @@ def released_program(state, mean, photo, mask):
 
 
 def test_the_release_has_the_papers_keys_and_shapes():
-    """The names and shapes of the file that is published, written down once more."""
+    """The names and shapes of the published file, written out."""
     with torch.device("meta"):
         state = release(CompletionNetwork(norm_after_activation=True))
     assert len(state) == 17 * 2 + 16 * 5
@@ -353,7 +353,7 @@ def test_neither_flag_can_be_left_out(late, scene):
         for options in ({"norm_after_activation": True}, {"subtract_mean": False}):
             other = vivid_network(**options)
             assert (other(*scene) - expected).abs().max() > 0.01
-        # Nor will another bias in the first layer do for the mean: at the photo's border, that is.
+        # Another bias in the first layer cannot replace the mean either: it differs at the photo's border.
         other = vivid_network(norm_after_activation=True)
         first = other.layers[0].convolution
         first.bias += (first.weight[:, :3] * other.mean_colour).sum(dim=(1, 2, 3))
@@ -387,7 +387,7 @@ def run(monkeypatch, *arguments):
     return end.value.code
 
 
-def test_the_mean_colour_is_that_of_the_release_unless_told(late, tmp_path):
+def test_the_mean_colour_is_that_of_the_release_by_default(late, tmp_path):
     torch.save(release(late), tmp_path / "model_cn")
     import_weights(tmp_path / "model_cn", tmp_path / "faces")
     opened = CompletionNetwork.from_pretrained(tmp_path / "faces")
@@ -395,7 +395,7 @@ def test_the_mean_colour_is_that_of_the_release_unless_told(late, tmp_path):
 
 
 @pytest.mark.parametrize("colour", [(0.5, 0.5), (123.0, 117.0, 104.0), (-0.1, 0.5, 0.5), (float("nan"), 0.5, 0.5)])
-def test_a_mean_colour_that_is_none_is_refused(late, tmp_path, colour):
+def test_a_mean_colour_that_is_not_a_colour_is_refused(late, tmp_path, colour):
     torch.save(release(late), tmp_path / "model_cn")
     with pytest.raises(WeightsError, match="mean colour"):
         network_from_pytorch(tmp_path / "model_cn", colour)
@@ -420,11 +420,11 @@ def repeated(*shape):
         (lambda s: s.update({"conv17.bias": torch.ones(4)}), r"conv17.bias should be \(3,\), and is \(4,\)"),
         (lambda s: s.update({"conv17.bias": torch.full((3,), torch.nan)}), "conv17.bias is not all finite"),
         (lambda s: s.update({"conv17.bias": torch.ones(3, dtype=torch.int64)}), "conv17.bias is not all finite"),
-        (lambda s: s.update({"conv17.bias": repeated(3)}), "conv17.bias is no tensor with numbers"),
-        (lambda s: s.update({"conv1.weight": repeated(10**12, 4, 5, 5)}), "conv1.weight is no tensor with numbers"),
-        (lambda s: s.update({"conv17.bias": torch.ones(3).to_sparse()}), "conv17.bias is no tensor with numbers"),
-        (lambda s: s.update({"conv17.bias": torch.ones(3, device="meta")}), "conv17.bias is no tensor with numbers"),
-        (lambda s: s.update({"conv17.bias": [1.0, 2.0, 3.0]}), "conv17.bias is no tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": repeated(3)}), "conv17.bias is not a tensor with numbers"),
+        (lambda s: s.update({"conv1.weight": repeated(10**12, 4, 5, 5)}), "conv1.weight is not a tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": torch.ones(3).to_sparse()}), "conv17.bias is not a tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": torch.ones(3, device="meta")}), "conv17.bias is not a tensor with numbers"),
+        (lambda s: s.update({"conv17.bias": [1.0, 2.0, 3.0]}), "conv17.bias is not a tensor with numbers"),
         (lambda s: s.update({17: torch.ones(3)}), "no state dict"),
         (lambda s: s.clear(), "no state dict"),
     ],
@@ -467,7 +467,7 @@ def test_a_damaged_pytorch_file_is_refused(late, tmp_path):
         import_weights(tmp_path, tmp_path / "faces")
 
 
-# Such a network made ready for speed
+# The fast version of such a network
 
 LATE = {
     name: vivid_network(norm_after_activation=True, subtract_mean=False, **options)
