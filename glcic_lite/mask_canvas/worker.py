@@ -67,20 +67,23 @@ class Worker:
     def _run(self) -> None:
         self._thread = threading.current_thread()
         try:
-            while request := self._take():
-                number, compute, show = request
-                answer = compute()
-                with self.lock:
-                    if number == self.asked:
-                        show(answer)
+            self._answer_requests()
         except BaseException:  # of `compute` or `show`; what has been asked for since gets a new thread
             with self.lock:
                 self._stop()
                 self._start_if_idle()
             raise
 
-    def _take(self) -> tuple[int, Callable, Callable] | None:
-        """The newest request, or None if there is none: then the thread ends."""
+    def _answer_requests(self) -> None:
+        while request := self._take_newest():
+            number, compute, show = request
+            answer = compute()
+            with self.lock:
+                if number == self.asked:  # nothing newer has been asked for meanwhile
+                    show(answer)
+
+    def _take_newest(self) -> tuple[int, Callable, Callable] | None:
+        """The newest request, or None if there is none left; then the thread ends."""
         with self.lock:
             request, self._waiting = self._waiting, None
             if request is None:

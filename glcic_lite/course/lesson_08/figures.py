@@ -1,6 +1,7 @@
 """The figures of lesson 08: run lengths, which strokes are completed, and paired measurements with their spread."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -8,12 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
-from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT
+from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, show_drawing
 from glcic_lite.mask_canvas.strokes import encode_runs
+from glcic_lite.mask_canvas.worker import Worker
 
 
-def draw_runs(ax: Axes, mask: np.ndarray) -> None:
+def show_runs(mask: np.ndarray) -> None:
     """A small mask as a grid; in the first pixel of each run the run's length."""
+    figure, ax = plt.subplots(figsize=(9, 4.4), layout="constrained")
     height, width = mask.shape
     ax.imshow(np.where(mask, 0.75, 1.0), cmap="gray", vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(mask), strict=True):
@@ -38,6 +41,7 @@ def draw_runs(ax: Axes, mask: np.ndarray) -> None:
     ax.set_yticks(np.arange(-0.5, height), [])
     ax.grid(color=QUIET, linewidth=0.8)
     ax.tick_params(length=0)
+    show_drawing(figure, "A small mask as a grid, with the length of each run in its first pixel.")
 
 
 class Span(NamedTuple):
@@ -50,23 +54,38 @@ class Span(NamedTuple):
 
 
 def newest_wins(arrivals: Sequence[float], seconds: float) -> list[Span]:
-    """What the studio's worker does when strokes arrive at these times, in order, and each completion takes `seconds`.
+    """What the studio's `Worker` does when strokes arrive at these times, in order, and a completion takes `seconds`.
 
-    It is one worker. Free, it takes the newest stroke that has arrived, if that is one it has not taken yet. An answer
-    is shown if no newer stroke has arrived by the time it is ready.
+    It is the worker itself, but without a thread and on a clock of its own, so that the same strokes always give the
+    same picture, at once.
     """
-    spans, free, taken = [], 0.0, -1
-    while taken < len(arrivals) - 1:
-        begin = max(free, arrivals[taken + 1])
-        newest = max(n for n, time in enumerate(arrivals) if time <= begin)
-        free = begin + seconds
-        spans.append(Span(newest, begin, free, not any(begin < time <= free for time in arrivals[newest + 1 :])))
-        taken = newest
+    spans, clock, coming, to_run = [], 0.0, list(enumerate(arrivals)), []
+    worker = Worker(start=to_run.append)
+
+    def let_strokes_arrive() -> None:
+        while coming and coming[0][1] <= clock:
+            number, _ = coming.pop(0)
+            worker.ask(partial(complete, number), show)
+
+    def complete(stroke: int) -> None:
+        nonlocal clock
+        begin, clock = clock, clock + seconds
+        spans.append(Span(stroke, begin, clock, shown=False))
+        let_strokes_arrive()
+
+    def show(_answer: None) -> None:
+        spans[-1] = spans[-1]._replace(shown=True)
+
+    while coming:
+        clock = max(clock, coming[0][1])
+        let_strokes_arrive()
+        to_run.pop()()
     return spans
 
 
-def draw_timeline(ax: Axes, arrivals: Sequence[float], seconds: float) -> None:
+def show_timeline(arrivals: Sequence[float], seconds: float) -> None:
     """Strokes as marks on a line of time, completions as bars below: shown, dropped, or never begun."""
+    figure, ax = plt.subplots(figsize=(10.5, 2.9), layout="constrained")
     spans = newest_wins(arrivals, seconds)
     begun = {span.stroke for span in spans}
     for number, time in enumerate(arrivals):
@@ -105,41 +124,69 @@ def draw_timeline(ax: Axes, arrivals: Sequence[float], seconds: float) -> None:
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("seconds")
+    shown = sum(span.shown for span in spans)
+    show_drawing(
+        figure,
+        f"A line of time with {len(arrivals)} strokes and the completions below them: {len(spans) - shown} dropped, "
+        f"{shown} shown.",
+    )
 
 
-def draw_spread(ax: Axes, groups: dict[str, Sequence[float]], label: str, paired: bool = True) -> None:
+def show_spread(panels: dict[str, dict[str, Sequence[float]]], label: str, alternative_text: str) -> None:
     """Measurements of several groups: a dot each, joined by a line where they belong to the same photo, and the mean.
 
     Args:
-        groups: name of the group, and one value a photo, in the same order in every group.
+        panels: title of a panel (none if empty), and its groups: name, and one value per photo, in the same order in
+            every group.
         label: of the axis, with its unit.
-        paired: whether to join the values of one photo.
     """
+    size = (9 if len(panels) == 1 else 10.5, 3.8)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, layout="constrained", sharey=True, squeeze=False)
+    for ax, (title, groups) in zip(axes[0], panels.items(), strict=True):
+        _draw_spread(ax, groups)
+        ax.set_title(title)
+    axes[0, 0].set_ylabel(label)
+    show_drawing(figure, alternative_text)
+
+
+def _draw_spread(ax: Axes, groups: dict[str, Sequence[float]]) -> None:
     values = np.array(list(groups.values()), dtype=float)
     places = np.arange(len(groups))
-    if paired:
-        ax.plot(places, values, color=QUIET, alpha=0.45, linewidth=1)
+    ax.plot(places, values, color=QUIET, alpha=0.45, linewidth=1)
     for place, row in zip(places, values, strict=True):
         ax.plot(np.full(row.size, place), row, "o", color=INPUT, markersize=5, alpha=0.8)
     ax.plot(places, values.mean(axis=1), "D-", color=WEIGHT, markersize=9, linewidth=2.5, label="mean")
+    if values.min() < 0:
+        ax.axhline(0, color="black", linewidth=0.8)
     ax.set_xticks(places, groups)
     ax.set_xlim(-0.4, len(groups) - 0.6)
-    ax.set_ylabel(label)
     ax.legend(loc="best")
 
 
-def draw_lines(ax: Axes, x: Sequence[float], groups: dict[str, np.ndarray], x_label: str, label: str) -> None:
+def show_lines(
+    x: Sequence[float],
+    groups: dict[str, np.ndarray],
+    x_label: str,
+    label: str,
+    alternative_text: str,
+    marked: float | None = None,
+) -> None:
     """The mean over photos of each group as a line, and the middle half of the photos as a band around it.
 
     Args:
         groups: name, and values (photos, len(x)).
+        marked: where on the x axis a dashed line stands.
     """
+    figure, ax = plt.subplots(figsize=(9, 3.8), layout="constrained")
     styles = zip(("o-", "s--", "^:", "D-."), (OUTPUT, WEIGHT, HIGHLIGHT, INPUT), strict=True)
     for (name, values), (style, colour) in zip(groups.items(), styles, strict=False):
         low, high = np.percentile(values, [25, 75], axis=0)
         ax.fill_between(x, low, high, color=colour, alpha=0.15)
         ax.plot(x, values.mean(axis=0), style, color=colour, linewidth=2.5, markersize=8, label=name)
+    if marked is not None:
+        ax.axvline(marked, color=HIGHLIGHT, linestyle="--")
     ax.set_xlabel(x_label)
     ax.set_ylabel(label)
     if len(groups) > 1:
         ax.legend(loc="best")
+    show_drawing(figure, alternative_text)
