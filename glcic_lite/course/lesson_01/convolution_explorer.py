@@ -67,14 +67,14 @@ class ConvolutionExplorer(Explorer):
                 words(
                     formula,
                     f"{warning('Impossible:')} the kernel spans {span} pixels, but input and padding "
-                    f"together have only {size + 2 * padding}: there is not one place where it fits.",
+                    f"together have only {size + 2 * padding}: there is no place where it fits.",
                     f"A padding of {need} or more would help, or a smaller kernel or dilation.",
                 ),
             )
         row, column = divmod(min(position, out * out - 1), out)
         values = convolved(**geometry)
         return Scene(
-            _draw(values[row, column], row, column, out, **geometry),
+            _draw_convolution(values[row, column], row, column, out, **geometry),
             words(
                 formula,
                 f"Output pixel at row {row}, column {column}: "
@@ -118,7 +118,7 @@ def _input_grid(sketch: Sketch, left: float, top: float, cell: float, size: int,
 
 @lru_cache(maxsize=32)
 def _padding_cell(cell: float) -> Sketch:
-    """Drawn once and stamped: dashes are many short lines."""
+    """Drawn once and pasted: the dashes are many short lines."""
     tile = Sketch(round(cell * SCALE) // SCALE, round(cell * SCALE) // SCALE)
     tile.dashed_rectangle(1, 1, tile.width - 2, tile.height - 2, tint(QUIET, 0.7))
     if cell >= 14:
@@ -128,7 +128,7 @@ def _padding_cell(cell: float) -> Sketch:
 
 @lru_cache(maxsize=8)
 def _background(size, kernel, stride, padding, dilation) -> Sketch:
-    """All that stays while the output pixel changes. Drawn once for each setting; walking is then twice as fast."""
+    """Whatever stays the same from one output pixel to the next, drawn once for each setting: twice as fast."""
     sketch = Sketch(WIDTH, HEIGHT)
     values = convolved(size, kernel, stride, padding, dilation)
     out, whole = len(values), size + 2 * padding
@@ -157,15 +157,15 @@ def _background(size, kernel, stride, padding, dilation) -> Sketch:
 
 
 def _places(whole: int, out: int) -> tuple[float, ...]:
-    """Side of the cells and corner of the grid, for the input and for the output."""
+    """Side of the cells, left and top of the grid: of the input, then of the output."""
     cell = min(44, GRID / whole)
     left, top = 24 + (GRID - whole * cell) / 2, 30 + (GRID - whole * cell) / 2
-    # The output's cells are as large as the input's where there is room, so that its size is seen.
+    # The output's cells are as large as the input's where there is room, so that the sizes can be compared.
     cell_out = min(cell, GRID / out)
     return cell, left, top, cell_out, 540 + (GRID - out * cell_out) / 2, 30 + (GRID - out * cell_out) / 2
 
 
-def _draw(value, row, column, out, size, kernel, stride, padding, dilation) -> Sketch:
+def _draw_convolution(value, row, column, out, size, kernel, stride, padding, dilation) -> Sketch:
     sketch = _background(size, kernel, stride, padding, dilation).copy()
     cell, left, top, cell_out, left_out, top_out = _places(size + 2 * padding, out)
     for i in range(kernel):

@@ -1,4 +1,4 @@
-"""Figures of receptive fields: over a photo, layer by layer, and as heat maps."""
+"""The figures of lesson 01: receptive fields over a photo, layer by layer and as heat maps; times; errors."""
 
 from collections.abc import Sequence
 
@@ -39,6 +39,18 @@ def show_views(photo, mask: np.ndarray, views: Sequence[Box], titles: Sequence[s
     show_figure(figure, alternative_text)
 
 
+def draw_times(ax: Axes, dilations: Sequence[int], dilated: Sequence[float], zero_filled: Sequence[float]) -> None:
+    """The time of a dilated convolution and of its zero-filled kernel, relative to no dilation; both axes are logs."""
+    ax.plot(dilations, np.array(zero_filled) / dilated[0], "s--", color=QUIET, label="zero-filled large kernel")
+    ax.plot(dilations, np.array(dilated) / dilated[0], "o-", color=OUTPUT, label="dilated 3 × 3 kernel")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(dilations, [str(dilation) for dilation in dilations])
+    ax.set_xlabel("dilation")
+    ax.set_ylabel("time, relative to\nan undilated 3 × 3")
+    ax.legend()
+
+
 def draw_growth(ax: Axes, dilated: Sequence[FieldAfterLayer], plain: Sequence[FieldAfterLayer]) -> None:
     """The field after every layer of two networks, as bars, with the number at the end of each."""
     positions = np.arange(len(dilated))
@@ -61,7 +73,7 @@ def draw_growth(ax: Axes, dilated: Sequence[FieldAfterLayer], plain: Sequence[Fi
 
 
 def draw_heat(ax: Axes, values: np.ndarray, title: str, square: int | None = None, hole: Box | None = None) -> None:
-    """A map of influence, black where there is none; its square root is shown, or only the peak would be seen.
+    """A map of influence, black where there is none; its square root is shown, or only the peak would be visible.
 
     Args:
         values: (H, W), 0 or more.
@@ -108,3 +120,20 @@ def training_figure(
     axes[-1].set_title("error in the hole", fontsize=12)
     axes[-1].legend(fontsize=10)
     return figure
+
+
+def draw_errors(ax: Axes, errors: dict[str, list[np.ndarray]], blind: np.ndarray) -> None:
+    """The error at each distance from the rim, for two networks: the mean, and a band that spans the seeds.
+
+    Args:
+        errors: for each network, a curve for each seed.
+        blind: the curve of the mean colour.
+    """
+    ax.plot(blind, ":", color="black", linewidth=2, label="mean colour: knows nothing of the photo")
+    for (name, curves), colour, style in zip(errors.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
+        ax.plot(np.mean(curves, axis=0), style, color=colour, markersize=5, label=name)
+        ax.fill_between(range(len(blind)), np.min(curves, axis=0), np.max(curves, axis=0), color=colour, alpha=0.3)
+    ax.set_xlabel("distance to the rim of the hole, in pixels")
+    ax.set_ylabel("error (root mean square,\nwhite − black = 1)")
+    ax.set_ylim(0.1)
+    ax.legend(loc="lower right")

@@ -25,8 +25,8 @@ def paths(dilations: tuple[int, ...]) -> list[np.ndarray]:
         dilations: from the first layer (nearest the input) to the last.
 
     Returns:
-        One array a level, from the input to the output; entry [reach + x] belongs to the pixel at offset x, where
-        reach is the sum of all dilations.
+        One array for each level, from the input to the output; entry [reach + x] belongs to the pixel at offset x,
+        where reach is the sum of all dilations.
     """
     reach = sum(dilations)
     levels = [np.zeros(2 * reach + 1, dtype=np.int64)]
@@ -41,7 +41,7 @@ def paths(dilations: tuple[int, ...]) -> list[np.ndarray]:
 
 
 class StackExplorer(Explorer):
-    """Four layers of three taps; a slider for the dilation of each."""
+    """Four layers of three taps each; a slider for the dilation of each layer."""
 
     words_height = 84
 
@@ -80,7 +80,7 @@ class StackExplorer(Explorer):
             else f"It reads <b>{touched}</b> of them; {gaps} pixels inside its field never reach it: <b>gaps</b>."
         )
         return Scene(
-            _draw(dilations, levels),
+            _draw_stack(dilations, levels),
             words(
                 f"Field = 1 + {sizes} = <b>{field}</b> pixels wide, with 4 × 3 = 12 weights. {seen}",
                 f"The middle input reaches the output along {_paths(levels[0][field // 2])}, "
@@ -93,7 +93,7 @@ def _paths(number: int) -> str:
     return f"{number} path" + ("" if number == 1 else "s")
 
 
-def _draw(dilations: tuple[int, ...], levels: list[np.ndarray]) -> Sketch:
+def _draw_stack(dilations: tuple[int, ...], levels: list[np.ndarray]) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
     count = len(levels[0])
     left, room = 100, WIDTH - 120

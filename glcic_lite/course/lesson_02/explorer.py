@@ -75,7 +75,7 @@ class DownsamplingExplorer(Explorer):
         row, column = divmod(min(position, out * out - 1), out)
         block = values[row * stride : row * stride + window, column * stride : column * stride + window]
         return Scene(
-            _draw(values, smaller, unmoved, row, column, window, stride),
+            _draw_downsampling(values, smaller, unmoved, row, column, window, stride),
             words(
                 "output size = ⌊(input − window) / stride⌋ + 1 = "
                 f"⌊({SIZE} − {window}) / {stride}⌋ + 1 = <b>{out}</b>: {SIZE * SIZE} pixels become {out * out}.",
@@ -119,7 +119,7 @@ def _number(value: float) -> str:
     return f"{shown:.2f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
-def _draw(values, smaller, unmoved, row, column, window, stride) -> Sketch:
+def _draw_downsampling(values, smaller, unmoved, row, column, window, stride) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
     cell, top = GRID / SIZE, 30
     read = _read(len(smaller), window, stride)

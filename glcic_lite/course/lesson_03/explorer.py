@@ -61,7 +61,7 @@ class TransposedExplorer(Explorer):
         row, column = divmod(min(position, size * size - 1), size)
         if out <= 0:
             return Scene(
-                _draw(None, None, row, column, size, kernel, stride, padding, shown),
+                _draw_stamps(None, None, row, column, size, kernel, stride, padding, shown),
                 words(
                     formula,
                     f"{warning('Impossible:')} the stamps span {out + 2 * padding} pixels in all, "
@@ -72,7 +72,7 @@ class TransposedExplorer(Explorer):
         counts = transposed(size, kernel, stride, padding, ones=True)
         sums = transposed(size, kernel, stride, padding)
         return Scene(
-            _draw(sums, counts, row, column, size, kernel, stride, padding, shown),
+            _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown),
             words(
                 formula,
                 f"Input pixel at row {row}, column {column}: its value <b>{INPUTS[row, column]}</b> times the "
@@ -96,7 +96,7 @@ def _evenness(counts: np.ndarray, kernel: int, stride: int) -> str:
     return numbers + f"{kernel} is a multiple of {stride}: <b>even</b> everywhere but near the border."
 
 
-def _draw(sums, counts, row, column, size, kernel, stride, padding, shown) -> Sketch:
+def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
     whole = (size - 1) * stride + kernel  # before the padding cuts the rim away
     out = whole - 2 * padding

@@ -1,15 +1,17 @@
-"""Feature maps to leaf through: what any channel of any layer makes of a photo with a hole."""
+"""Feature maps to browse: what any channel of any layer makes of a photo with a hole."""
 
 import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from glcic_lite.course.lesson_04.features import as_grey, depth_below, feature_maps, photo_tensors
+from glcic_lite.course.lesson_04.features import as_grey, depth_below, feature_maps
 from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, QUIET
 from glcic_lite.course.shared.sketch import SCALE, Sketch, legend
 from glcic_lite.method.architecture import COMPLETION_NETWORK
+from glcic_lite.method.masks import mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork
+from glcic_lite.method.photos import photo_to_tensor
 
 WIDTH, HEIGHT = 940, 412
 LARGE, SMALL, GAP = 350, 128, 10  # sides of the pictures, and the room between them, in points
@@ -36,7 +38,8 @@ class FeatureExplorer(Explorer):
 
     def __init__(self, network: CompletionNetwork, photo: np.ndarray, mask: np.ndarray, **settings):
         device = network.mean_colour.device
-        self._maps = [values[0].float().cpu() for values in feature_maps(network, *photo_tensors(photo, mask, device))]
+        maps = feature_maps(network, photo_to_tensor(photo).to(device), mask_to_tensor(mask).to(device))
+        self._maps = [values[0].float().cpu() for values in maps]
         self._mask = mask
         self._outlines = {side: _outline(mask, side * SCALE) for side in (LARGE, SMALL)}
         self._orders = [self._order(values) for values in self._maps]
@@ -90,9 +93,9 @@ class FeatureExplorer(Explorer):
             ],
             left=8,
         )
-        return Scene(sketch, words(*self._say(layer, chosen)))
+        return Scene(sketch, words(*self._description(layer, chosen)))
 
-    def _say(self, layer: int, chosen: int) -> tuple[str, str]:
+    def _description(self, layer: int, chosen: int) -> tuple[str, str]:
         values = self._maps[layer]
         shape = f"{values.shape[0]} channels of {values.shape[1]} × {values.shape[2]}"
         if layer == 0:
@@ -148,7 +151,7 @@ def _title(layer: int, chosen: int) -> str:
 
 
 def _outline(mask: np.ndarray, side: int) -> Image.Image:
-    """The rim of the hole as a line at this size: an "L" image to paste colour through."""
+    """The rim of the hole as a line: a greyscale image of side × side pixels to paste a colour through."""
     large = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize((side, side), Image.Resampling.BILINEAR))
     depth = depth_below(large >= 128)
     return Image.fromarray(((depth > 0) & (depth <= 3)).astype(np.uint8) * 255)

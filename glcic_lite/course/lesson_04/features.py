@@ -1,6 +1,4 @@
-"""What the layers of a completion network compute on the way: their outputs, on view for lesson 04."""
-
-import copy
+"""What the layers of a completion network compute on the way, and how far into a hole the known pixels are felt."""
 
 import numpy as np
 import torch
@@ -49,36 +47,6 @@ def as_grey(channel: Tensor) -> np.ndarray:
     return np.clip((values - low) / max(high - low, 1e-12), 0, 1)
 
 
-def photo_tensors(photo: np.ndarray, mask: np.ndarray, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """A photo (H, W, 3) uint8 and a mask (H, W) bool as the network wants them: (1, 3, H, W) and (1, 1, H, W)."""
-    values = torch.from_numpy(np.ascontiguousarray(np.asarray(photo).transpose(2, 0, 1)))[None].float().to(device) / 255
-    return values, torch.from_numpy(np.ascontiguousarray(mask))[None, None].float().to(device)
-
-
-def as_uint8(output: Tensor) -> np.ndarray:
-    """(1, 3, H, W) in [0, 1] as a picture (H, W, 3) uint8."""
-    return (output[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-
-
-@torch.inference_mode()
-def arrival(network: CompletionNetwork, photos: Tensor, mask: Tensor) -> list[Tensor]:
-    """How much each position of each layer changes when the known part of the photo is exchanged.
-
-    In double precision, so that a position whose field holds no known pixel does not change at all, to the last bit.
-
-    Args:
-        network: left as it is; a copy computes, in evaluation mode.
-        photos: (N, 3, H, W) in [0, 1], two or more different surroundings of the same hole.
-        mask: (1, 1, H, W), 1 in the hole.
-
-    Returns:
-        For each of the 17 layers (height, width): the standard deviation over the photos, averaged over the channels.
-    """
-    twin = copy.deepcopy(network).double().eval()
-    mask = mask.double().expand(len(photos), -1, -1, -1)
-    return [values.std(0, correction=0).mean(0) for values in feature_maps(twin, photos.double(), mask)[1:]]
-
-
 def depth_below(mask: np.ndarray) -> np.ndarray:
     """The distance of each hole pixel to the nearest known one, in pixels, 1 at the rim and 0 outside: (H, W).
 
@@ -88,9 +56,9 @@ def depth_below(mask: np.ndarray) -> np.ndarray:
 
 
 def predicted_arrival(hole: Box) -> list[int]:
-    """By the arithmetic of lesson 01: after each of the 17 layers, the depth in pixels up to which news has come.
+    """By the arithmetic of lesson 01: after each of the 17 layers, the depth in pixels that the known pixels reach.
 
-    Positions of a small layer are counted where they lie in the photo, as in `depth_by_layer`.
+    Positions of a reduced layer are counted where they lie in the photo, as in `depth_by_layer`.
     """
     found = []
     for number in range(1, len(COMPLETION_NETWORK) + 1):
@@ -108,15 +76,16 @@ def predicted_arrival(hole: Box) -> list[int]:
 
 
 def depth_by_layer(changes: list[Tensor], mask: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """What `arrival` has found, by the distance to the rim of the hole.
+    """How strongly the known pixels are felt, by layer and by distance to the rim of the hole.
 
     Args:
-        changes: from `arrival`.
+        changes: by layer, how much each position changes with the known part of the photo, (height, width), as the
+            lesson measures it.
         mask: (H, W) bool, the hole.
 
     Returns:
-        (shares, reached): (17, depths), the mean change at each depth relative to the mean outside the hole; and by
-        layer the greatest depth where anything changed at all.
+        (shares, reached): the mean change at each depth relative to the mean outside the hole, (17, depths); and for
+        each layer the greatest depth where anything changed at all.
     """
     depth = depth_below(mask)
     depths = np.arange(1, depth.max() + 1)

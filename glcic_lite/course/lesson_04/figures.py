@@ -1,4 +1,4 @@
-"""The figures of lesson 04: the network as a row of blocks, its feature maps, and how far into a hole news has come."""
+"""The figures of lesson 04: the network as a row of blocks, its feature maps, how far its input is felt in a hole."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.transforms import Affine2D
+from torch import Tensor
 
 from glcic_lite.course.lesson_04.features import layer_names
 from glcic_lite.course.lesson_04.layer_costs import LayerCost
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT
-from glcic_lite.course.shared.sketch import tint
-
-INK = "#1b1f24"
+from glcic_lite.course.shared.sketch import INK, tint
 
 
 def draw_network(
     costs: Sequence[LayerCost], faces: Sequence[np.ndarray], inputs: np.ndarray, width: float = 12.5
 ) -> Figure:
-    """The network as blocks from left to right: as high as the layer's output, as deep as it has channels.
+    """The network as blocks from left to right: their height is the layer's output, their depth its channels.
 
     Args:
         costs: of each layer, for the size and the channels.
-        faces: one picture a layer, (H, W) or (H, W, 3) in [0, 1], put on the side of its block that looks at us.
+        faces: one picture for each layer, (H, W) or (H, W, 3) in [0, 1], drawn on the side of its block that faces us.
         inputs: the same for the input.
         width: of the figure, in inches.
     """
@@ -99,7 +98,7 @@ def _bracket(ax: Axes, left: float, right: float, y: float, words: str, up: bool
 
 
 def draw_shares(axes: Sequence[Axes], costs: Sequence[LayerCost]) -> None:
-    """Two rows of bars, one a layer: its share of the parameters, and of the multiplications."""
+    """Two rows of bars, one for each layer: its share of the parameters, and of the multiplications."""
     numbers = [cost.layer.number for cost in costs]
     for ax, values, colour, title in (
         (axes[0], [cost.parameters for cost in costs], WEIGHT, "share of the parameters"),
@@ -116,12 +115,45 @@ def draw_shares(axes: Sequence[Axes], costs: Sequence[LayerCost]) -> None:
     axes[1].set_xlabel("layer")
 
 
+def draw_differences(ax: Axes, curves: dict[str, Sequence[Sequence[float]]]) -> None:
+    """How much of several photos is left after each layer, in three kinds of network: the mean, and a band over seeds.
+
+    Args:
+        curves: for each kind, a list of numbers, one for each layer, for each seed.
+    """
+    for (name, found), colour, style in zip(curves.items(), (QUIET, OUTPUT, WEIGHT), ("s--", "o-", "^:"), strict=True):
+        layers = range(1, len(found[0]) + 1)
+        ax.plot(layers, np.mean(found, axis=0), style, color=colour, label=name, markersize=6)
+        ax.fill_between(layers, np.min(found, axis=0), np.max(found, axis=0), color=colour, alpha=0.25)
+    ax.set_yscale("log")
+    ax.set_xticks(layers)
+    ax.set_xlabel("layer")
+    ax.set_ylabel("difference from\nphoto to photo")
+    ax.legend()
+
+
+def input_figure(photo: np.ndarray, channels: Tensor) -> Figure:
+    """A photo (H, W, 3) with its hole marked, and beside it the network's four input channels (4, H, W)."""
+    figure, axes = plt.subplots(1, 5, figsize=(12.5, 2.9), layout="constrained")
+    axes[0].imshow(photo)
+    axes[0].set_title("photo and hole", fontsize=12)
+    for ax, channel, name in zip(
+        axes[1:], channels, ("red − mean", "green − mean", "blue − mean", "mask"), strict=True
+    ):
+        low, high = (0, 1) if name == "mask" else (-0.6, 0.6)
+        ax.imshow(channel, cmap="gray", vmin=low, vmax=high)
+        ax.set_title(f"{name}\n{channel.min():.2f} to {channel.max():.2f}", fontsize=12)
+    for ax in axes:
+        ax.set_axis_off()
+    return figure
+
+
 def layers_figure(pictures: Sequence[np.ndarray], titles: Sequence[str], mask: np.ndarray, columns: int = 6) -> Figure:
-    """One picture a layer, in rows, with the hole outlined.
+    """One picture for each layer, in rows, with the hole outlined.
 
     Args:
         pictures: (H, W) or (H, W, 3) in [0, 1]; of any size.
-        titles: one a picture.
+        titles: one for each picture.
         mask: (H, W) bool, the hole, at the photo's size.
     """
     rows = -(-len(pictures) // columns)
@@ -137,15 +169,12 @@ def layers_figure(pictures: Sequence[np.ndarray], titles: Sequence[str], mask: n
     return figure
 
 
-def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]):
-    """A map: how much the surroundings matter, by layer (down) and distance to the rim of the hole (across).
+def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]) -> None:
+    """A map with its colour bar: how much the surroundings matter, by layer (down) and distance to the rim (across).
 
     Args:
         shares: (layers, depths), 0 or more, 1 for "as much as outside the hole"; exactly 0 where nothing has arrived.
-        reached: by layer, the depth in pixels up to which anything has arrived.
-
-    Returns:
-        The image, for a colour bar.
+        reached: for each layer, the depth in pixels up to which anything has arrived.
     """
     layers, depths = shares.shape
     shown = ax.imshow(
@@ -160,4 +189,5 @@ def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]):
     ax.plot(edges_x, edges_y, color=HIGHLIGHT, linewidth=2.5, clip_on=False)
     ax.set_yticks(range(1, layers + 1), layer_names(), fontsize=10)
     ax.set_xlabel("distance to the rim of the hole, in pixels of the photo")
-    return shown
+    label = "how much a position changes with the photo,\ncompared with positions outside the hole"
+    ax.figure.colorbar(shown, ax=ax, label=label)

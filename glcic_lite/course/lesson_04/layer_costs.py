@@ -1,5 +1,6 @@
-"""What each layer of a network costs, counted from the network itself: parameters, multiplications, memory."""
+"""What each layer of a network costs: parameters and multiplications, counted by torch; and memory."""
 
+import copy
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from glcic_lite.method.architecture import COMPLETION_NETWORK, Layer
 from glcic_lite.method.networks import count_parameters
@@ -36,35 +38,24 @@ class LayerCost:
 def layer_costs(
     blocks: Sequence[nn.Module], size: tuple[int, int], table: Sequence[Layer] = COMPLETION_NETWORK
 ) -> list[LayerCost]:
-    """The cost of each block of a network, which may live on torch's meta device: nothing is computed.
+    """The cost of each block of a network, counted by torch on its meta device: nothing is computed.
 
     Args:
-        blocks: one a row, each with its `convolution`, such as `CompletionNetwork(...).layers`.
+        blocks: one for each row, each with its `convolution`, such as `CompletionNetwork(...).layers`.
         size: (height, width) of the photo, multiples of 4.
         table: the rows.
     """
-    (height, width), costs = size, []
+    values, costs = torch.empty(1, blocks[0].convolution.in_channels, *size, device="meta"), []
     for layer, block in zip(table, blocks, strict=True):
-        weight = block.convolution.weight
-        steps = height * width  # a transposed convolution uses its weights once for each pixel that goes in,
-        height, width = int(height / layer.stride), int(width / layer.stride)
-        if not layer.upsamples:
-            steps = height * width  # the others once for each that comes out
-        costs.append(
-            LayerCost(
-                layer,
-                block.convolution.out_channels,
-                height,
-                width,
-                count_parameters(block),
-                weight.numel() * steps,
-            )
-        )
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            values = copy.deepcopy(block).to("meta")(values)
+        multiplications = counter.get_total_flops() // 2  # torch counts each multiplication and its addition as two
+        costs.append(LayerCost(layer, *values.shape[1:], count_parameters(block), multiplications))
     return costs
 
 
 def cost_lines(costs: Sequence[LayerCost]) -> Iterator[str]:
-    """The costs as lines of text, one a layer, with a heading and a sum."""
+    """The costs as lines of text, one for each layer, with a heading and a sum."""
     yield " #  kind          kernel  dilation  stride      output  (C × H × W)   parameters   multiplications"
     for cost in costs:
         layer = cost.layer
@@ -86,17 +77,17 @@ def without_strides(table: Sequence[Layer] = COMPLETION_NETWORK) -> tuple[Layer,
 
 
 class TensorMemory(TorchDispatchMode):
-    """Counts the bytes of all tensors that come into being while it is active, and how many live at the same time.
+    """Counts the bytes of all tensors created while it is active, and how many exist at the same time.
 
         with TensorMemory() as memory:
             network(photo)
         print(memory.peak)
 
-    The count is the same on every machine. What an operation needs for itself while it runs is not in it.
+    The count is the same on every machine. The scratch memory of an operation is not included.
 
     Attributes:
         live: bytes of those tensors that still exist.
-        peak: the most there have been at a time.
+        peak: the largest value that `live` has had.
     """
 
     def __init__(self):

@@ -1,7 +1,7 @@
-"""What all explorers share: sliders above, a picture and a few words below, redrawn in place.
+"""What all explorers share: sliders, and below them a picture and a few words, redrawn in place.
 
 The picture is an image of fixed size whose bytes are replaced, so that nothing flickers or jumps. An error in a
-callback would otherwise vanish; here it is shown in the explorer and kept in `callback_errors`, where the tests look.
+callback would otherwise go unnoticed; here the explorer shows it, and keeps it in `callback_errors` for the tests.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Scene:
 
     Attributes:
         sketch: the picture, always of the same size.
-        words: one HTML paragraph or more: the formula with its numbers, and what is to be seen.
+        words: one or more HTML paragraphs: the formula with its numbers, and what to look for.
     """
 
     sketch: Sketch
@@ -36,10 +36,10 @@ class Scene:
 
 
 class Explorer(widgets.VBox):
-    """Controls, a picture, and words. Subclasses give `controls` and `scene`.
+    """Controls, a picture, and words. Subclasses define `controls` and `scene`.
 
     Args:
-        words_height: room kept for the words, in points, so that nothing below moves when they change.
+        words_height: space reserved for the words, in points, so that nothing below moves when they change.
         **settings: where the controls start.
     """
 
@@ -51,7 +51,7 @@ class Explorer(widgets.VBox):
             self._set(name, value)
             self.adapt()  # one setting may widen the range of the next
         self._busy = False
-        first = self._try_scene()
+        first = self._scene_or_fault()
         self._picture = widgets.Image(
             value=first.sketch.png(),
             format="png",
@@ -74,7 +74,7 @@ class Explorer(widgets.VBox):
             control.observe(self._changed, names="value")
 
     def controls(self) -> dict[str, widgets.Widget]:
-        """The controls by the name of the setting that each one changes."""
+        """The controls, each under the name of the setting that it changes."""
         raise NotImplementedError
 
     def scene(self, **settings) -> Scene:
@@ -82,7 +82,7 @@ class Explorer(widgets.VBox):
         raise NotImplementedError
 
     def adapt(self) -> None:
-        """Called after a change and before drawing: bring the range of one control in line with another."""
+        """Called after a change, before drawing: adjusts the range of one control to another's value."""
 
     @property
     def settings(self) -> dict:
@@ -90,16 +90,16 @@ class Explorer(widgets.VBox):
         return {name: control.value for name, control in self._controls.items()}
 
     def set(self, **settings) -> None:
-        """Move controls from code, as a hand would."""
+        """Move controls from code, as a user would."""
         for name, value in settings.items():
             self._set(name, value)
 
     def picture(self) -> Image.Image:
-        """What is shown at this moment, as a PIL image."""
+        """What is shown now, as a PIL image."""
         return self.scene(**self.settings).sketch.image
 
     def _repr_mimebundle_(self, **kwargs):
-        """The live explorer, and beside it, for readers without a kernel, the same as a picture."""
+        """The live explorer and, for readers without a kernel, a picture of it."""
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         scene = self.scene(**self.settings)
@@ -110,7 +110,7 @@ class Explorer(widgets.VBox):
         return data, {**metadata, "image/png": {"width": scene.sketch.width, "alt": plain(scene.words)}}
 
     def png(self) -> bytes:
-        """The bytes that are shown at this moment."""
+        """The PNG file that is shown now."""
         return self._picture.value
 
     def _set(self, name: str, value) -> None:
@@ -119,17 +119,17 @@ class Explorer(widgets.VBox):
         self._controls[name].value = value
 
     def _changed(self, change) -> None:
-        if self._busy:  # adapt() has moved a control: one drawing is enough
+        if self._busy:  # adapt() has moved a control: drawing once is enough
             return
         self._busy = True
         try:
-            scene = self._try_scene()
+            scene = self._scene_or_fault()
         finally:
             self._busy = False
         self._picture.value = scene.sketch.png()
         self._words.value = scene.words
 
-    def _try_scene(self) -> Scene:
+    def _scene_or_fault(self) -> Scene:
         try:
             self.adapt()
             return self.scene(**self.settings)
@@ -160,15 +160,15 @@ def whole_number(description: str, value: int, low: int, high: int, width: int =
 
 
 def words(*paragraphs: str) -> str:
-    """Paragraphs as HTML in the explorers' one size."""
+    """Paragraphs as HTML, in the size that all explorers use."""
     return "".join(f'<p style="{TEXT_STYLE}; margin:2px 0">{paragraph}</p>' for paragraph in paragraphs)
 
 
 def warning(text: str) -> str:
-    """A few words that must not be overlooked, as HTML: black on vermilion, which can be read in either theme."""
+    """A few words that must not be overlooked, as HTML: black on vermilion, legible in either theme."""
     return f'<b style="background:{WRONG}; color:black; padding:0 4px">✗ {text}</b>'
 
 
 def plain(words: str) -> str:
-    """Words in HTML as one line of plain text: what a screen reader says in place of the picture."""
+    """Words in HTML as one line of plain text: what a screen reader reads out in place of the picture."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())

@@ -3,7 +3,7 @@
 import io
 import platform
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +23,7 @@ WEIGHT = "#0B3C6F"  # dark blue: weights, and the taps of a kernel
 HOLE = "#CC79A7"  # pink: the hole, or what is unknown
 HIGHLIGHT = "#E69F00"  # orange: look here
 WRONG = "#D55E00"  # vermilion: errors and failures
-QUIET = "#6B7078"  # grey: everything that is only context; dark enough to be read, and to be told from HOLE
+QUIET = "#6B7078"  # grey: whatever is only context; dark enough to read, and to tell from HOLE
 
 STYLE = {
     "figure.dpi": 110,
@@ -44,7 +44,7 @@ Picture = Image.Image | np.ndarray
 
 
 def set_up(seed: int = 0) -> torch.device:
-    """The first cell of every lesson: the course's style, a fixed seed, and a line that says on what it runs.
+    """The first cell of every lesson: the course's style, a fixed seed, and a line that says what it runs on.
 
     Returns:
         The device to compute on.
@@ -59,16 +59,16 @@ def set_up(seed: int = 0) -> torch.device:
 
 
 def caption(text: str) -> None:
-    """A sentence under a figure, saying what is to be seen in it."""
+    """A sentence under a figure that says what to look for in it."""
     display(Markdown(f"*{text}*"))
 
 
 def show_figure(figure: Figure, alternative_text: str = "") -> None:
-    """Show a figure that holds photos, as JPEG: as PNG it would be five times as large and the notebook too heavy.
+    """Show a figure that holds photos, as JPEG: as PNG it would be five times as large, and the notebook too large.
 
     Args:
         figure: closed afterwards.
-        alternative_text: what a screen reader says of it.
+        alternative_text: what a screen reader reads out.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 85, "optimize": True})
@@ -76,12 +76,33 @@ def show_figure(figure: Figure, alternative_text: str = "") -> None:
     display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text or None))
 
 
+class LivePicture:
+    """A picture that changes in place while a cell runs, and stays, as an ordinary PNG, when the cell has finished.
+
+    No widget is involved: the last picture is saved with the notebook like any other.
+    """
+
+    def __init__(self):
+        self._handle = None
+
+    def show(self, figure: Figure) -> None:
+        """Draw a figure in the place of the last one, and close it."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=plt.rcParams["figure.dpi"])
+        plt.close(figure)
+        picture = DisplayedImage(data=buffer.getvalue(), format="png")
+        if self._handle is None:
+            self._handle = display(picture, display_id=True)
+        else:
+            self._handle.update(picture)
+
+
 def show_drawing(figure: Figure, alternative_text: str) -> None:
     """Show a figure of lines and areas, without photos, as a PNG of 64 colours: a third as large as one of all colours.
 
     Args:
         figure: closed afterwards.
-        alternative_text: what a screen reader says of it.
+        alternative_text: what a screen reader reads out.
     """
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=plt.rcParams["figure.dpi"])
@@ -97,7 +118,7 @@ def show_pictures(
     row_titles: Sequence[str] = (),
     width: float = 11.0,
 ) -> None:
-    """Photos beside each other, in one row or several, with titles above and a caption below.
+    """Photos side by side, in one row or several, with titles above and a caption below.
 
     Args:
         pictures: a row, or a list of rows, of PIL images or arrays; those of a row have the same size.
@@ -138,8 +159,41 @@ def show_picture(axes: Axes, picture: Picture, title: str = "") -> None:
         axes.set_title(title)
 
 
+def draw_seeds(
+    ax: Axes,
+    values: Mapping[str, Sequence[float]],
+    label: str,
+    styles: Sequence[tuple[str, str]] = ((OUTPUT, "o"), (WEIGHT, "s"), (HIGHLIGHT, "D")),
+) -> None:
+    """One row for each kind of network: a point for each seed, with the seed's number, and a bar at their mean.
+
+    Args:
+        values: for each kind, one number a seed.
+        label: what the numbers are.
+        styles: colour and marker of each kind.
+    """
+    for row, (numbers, (colour, marker)) in enumerate(zip(values.values(), styles, strict=True)):
+        ax.plot([np.mean(numbers)] * 2, [row - 0.4, row + 0.4], color="black", linewidth=2.5)
+        for seed, number in enumerate(numbers):
+            height = row + 0.28 * (seed - (len(numbers) - 1) / 2)  # side by side, so that equal points stay apart
+            ax.plot(number, height, marker, color=colour, markersize=9)
+            ax.annotate(str(seed), (number, height), (8, 0), textcoords="offset points", va="center", fontsize=9.5)
+    ax.set_yticks(range(len(values)), values)
+    ax.set_ylim(len(values) - 0.45, -0.55)
+    ax.margins(x=0.1)
+    ax.set_xlabel(label)
+
+
 def with_hole(photo: Picture, mask: np.ndarray) -> np.ndarray:
-    """A photo with its hole marked: pink with diagonal stripes, so colour is not the only sign. (H, W, 3) uint8."""
+    """A photo with its hole marked in pink with diagonal stripes, so that colour is not the only sign.
+
+    Args:
+        photo: PIL image or (H, W, 3) array.
+        mask: (H, W) bool, the hole.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
     shown = np.array(photo)[..., :3].copy()
     rows, columns = np.indices(mask.shape)
     stripe = max(4, max(mask.shape) // 80)

@@ -1,4 +1,4 @@
-"""The repository's own photos and hand-made masks, by name, with the credit each photo must be shown with."""
+"""The repository's own photos and hand-drawn masks, by name, and the credit that must be shown with each photo."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def photo_path(name: str) -> Path:
 
 
 def sample_photo(name: str, long_side: int | None = None) -> Image.Image:
-    """A photo of the test split, never trained on; reduced to `long_side` pixels where that is given."""
+    """A photo of the test split, never trained on; its long side reduced to `long_side` pixels where that is given."""
     photo = open_photo(photo_path(name))
     if long_side is not None:
         photo.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
@@ -25,16 +25,16 @@ def sample_photo(name: str, long_side: int | None = None) -> Image.Image:
 
 
 def sample_names() -> list[str]:
-    """The names of all hand-made masks: a photo's name, or that and what is covered, "photo--what"."""
+    """The names of all hand-drawn masks: a photo's name, or that and what is covered, "photo--what"."""
     return sorted(path.stem for path in (DATA / "masks").glob("*.png"))
 
 
 def sample(name: str) -> tuple[Image.Image, np.ndarray]:
-    """A photo and a hand-made mask for it: a PIL image and bool (H, W)."""
+    """A photo and a hand-drawn mask for it: a PIL image and bool (H, W)."""
     photo = sample_photo(name.split("--")[0])
     return photo, open_mask(DATA / "masks" / f"{name}.png", photo.size)
 
 
 def credit(*names: str) -> str:
-    """Who took the photos and under which licence, in one line, as their licences ask."""
+    """Who took the photos and under which licence, in one line, as the licences require."""
     return "Photos: " + "; ".join(attribution(name.split("--")[0]) for name in names) + "."

@@ -1,4 +1,4 @@
-"""Drawing grids of pixels fast: a few milliseconds a picture, so that a slider feels like a lever.
+"""Drawing grids of pixels fast: a few milliseconds for each picture, so that a slider responds at once.
 
 Matplotlib would take ten times as long. Lengths are in points of the page; the picture is drawn at twice that, so that
 it stays sharp on a projector.
@@ -41,17 +41,17 @@ class Sketch:
     def __init__(self, width: int, height: int):
         self.width, self.height = width, height
         self.image = Image.new("RGB", (width * SCALE, height * SCALE), "white")
-        self._draw = ImageDraw.Draw(self.image)
+        self._pen = ImageDraw.Draw(self.image)
 
     def copy(self) -> "Sketch":
-        """The same page, to draw more on."""
+        """A copy of the page, to draw more on."""
         twin = copy.copy(self)
         twin.image = self.image.copy()
-        twin._draw = ImageDraw.Draw(twin.image)
+        twin._pen = ImageDraw.Draw(twin.image)
         return twin
 
     def paste(self, other: "Sketch", left: float, top: float) -> None:
-        """Another page, laid on this one."""
+        """Lay another page on this one."""
         self.image.paste(other.image, (round(left * SCALE), round(top * SCALE)))
 
     def rectangle(
@@ -60,10 +60,10 @@ class Sketch:
     ) -> None:  # fmt: skip
         """A filled or outlined box."""
         box = [round(v * SCALE) for v in (left, top, left + width, top + height)]
-        self._draw.rectangle(box, fill=fill, outline=line, width=round(thickness * SCALE) if line else 0)
+        self._pen.rectangle(box, fill=fill, outline=line, width=round(thickness * SCALE) if line else 0)
 
     def dashed_rectangle(self, left: float, top: float, width: float, height: float, line: str) -> None:
-        """An outline of dashes: something that is not really there, such as padding."""
+        """An outline of dashes: for what is not really there, such as padding."""
         for offset in range(2, int(width), 8):
             for y in (top, top + height):
                 self.line(left + offset, y, left + min(offset + 4, width), y, line)
@@ -73,7 +73,7 @@ class Sketch:
 
     def line(self, x0: float, y0: float, x1: float, y1: float, colour: str = INK, thickness: float = 1) -> None:
         """A straight line."""
-        self._draw.line(
+        self._pen.line(
             [round(v * SCALE) for v in (x0, y0, x1, y1)], fill=colour, width=max(1, round(thickness * SCALE))
         )
 
@@ -87,23 +87,23 @@ class Sketch:
         bold: bool = False,
     ) -> None:  # fmt: skip
         """Text; `anchor` as in Pillow: "mm" is centred on the point, "lm" starts at it."""
-        self._draw.text((x * SCALE, y * SCALE), text, fill=colour, font=font(size, bold), anchor=anchor)
+        self._pen.text((x * SCALE, y * SCALE), text, fill=colour, font=font(size, bold), anchor=anchor)
 
     def arrow(self, x0: float, y: float, x1: float, colour: str = INK) -> None:
         """A horizontal arrow."""
         self.line(x0, y, x1 - 4, y, colour, 2)
         points = [(x1, y), (x1 - 9, y - 6), (x1 - 9, y + 6)]
-        self._draw.polygon([(round(px * SCALE), round(py * SCALE)) for px, py in points], fill=colour)
+        self._pen.polygon([(round(px * SCALE), round(py * SCALE)) for px, py in points], fill=colour)
 
     def png(self) -> bytes:
-        """The picture as a PNG file. Light compression: the browser is next door, and time matters more than size."""
+        """The picture as a PNG file. Lightly compressed: it does not travel far, and time matters more than size."""
         buffer = io.BytesIO()
         self.image.save(buffer, format="PNG", compress_level=1)
         return buffer.getvalue()
 
 
 def legend(sketch: Sketch, y: float, entries: list[tuple[str, str | None, str]], left: float = 24) -> None:
-    """A line of small boxes with their meaning.
+    """A line of small boxes and what each stands for.
 
     Args:
         entries: ("cell", "frame", "dashed" or "cross"; colour; words).

@@ -1,7 +1,7 @@
-"""The small completion experiment of lesson 01, for the lessons after it: 80 px photos, a 48 px hole, seconds to train.
+"""The small experiment of lesson 01, for later lessons: 80 px photos, a 48 px hole, seconds to train.
 
-Lesson 01 builds all of this in view. Here it is once more, with a choice of how to shrink (lesson 02) and how to grow
-(lesson 03); a test holds both versions equal.
+Lesson 01 builds all of this in view. Here it stands once more, with a choice of how to shrink (lesson 02) and how to
+grow (lesson 03); a test makes sure that both versions are equal.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +32,7 @@ def small_photos(split: str) -> tuple[Tensor, ...]:
     """All photos of a split, (3, H, W) uint8, their short edge reduced to 96 px."""
     photos = []
     for path in list_photos(DATA / "photos" / split):
-        with Image.open(path) as file:
-            file.draft("RGB", (192, 192))  # a JPEG can be decoded at a fraction of its size, much faster
-            small = open_photo(file)
+        small = open_photo(path, least_edge=192)  # a JPEG can be decoded at a fraction of its size, much faster
         scale = 96 / min(small.size)
         small = small.resize((round(small.width * scale), round(small.height * scale)), Image.Resampling.LANCZOS)
         photos.append(torch.from_numpy(np.array(small)).permute(2, 0, 1))
@@ -55,12 +53,12 @@ def random_crops(photos: Sequence[Tensor], count: int, generator: torch.Generato
 
 @cache
 def mean_colour() -> Tensor:
-    """Of the training photos: (3, 1, 1)."""
+    """The mean colour of the training photos: (3, 1, 1)."""
     return torch.stack([p.float().mean((1, 2)) for p in small_photos("train")]).mean(0).view(3, 1, 1) / 255
 
 
 def never_seen(count: int = 160) -> Tensor:
-    """Crops of the photos that are not trained on; the same every time."""
+    """Crops of the photos that are not trained on, (count, 3, CROP, CROP); the same every time."""
     return random_crops(small_photos("val") + small_photos("test"), count, torch.Generator().manual_seed(99))
 
 
@@ -94,7 +92,7 @@ def small_network(
     """(N, 4, 80, 80) to (N, 3, 80, 80): halved twice, three layers, doubled twice.
 
     Args:
-        dilations: of the layers at quarter size.
+        dilations: of the layers at a quarter of the size.
         shrink: a key of `SHRINK`; all have the same number of weights.
         grow: a key of `GROW`.
     """
@@ -107,13 +105,15 @@ def small_network(
 
 @dataclass
 class Training:
-    """One small network and its course of training; `steps()` yields after each step.
+    """One small network and its training.
 
     Attributes:
-        network: trained in place.
+        make: builds the network, with weights drawn after `seed` has been set.
         seed: of weights and photos.
         total: number of steps.
-        losses: the error in the hole on the training photos, one number a step.
+        batch: crops in a step.
+        losses: mean squared error in the hole on the training photos, one number for each step.
+        network: what `make` returned, trained in place.
     """
 
     make: Callable[[], nn.Module]
@@ -130,7 +130,7 @@ class Training:
         self._generator = torch.Generator().manual_seed(self.seed)
 
     def step(self) -> None:
-        """One batch."""
+        """Train on one batch."""
         crops = random_crops(small_photos("train"), self.batch, self._generator)
         loss = ((self.network(four_channels(crops)) - crops) ** 2)[IN_HOLE].mean()
         self._optimizer.zero_grad()
@@ -140,7 +140,7 @@ class Training:
         self.losses.append(loss.item())
 
     def run(self) -> "Training":
-        """All steps that remain."""
+        """Carry out all remaining steps, and return this object."""
         while len(self.losses) < self.total:
             self.step()
         return self
@@ -161,8 +161,3 @@ class Training:
     def error(self, crops: Tensor) -> float:
         """Root mean square error over the whole hole."""
         return float(((self.fill(crops) - crops) ** 2)[IN_HOLE].mean().sqrt())
-
-
-def as_picture(tensor: Tensor) -> np.ndarray:
-    """(3, H, W) to (H, W, 3), in [0, 1]."""
-    return tensor.permute(1, 2, 0).clamp(0, 1).numpy()

@@ -1,4 +1,4 @@
-"""What lesson 04 shows: the costs of layers, feature maps and how far news has come, the explorer and the figures."""
+"""Lesson 04: the costs of layers, feature maps and how far into a hole they are filled, the explorer, the figures."""
 
 import random
 import time
@@ -8,32 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from glcic_lite.commands.benchmarks import operations
 from glcic_lite.course.lesson_04 import features, figures
 from glcic_lite.course.lesson_04.explorer import ORDERS, FeatureExplorer
 from glcic_lite.course.lesson_04.layer_costs import TensorMemory, cost_lines, layer_costs, without_strides
-from glcic_lite.course.shared import explorers
 from glcic_lite.method.architecture import COMPLETION_NETWORK
-from glcic_lite.method.masks import Box, box_mask
+from glcic_lite.method.masks import Box, box_mask, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork, count_parameters
+from glcic_lite.method.photos import photo_to_tensor, tensor_to_photo
 from glcic_lite.method.receptive_field import field_layer_by_layer
+from glcic_lite.speed.benchmarks import operations
 from inputs import hole, narrow_network, texture
+from lesson_cells import from_lesson
 
 SIDE = 64
-
-
-@pytest.fixture(autouse=True)
-def no_callback_errors():
-    explorers.callback_errors.clear()
-    yield
-    assert explorers.callback_errors == []
 
 
 @pytest.fixture(scope="module")
 def scene():
     """A photo, its hole, and the network's view of them."""
     photo, mask = texture(SIDE, SIDE), hole(SIDE, SIDE, (20, 16, 44, 48))
-    return photo, mask, features.feature_maps(narrow_network(), *features.photo_tensors(photo, mask))
+    return photo, mask, features.feature_maps(narrow_network(), photo_to_tensor(photo), mask_to_tensor(mask))
 
 
 # Costs
@@ -44,8 +38,13 @@ def test_costs_of_the_papers_network_sum_up():
         network = CompletionNetwork()
     costs = layer_costs(network.layers, (256, 256))
     assert sum(cost.parameters for cost in costs) == count_parameters(network) == 6_072_131
-    whole = Box(0, 0, 256, 256)
-    assert 2 * sum(cost.multiplications for cost in costs) == operations(network, whole, whole)
+    by_hand, height, ins = 0, 256, 4
+    for layer in COMPLETION_NETWORK:
+        before, height = height, int(height / layer.stride)
+        positions = (before if layer.upsamples else height) ** 2  # a deconvolution's stamps are counted by its input
+        by_hand += layer.kernel**2 * ins * layer.channels * positions
+        ins = layer.channels
+    assert sum(cost.multiplications for cost in costs) == by_hand == 32_554_090_496
     lines = list(cost_lines(costs))
     assert len(lines) == 19 and "6,072,131" in lines[-1]
 
@@ -107,7 +106,7 @@ def test_tensor_memory_of_a_network_is_that_of_its_largest_neighbours():
 
 def test_feature_maps_end_in_the_output(scene):
     photo, mask, maps = scene
-    tensors = features.photo_tensors(photo, mask)
+    tensors = photo_to_tensor(photo), mask_to_tensor(mask)
     network = narrow_network()
     with torch.inference_mode():
         assert torch.equal(maps[-1], network(*tensors))
@@ -117,9 +116,8 @@ def test_feature_maps_end_in_the_output(scene):
 
 def test_pictures_and_tensors_are_exact(scene):
     photo, mask, _ = scene
-    tensor, hole_tensor = features.photo_tensors(photo, mask)
-    assert np.array_equal(features.as_uint8(tensor), photo)
-    assert np.array_equal(hole_tensor[0, 0].numpy() > 0, mask)
+    assert np.array_equal(tensor_to_photo(photo_to_tensor(photo)), photo)
+    assert np.array_equal(mask_to_tensor(mask)[0, 0].numpy() > 0, mask)
 
 
 def test_grey_runs_from_black_to_white():
@@ -146,9 +144,10 @@ def test_depth_counts_from_the_rim():
 @pytest.mark.parametrize("box", [(16, 16, 112, 112), (20, 24, 100, 92)])
 def test_news_comes_exactly_as_far_as_the_receptive_field(box):
     mask = hole(128, 128, box)
-    photos = torch.cat([features.photo_tensors(texture(128, 128, seed), mask)[0] for seed in (1, 2)])
+    photos = torch.cat([photo_to_tensor(texture(128, 128, seed)) for seed in (1, 2)])
     network = narrow_network(width=1 / 8)
-    changes = features.arrival(network, photos, features.photo_tensors(texture(128, 128), mask)[1])
+    (arrival,) = from_lesson(4, "arrival")
+    changes = arrival(network, photos, mask_to_tensor(mask))
     shares, reached = features.depth_by_layer(changes, mask)
     assert reached == features.predicted_arrival(Box(*box))
     assert shares.shape == (17, features.depth_below(mask).max())

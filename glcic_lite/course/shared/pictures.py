@@ -1,5 +1,10 @@
-"""The map of the course: one small picture a lesson, each drawn from the thing the lesson is about."""
+"""The pictures that README.md and lesson 00 show: python -m glcic_lite.course.shared.pictures
 
+The map of the course holds one small picture for each lesson, drawn from what the lesson is about: the layer tables,
+the training log, the evaluation on the test photos.
+"""
+
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,24 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from glcic_lite.course.shared.figures import (
-    HIGHLIGHT,
-    INPUT,
-    OUTPUT,
-    QUIET,
-    WEIGHT,
-    WRONG,
-    caption,
-    show_figure,
-    with_hole,
-)
-from glcic_lite.course.shared.samples import credit, sample
-from glcic_lite.files import SHIPPED_WEIGHTS
+from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, STYLE, WEIGHT, WRONG, with_hole
+from glcic_lite.course.shared.samples import sample
+from glcic_lite.files import NOTEBOOKS, SHIPPED_WEIGHTS
 from glcic_lite.method.architecture import COMPLETION_NETWORK
 from glcic_lite.method.masks import Box, hole_box, local_patch
-from glcic_lite.speed.completion import complete, seen_by
+from glcic_lite.method.photos import save_image
+from glcic_lite.speed.completion import complete
+from glcic_lite.speed.crops import seen_by
 from glcic_lite.training.run_folder import RunFolder, stretches
 
+FOLDER = NOTEBOOKS / "pictures"
 LESSONS = (
     "Complete a photo",
     "Dilated convolution",
@@ -41,20 +39,20 @@ LESSONS = (
 PHOTOS = ("historic-nagasaki-boats--scratches", "ocean-beach-from-above", "petra-treasury", "nagoya-castle--scratches")
 
 
-def course_map() -> None:
-    """Show the map, and who took the photos in it."""
-    show_figure(draw_course_map(), "Ten small pictures, one for each lesson: " + ", ".join(LESSONS))
-    caption(
-        "One picture a lesson, each drawn from what the lesson is about: the layer tables, the training log, "
-        "the evaluation on the test photos."
-    )
-    caption(credit(*PHOTOS))
+def draw_before_and_after() -> Image.Image:
+    """An old print: the hole marked in the left half, completed in the right half."""
+    photo, mask = sample(PHOTOS[0])
+    left, right = with_hole(photo, mask), np.asarray(complete(photo, mask))
+    half = photo.width // 2
+    both = np.concatenate([left[:, :half], right[:, half:]], axis=1)
+    both[:, half - 2 : half + 2] = 255
+    return Image.fromarray(both)
 
 
 def draw_course_map() -> Figure:
     """Ten panels, two rows of five, in the order of the lessons."""
     figure, axes = plt.subplots(2, 5, figsize=(12.5, 5.6), layout="constrained")
-    panels = (_photo, _dilated, _strided, _transposed, _network, _critics, _training, _crop, _drawing, _quality)
+    panels = (_photo, _dilated, _strided, _transposed, _network, _discriminators, _training, _crop, _drawing, _quality)
     for number, (panel, title, ax) in enumerate(zip(panels, LESSONS, axes.flat, strict=True)):
         panel(ax)
         ax.set_xticks([])
@@ -65,21 +63,18 @@ def draw_course_map() -> Figure:
     return figure
 
 
-def _grid(ax: Axes, size: int, colour: str, origin: tuple[float, float] = (0, 0), cell: float = 1.0) -> None:
+def _cell(ax: Axes, column: float, row: float, colour: str, side: float = 1.0) -> None:
+    ax.add_patch(Rectangle((column, row), side, side, facecolor=colour, edgecolor="white", linewidth=1))
+
+
+def _grid(ax: Axes, size: int, colour: str) -> None:
+    """A square of size × size cells that fills the panel."""
     for row in range(size):
         for column in range(size):
-            corner = (origin[0] + column * cell, origin[1] + row * cell)
-            ax.add_patch(Rectangle(corner, cell, cell, facecolor=colour, edgecolor="white", linewidth=1))
-
-
-def _window(ax: Axes, width: float, height: float) -> None:
-    ax.set_xlim(-0.3, width + 0.3)
-    ax.set_ylim(height + 0.3, -0.3)
+            _cell(ax, column, row, colour)
+    ax.set_xlim(-0.3, size + 0.3)
+    ax.set_ylim(size + 0.3, -0.3)
     ax.set_aspect("equal")
-
-
-def _mark(ax: Axes, column: float, row: float, colour: str, cell: float = 1.0) -> None:
-    ax.add_patch(Rectangle((column, row), cell, cell, facecolor=colour, edgecolor="white", linewidth=1))
 
 
 def _square(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -108,24 +103,21 @@ def _dilated(ax: Axes) -> None:
     _grid(ax, 7, INPUT)
     for row in (1, 3, 5):
         for column in (1, 3, 5):
-            _mark(ax, column, row, WEIGHT)
-    _window(ax, 7, 7)
+            _cell(ax, column, row, WEIGHT)
 
 
 def _strided(ax: Axes) -> None:
     _grid(ax, 6, INPUT)
     for row in range(3):
         for column in range(3):
-            _mark(ax, column * 2 + 0.3, row * 2 + 0.3, OUTPUT, 1.4)
-    _window(ax, 6, 6)
+            _cell(ax, column * 2 + 0.3, row * 2 + 0.3, OUTPUT, 1.4)
 
 
 def _transposed(ax: Axes) -> None:
     _grid(ax, 7, OUTPUT)
     for row in (1, 3, 5):
         for column in (1, 3, 5):
-            _mark(ax, column + 0.2, row + 0.2, INPUT, 0.6)
-    _window(ax, 7, 7)
+            _cell(ax, column + 0.2, row + 0.2, INPUT, 0.6)
 
 
 def _network(ax: Axes) -> None:
@@ -142,7 +134,7 @@ def _network(ax: Axes) -> None:
     ax.set_box_aspect(1)
 
 
-def _critics(ax: Axes) -> None:
+def _discriminators(ax: Axes) -> None:
     photo, mask = _square(PHOTOS[1])
     ax.imshow(with_hole(photo, mask))
     height, width = mask.shape
@@ -151,7 +143,7 @@ def _critics(ax: Axes) -> None:
 
 
 def _training(ax: Axes) -> None:
-    """The first run of phase 1; later ones saw other samples, so that their losses cannot be compared with it."""
+    """The first run of phase 1; later ones saw other samples, so their losses cannot be compared with it."""
     _, first = stretches(RunFolder(SHIPPED_WEIGHTS).rows("log.csv"))[0]
     losses = np.array([float(row["reconstruction"]) for row in first])
     window = max(1, len(losses) // 40)
@@ -171,8 +163,7 @@ def _crop(ax: Axes) -> None:
 
 def _drawing(ax: Axes) -> None:
     photo, mask = _square(PHOTOS[3])
-    shown = Image.fromarray(photo)
-    ax.imshow(with_hole(shown, mask))
+    ax.imshow(with_hole(photo, mask))
     row, column = np.argwhere(mask)[-1]
     ax.plot(column, row, marker="o", markersize=16, markerfacecolor="none", markeredgecolor="black", markeredgewidth=2)
 
@@ -188,3 +179,16 @@ def _quality(ax: Axes) -> None:
         ax.text(0.4, position, f"{name}  {value:.1f} dB", va="center", color="white", fontsize=10)
     ax.set_xlim(0, max(value for _, value in bars))
     ax.set_box_aspect(1)
+
+
+def main() -> None:
+    """Draw all pictures anew."""
+    matplotlib.use("agg")
+    plt.rcParams.update(STYLE)
+    FOLDER.mkdir(exist_ok=True)
+    save_image(draw_before_and_after(), FOLDER / "completed.jpg")
+    draw_course_map().savefig(FOLDER / "map.jpg", dpi=96, pil_kwargs={"quality": 85})
+
+
+if __name__ == "__main__":
+    main()
