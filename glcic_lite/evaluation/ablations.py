@@ -2,7 +2,7 @@
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains all of them, some hours on one CPU core; called again, it goes on where it stopped. `publish_ablations` then
+trains all of them, some hours on one CPU core; called again, it resumes where it stopped. `publish_ablations` then
 copies what lesson 09 needs of them into the package.
 """
 
@@ -21,7 +21,7 @@ from glcic_lite.training import LITE, Settings, train
 from glcic_lite.training.run_folder import RunFolder
 
 # A quarter of the paper's width. The largest holes are three quarters of the crop wide: from their middle a network
-# without dilation, whose field is 91 to 95 pixels, sees next to nothing that is known.
+# without dilation, whose receptive field is 91 to 95 pixels, sees almost no known pixels.
 FIRST_PHASE = replace(
     LITE,
     width=0.25,
@@ -82,9 +82,9 @@ class Ablation:
     """One network of the comparison.
 
     Attributes:
-        settings: how it is trained; its seed is replaced.
-        start: the ablation whose weights, of the same seed, it starts from; None: at random.
-        about: what it is for, in a few words.
+        settings: how it is trained; the seed in them is replaced.
+        start: the ablation whose weights, of the same seed, it starts from; None: random weights.
+        about: what is trained, in a few words.
     """
 
     settings: Settings
@@ -96,15 +96,19 @@ ABLATIONS = {
     "full": Ablation(FIRST_PHASE, None, "dilation, mask channel, squared error alone"),
     "no-dilation": Ablation(replace(FIRST_PHASE, dilated=False), None, "every dilation set to 1"),
     "no-mask": Ablation(replace(FIRST_PHASE, mask_channel=False), None, "zeros in place of the mask"),
-    # As many further steps of the completion network for all four; what differs is who judges them.
+    # The same number of further steps of the completion network for all four; only the discriminators differ.
     "error-alone": Ablation(
         replace(JOINT, phase_1=JOINT.phase_3, phase_2=0, phase_3=0, learning_rate=2e-4, learning_rate_end=1.0),
         "full",
-        "no critic: squared error alone",
+        "no discriminator: squared error alone",
     ),
-    "global-critic": Ablation(replace(JOINT, use_local=False), "full", "squared error and the global critic"),
-    "local-critic": Ablation(replace(JOINT, use_global=False), "full", "squared error and the local critic"),
-    "both-critics": Ablation(JOINT, "full", "squared error and both critics, the paper's method"),
+    "global-discriminator": Ablation(
+        replace(JOINT, use_local=False), "full", "squared error and the global discriminator"
+    ),
+    "local-discriminator": Ablation(
+        replace(JOINT, use_global=False), "full", "squared error and the local discriminator"
+    ),
+    "both-discriminators": Ablation(JOINT, "full", "squared error and both discriminators, the paper's method"),
 }
 
 
@@ -121,19 +125,19 @@ def train_ablations(
     adapt: Callable[[Settings], Settings] = lambda settings: settings,
     **options,
 ) -> Iterator[Path]:
-    """Train the ablations that are not trained yet, one after the other, each from its last checkpoint.
+    """Train the ablations that are not finished yet, one after another, each from its last checkpoint.
 
     Args:
         data: a folder of photos with train/ and val/ in it.
-        out: the folder that gets a run folder for each.
-        names: which of `ABLATIONS`, each with the one it starts from before it; None: all.
-        seeds: of weights and samples; every ablation is trained once for each.
+        out: gets a run folder for each.
+        names: which of `ABLATIONS`, each after the one it starts from; None: all.
+        seeds: of weights and samples; every ablation is trained once with each.
         adapt: changes the settings of all of them, for a quicker trial.
         options: as for `train`.
 
     Yields:
-        The run folder of each, once it is trained. An interrupt ends the one at hand, with a checkpoint, and all that
-        would have followed.
+        The run folder of each, once it is trained. An interrupt ends the current one, with a checkpoint, and the rest
+        are not begun.
     """
     for seed in seeds:
         for name in names or ABLATIONS:
@@ -145,22 +149,22 @@ def train_ablations(
                 settings, *(Path(data) / x for x in ("train", "val")), folder, resume=begun, start_from=start, **options
             )
             if not is_finished(RunFolder(folder)):
-                return  # interrupted: whoever stopped this one does not want the next one to begin
+                return  # interrupted: whoever stopped this one does not want the next one to start
             yield folder
 
 
 def is_finished(run: RunFolder) -> bool:
-    """Whether a run has come to the end of its settings: its last checkpoint is written after its last weights."""
+    """Whether a run has done all its iterations: its last checkpoint is written after its last weights."""
     last = run.latest_checkpoint()
     return last is not None and int(last.name) == run.settings()[0].iterations
 
 
 def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_ABLATIONS) -> list[str]:
-    """Copy weights and logs of every finished ablation, and write a card that lists all that are there.
+    """Copy weights and logs of every finished ablation, and write a model card that lists all that are there.
 
     Args:
-        runs: the folder that `train_ablations` has filled, or is filling: what is not finished is left out.
-        out: the folder that gets a folder for each, in place of those of the same names.
+        runs: the folder that `train_ablations` fills; what is not finished is left out.
+        out: gets a folder for each, which replaces one of the same name.
 
     Returns:
         The names of the folders copied, such as "full-0", in the order of `ABLATIONS`.
@@ -187,7 +191,7 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
 
 
 def _card(folder: Path, network: CompletionNetwork) -> str:
-    """The card of a folder of published ablations, whose networks are like this one."""
+    """The model card of a folder of published ablations, whose networks are of the size of this one."""
     lines = []
     for name, seeds in shipped_ablations(folder).items():
         ablation = ABLATIONS[name]

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from glcic_lite.device import choose_device, describe
-from glcic_lite.evaluation.cases import HoleCase
-from glcic_lite.evaluation.evaluate import evaluate
+from glcic_lite.evaluation.protocol import HoleCase, evaluate
 from glcic_lite.evaluation.statistics import averages
 from glcic_lite.files import csv_text, write_text
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters

@@ -1,49 +1,102 @@
-"""What measurements of a few photos allow to be said: means, their intervals, and differences photo by photo."""
+"""The course's one rule of evidence: a mean over photos, its interval, and the verdict that follows from the interval.
+
+Lesson 09, section 2, builds all of it in view.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import bootstrap
+from numpy.typing import ArrayLike
+from scipy.stats import t
 
 from glcic_lite.evaluation.metrics import METRICS
 
-EQUAL = 100.0  # dB that a mean counts where hole and photo are equal, as the validation while training does
+HOLDS, DOES_NOT_HOLD, NO_DIFFERENCE, UNDECIDED = VERDICTS = (
+    "holds",
+    "does not hold",
+    "no difference larger than",
+    "undecided",
+)
+PSNR_LIMIT = 100.0  # dB; what a mean counts where hole and photo are equal, as the validation during training does
+FEWEST = 8  # values; with fewer, an interval depends too much on its assumption of normality to be printed
 
 
 class Interval(NamedTuple):
-    """A mean, and where it would probably lie had other photos been drawn."""
+    """A mean and its 95 % interval; `low` and `high` are NaN where there are too few values for one."""
 
     mean: float
     low: float
     high: float
 
+    def ends(self, spec: str = ".2f", unit: str = "") -> str:
+        """The two ends in words, such as "0.12 to 0.34 dB", formatted by `spec`; "none" where there is no interval."""
+        return "none" if np.isnan(self.low) else f"{self.low:{spec}} to {self.high:{spec}}{unit}"
 
-def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean and its 95 % bootstrap interval (Efron, 1979): what the means of resampled values mostly lie between.
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """The mean and its 95 % t interval (Student, 1908): such intervals contain the true mean about 19 times in 20.
 
     Args:
-        values: independent of each other: one a photo, not one a hole, since holes of a photo resemble each other.
-        seed: decides the 4000 resamplings.
-
-    Returns:
-        With fewer than two values there is nothing to resample: `low` and `high` are not a number then.
+        values: independent of each other: one per photo, not one per hole, since holes of one photo resemble each
+            other. With fewer than `FEWEST` values the interval is NaN.
     """
     values = np.asarray(values, dtype=float)
-    if values.size < 2:
-        return Interval(float(values[0]) if values.size else float("nan"), float("nan"), float("nan"))
-    random = np.random.default_rng(seed)  # by this name SciPy takes it in old and in new versions
-    found = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", random_state=random)
-    return Interval(float(values.mean()), *(float(end) for end in found.confidence_interval))
+    mean = float(values.mean()) if values.size else float("nan")
+    if values.size < FEWEST:
+        return Interval(mean, float("nan"), float("nan"))
+    reach = float(t.ppf(0.975, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size))
+    return Interval(mean, mean - reach, mean + reach)
 
 
-def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
-    """The mean over photos of every metric, one row for each kind of hole and fill, in the order of `rows`.
+def verdict(differences: Interval, small: float = 0.0) -> str:
+    """What the interval of a mean difference says of the claim that the difference is above 0.
 
     Args:
-        rows: as from `evaluate`, or read from a CSV file of it; metrics that they lack are left out, and so are photos
-            where a metric is no number.
-        intervals: adds the ends of each mean's interval, as "psnr_low" and "psnr_high".
+        differences: from `mean_interval`.
+        small: what counts as a small difference, in the same unit, fixed before looking.
+
+    Returns:
+        `HOLDS`: the interval lies above 0. `DOES_NOT_HOLD`: below 0. `NO_DIFFERENCE` (larger than `small`): it touches
+        0 and lies between -small and small. `UNDECIDED`: none of these, or no interval.
+    """
+    _, low, high = differences
+    if low > 0:
+        return HOLDS
+    if high < 0:
+        return DOES_NOT_HOLD
+    return NO_DIFFERENCE if max(-low, high) < small else UNDECIDED
+
+
+def paired_verdict(claim: str, better: ArrayLike, worse: ArrayLike = 0.0, unit: str = "", small: float = 0.0) -> str:
+    """One line: the verdict on the claim that `better` is larger than `worse`, and the numbers that it rests on.
+
+    Args:
+        claim: in a few words, which begin the line.
+        better, worse: one value per pair (mostly: per photo) each; or the differences themselves, and nothing for
+            `worse`.
+        unit: printed after the numbers, with its space, such as " dB".
+        small: as for `verdict`.
+    """
+    difference = np.asarray(better, dtype=float) - np.asarray(worse, dtype=float)
+    interval = mean_interval(difference)
+    word = verdict(interval, small)
+    amount = f" {small:g}{unit}" if word == NO_DIFFERENCE else ""
+    return (
+        f"{claim}: {word.upper()}{amount}. In {np.count_nonzero(difference > 0)} of {difference.size} pairs; "
+        f"mean difference {interval.mean:+.2f}{unit}, interval {interval.ends('+.2f', unit)}"
+    )
+
+
+def averages(rows: list[dict]) -> list[dict]:
+    """The mean over photos of every metric: one row for each kind of hole and fill.
+
+    Args:
+        rows: as from `evaluate`, or read as text from a CSV file of it; metrics that they lack are left out, and so are
+            photos where a metric is NaN.
+
+    Returns:
+        hole, fill, photos (their number), and for each metric its mean ("psnr") and `Interval` ("psnr_interval").
     """
     groups: dict[tuple[str, str], list[dict]] = {}
     for row in sorted(rows, key=lambda r: r["hole"]):
@@ -54,21 +107,22 @@ def averages(rows: list[dict], intervals: bool = False) -> list[dict]:
         for metric in METRICS:
             if metric in group[0]:
                 values = [value for row in group if not np.isnan(value := _number(row, metric))]
-                mean[metric] = float(np.mean(values)) if values else float("nan")
-                if intervals:
-                    _, mean[f"{metric}_low"], mean[f"{metric}_high"] = mean_interval(values)
+                mean[f"{metric}_interval"] = mean_interval(values)
+                mean[metric] = mean[f"{metric}_interval"].mean
         means.append(mean)
     return means
 
 
 def _number(row: dict, metric: str) -> float:
-    """A metric of a row, as it goes into a mean: infinite decibels as `EQUAL`."""
+    """A metric of a row as it enters a mean: PSNR at most `PSNR_LIMIT`."""
     value = float(row[metric])
-    return min(value, EQUAL) if metric == "psnr" else value
+    return min(value, PSNR_LIMIT) if metric == "psnr" else value
 
 
-def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: str | None = None) -> dict[str, float]:
-    """How much higher one fill measures than another, photo by photo: what differs between photos drops out.
+def paired_differences(
+    rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: str | None = None
+) -> dict[str, float]:
+    """How much higher one fill scores than another, photo by photo: what is hard for both drops out.
 
     Args:
         rows: as from `evaluate`.
@@ -86,20 +140,3 @@ def paired(rows: list[dict], fill: str, other: str, metric: str = "psnr", hole: 
                 of_photo = differences.setdefault(row["photo"], {})
                 of_photo[row["hole"]] = of_photo.get(row["hole"], 0.0) + sign * value
     return {photo: float(np.mean(list(found.values()))) for photo, found in differences.items()}
-
-
-def paired_verdict(claim: str, better: Sequence[float], worse: Sequence[float], unit: str = "") -> str:
-    """One line: in how many pairs `better` is larger, by how much on average, and whether that settles the claim.
-
-    The interval holds 95 % of the mean differences of 4000 resamplings (bootstrap, seed 0). A claim holds if the
-    interval lies above 0, its opposite if it lies below; otherwise the question stays open.
-    """
-    difference = np.asarray(better, dtype=float) - np.asarray(worse, dtype=float)
-    random = np.random.default_rng(0)
-    means = difference[random.integers(0, difference.size, (4000, difference.size))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    verdict = "holds" if low > 0 else "the opposite holds" if high < 0 else "open"
-    return (
-        f"{claim}: {verdict.upper()}. In {np.count_nonzero(difference > 0)} of {difference.size} pairs; "
-        f"mean difference {difference.mean():+.2f}{unit}, interval {low:+.2f} to {high:+.2f}{unit}"
-    )

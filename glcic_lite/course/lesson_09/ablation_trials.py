@@ -1,5 +1,6 @@
-"""The trials of lesson 09: crops as the ablations were trained on, of photos never seen, and batches completed."""
+"""The trials of lesson 09: test photos cropped as in the ablations' training, completed in batches and measured."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +9,9 @@ from PIL import Image
 
 from glcic_lite.evaluation.ablations import FIRST_PHASE
 from glcic_lite.files import DATA
-from glcic_lite.method.masks import Box, box_mask, random_box
+from glcic_lite.method.masks import Box, box_mask, mask_to_tensor, random_box
 from glcic_lite.method.networks import CompletionNetwork, composite
-from glcic_lite.method.photos import list_photos, open_photo
+from glcic_lite.method.photos import list_photos, open_photo, photo_to_tensor, tensor_to_photo
 
 CROP = FIRST_PHASE.crop_size
 
@@ -32,9 +33,9 @@ def trials(of_each: int, sides: tuple[int, int] = FIRST_PHASE.hole_sides, seed: 
     """Random crops of every test photo, at the scales of the ablations' training.
 
     Args:
-        of_each: how many of each photo.
+        of_each: how many crops of each photo.
         sides: smallest and largest side of the boxes, in pixels.
-        seed: decides scales, places and boxes.
+        seed: determines scales, places and boxes.
     """
     random, found = np.random.default_rng(seed), []
     low, high = np.log(FIRST_PHASE.short_edge)
@@ -53,14 +54,13 @@ def trials(of_each: int, sides: tuple[int, int] = FIRST_PHASE.hole_sides, seed: 
 
 @torch.inference_mode()
 def completed(network: CompletionNetwork, shown: list[Trial], batch: int = 22) -> list[np.ndarray]:
-    """What a network makes of each trial, not blended: (CROP, CROP, 3) uint8 each."""
+    """Each trial completed by a network, not blended: (CROP, CROP, 3) uint8 each."""
     device, results = network.mean_colour.device, []
     for start in range(0, len(shown), batch):
         some = shown[start : start + batch]
-        photos = torch.from_numpy(np.stack([trial.photo for trial in some])).permute(0, 3, 1, 2).to(device) / 255
-        masks = torch.from_numpy(np.stack([trial.mask for trial in some]))[:, None].float().to(device)
-        output = composite(photos, network(photos, masks), masks)
-        results += list((output * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+        photos = torch.cat([photo_to_tensor(trial.photo) for trial in some]).to(device)
+        masks = torch.cat([mask_to_tensor(trial.mask) for trial in some]).to(device)
+        results += [tensor_to_photo(output) for output in composite(photos, network(photos, masks), masks)]
     return results
 
 
@@ -68,3 +68,22 @@ def middle(trial: Trial, side: int = 32) -> np.ndarray:
     """The mask of the middle of a trial's hole, `side` pixels square: (CROP, CROP) bool."""
     left, top = (trial.hole.left + trial.hole.right - side) // 2, (trial.hole.top + trial.hole.bottom - side) // 2
     return box_mask((CROP, CROP), Box(left, top, left + side, top + side))
+
+
+def measured(
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float],
+    shown: list[Trial],
+    results: list[np.ndarray],
+    mask_of: Callable[[Trial], np.ndarray] = lambda trial: trial.mask,
+) -> np.ndarray:
+    """A measure of (photo, filled, mask) on completed trials, averaged within each photo: (photos,)."""
+    values = [measure(trial.photo, result, mask_of(trial)) for trial, result in zip(shown, results, strict=True)]
+    return mean_by_photo([trial.photo_name for trial in shown], values)
+
+
+def mean_by_photo(names: Sequence[str], values: Sequence[float]) -> np.ndarray:
+    """The mean of the values of each photo, in the order in which the photos first appear: (photos,)."""
+    groups: dict[str, list[float]] = {}
+    for name, value in zip(names, values, strict=True):
+        groups.setdefault(name, []).append(value)
+    return np.array([np.mean(group) for group in groups.values()])

@@ -1,8 +1,9 @@
-"""The figures of lesson 09: pictures with their numbers, fills compared with intervals, curves, and error maps."""
+"""The figures of lesson 09: pictures with their numbers, means with their intervals, curves, and error maps."""
 
 import io
 from collections.abc import Sequence
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image as DisplayedImage
@@ -15,7 +16,7 @@ from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUI
 from glcic_lite.evaluation.statistics import averages, mean_interval
 from glcic_lite.method.masks import Box, hole_box
 
-# Each fill has one colour, mark and line in every figure of the lesson; green is the network, as in all lessons.
+# Each fill has the same colour, mark and line in every figure of the lesson; the network is green, as in all lessons.
 FILL_STYLES = {
     "network, blended": dict(color=OUTPUT, marker="o", linestyle="-"),
     "network": dict(color=OUTPUT, marker="o", linestyle=":", markerfacecolor="white"),
@@ -28,14 +29,18 @@ METRIC_WORDS = {
     "psnr": "PSNR, in dB\nhigher is better",
     "l1": "L1, in grey levels\nlower is better",
     "ssim": "SSIM\nhigher is better",
-    "texture": "texture\n1 is as much as the photo",
+    "texture": "texture\n1 is as much as in the photo",
 }
 
 
-def around(photo: np.ndarray, mask: np.ndarray, margin: int = 32) -> np.ndarray:
-    """A square cut-out around the hole, `margin` pixels wider on each side, moved inside the photo at its border."""
-    window = window_around(mask, margin)
-    return photo[window.slices]
+def around(photo: np.ndarray, mask: np.ndarray, margin: int = 32, side: int | None = None) -> np.ndarray:
+    """A square cut-out around the hole, `margin` pixels wider on each side, moved inside the photo at its border.
+
+    Args:
+        side: of the cut-out, reduced or enlarged, in pixels; None: as it is.
+    """
+    cut_out = photo[window_around(mask, margin).slices]
+    return cut_out if side is None else cv2.resize(cut_out, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def window_around(mask: np.ndarray, margin: int) -> Box:
@@ -48,7 +53,7 @@ def window_around(mask: np.ndarray, margin: int) -> Box:
 
 
 def show_light(figure: Figure, alternative_text: str) -> None:
-    """As `show_figure`, in half the bytes: this lesson shows hundreds of photos. The figure is closed."""
+    """Like `show_figure`, in half the bytes: this lesson shows hundreds of photos. The figure is closed."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 48, "optimize": True, "progressive": True})
     plt.close(figure)
@@ -63,14 +68,14 @@ def show_grid(
     row_titles: Sequence[str] = (),
     width: float = 8.0,
 ) -> None:
-    """Pictures in rows, each with a title above and a few lines below, as far as they are given.
+    """Pictures in rows, each with an optional title above and a few lines of text below.
 
     Args:
-        rows: pictures, those of a row of the same size.
-        titles: a list for each row, or one for the first row alone.
+        rows: pictures; those in a row have the same size.
+        titles: a list for each row, or one for the first row only.
         alternative_text: what a screen reader says of the figure.
-        texts: what stands below each picture, a list a row.
-        row_titles: left of each row.
+        texts: what stands below each picture, a list for each row.
+        row_titles: to the left of each row.
         width: of the figure, in inches.
     """
     if titles and isinstance(titles[0], str):
@@ -78,7 +83,9 @@ def show_grid(
     columns = max(len(row) for row in rows)
     gap, left, line = 0.1, 0.3 if row_titles else 0.0, 0.19  # in inches
     side = (width - left - gap * (columns - 1)) / columns
-    above = [0.3 if i < len(titles) else 0.0 for i in range(len(rows))]
+    above = [
+        0.1 + 0.2 * max(t.count("\n") + 1 for t in titles[i]) if i < len(titles) else 0.0 for i in range(len(rows))
+    ]
     below = [
         0.08 + line * max(t.count("\n") + 1 for t in texts[i]) if i < len(texts) else 0.0 for i in range(len(rows))
     ]
@@ -102,108 +109,165 @@ def show_grid(
 
 
 def in_words(measured: dict[str, float]) -> str:
-    """A fill's numbers, as they stand below its picture."""
+    """The numbers of a fill, as they stand below its picture."""
     psnr = "∞" if np.isinf(measured["psnr"]) else f"{measured['psnr']:.1f}"
     return f"PSNR {psnr} dB\nSSIM {measured['ssim']:.2f}\ntexture {measured['texture']:.2f}"
 
 
 def means_table(rows: list[dict], metric: str, digits: int = 1) -> str:
-    """The means and their intervals as a Markdown table: a row a fill, a column a kind of hole.
+    """The means and their intervals as a Markdown table: a row for each fill, a column for each kind of hole.
 
     Args:
         rows: as from `evaluate`.
         metric: one of `METRICS`.
-        digits: behind the point.
+        digits: after the decimal point.
     """
-    means = averages(rows, intervals=True)
-    cells = {(row["fill"], row["hole"]): row for row in means}
+    means = averages(rows)
+    cells = {
+        (row["fill"], row["hole"]): f"**{row[metric]:.{digits}f}** ({row[f'{metric}_interval'].ends(f'.{digits}f')})"
+        for row in means
+    }
     holes = list(dict.fromkeys(row["hole"] for row in means))
-    lines = [
-        f"| {METRIC_WORDS[metric].split(chr(10))[0]} | " + " | ".join(holes) + " |",
-        "|:--" + "|:-:" * len(holes) + "|",
-    ]
-    for fill in FILL_STYLES:
-        found = [cells[fill, hole] for hole in holes]
-        text = [
-            f"**{row[metric]:.{digits}f}** ({row[f'{metric}_low']:.{digits}f} – {row[f'{metric}_high']:.{digits}f})"
-            for row in found
-        ]
-        lines.append(f"| {fill} | " + " | ".join(text) + " |")
+    lines = [f"| {METRIC_WORDS[metric].splitlines()[0]} | {' | '.join(holes)} |", "|:--" + "|:-:" * len(holes) + "|"]
+    lines += [f"| {fill} | {' | '.join(cells[fill, hole] for hole in holes)} |" for fill in FILL_STYLES]
     return "\n".join(lines)
 
 
-def means_figure(rows: list[dict], metrics: Sequence[str] = ("psnr", "l1", "ssim", "texture")) -> Figure:
-    """A panel a metric, a group a kind of hole, a mark a fill, with the interval of its mean as a thin line.
+def means_figure(rows: list[dict]) -> Figure:
+    """A panel for each metric, a group for each kind of hole, a mark for each fill, the interval as a thin line.
 
     Args:
         rows: as from `evaluate`.
     """
-    means = averages(rows, intervals=True)
+    means = averages(rows)
     holes = list(dict.fromkeys(row["hole"] for row in means))
-    figure, axes = plt.subplots(1, len(metrics), figsize=(12, 4.4), layout="constrained")
+    figure, axes = plt.subplots(1, len(METRIC_WORDS), figsize=(12, 4.4), layout="constrained")
     offsets = np.linspace(-0.3, 0.3, len(FILL_STYLES))
-    for ax, metric in zip(axes, metrics, strict=True):
+    for ax, (metric, words) in zip(axes, METRIC_WORDS.items(), strict=True):
         for offset, (fill, style) in zip(offsets, FILL_STYLES.items(), strict=True):
-            found = {row["hole"]: row for row in means if row["fill"] == fill}
-            middle, low, high = (
-                np.array([found[hole][metric + end] for hole in holes]) for end in ("", "_low", "_high")
-            )
+            found = {row["hole"]: row[f"{metric}_interval"] for row in means if row["fill"] == fill}
+            middle, low, high = np.array([found[hole] for hole in holes]).T
             places = np.arange(len(holes)) + offset
             mark = {key: value for key, value in style.items() if key != "linestyle"}
             ax.vlines(places, low, high, color=style["color"], linewidth=1.2, alpha=0.8)
             ax.plot(places, middle, linestyle="none", markersize=7, label=fill, **mark)
         ax.set_xticks(range(len(holes)), [hole.replace(" ", "\n") for hole in holes])
-        ax.set_title(METRIC_WORDS[metric], fontsize=12)
+        ax.set_title(words, fontsize=12)
         for place in range(len(holes) - 1):
             ax.axvline(place + 0.5, color=QUIET, linewidth=0.6, alpha=0.5)
     axes[-1].axhline(1, color="black", linewidth=0.8, linestyle=":")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=11)
+    legend_below(figure, axes[:1])
     return figure
 
 
-def draw_differences(ax: Axes, groups: dict[str, Sequence[float]], label: str, interval: bool = True) -> None:
-    """A row a group: a dot a photo, the mean as a diamond and its interval as a bar, and a line at zero.
+def differences_figure(panels: dict[str, dict[str, Sequence[float]]], title: str = "") -> Figure:
+    """Panels of `draw_differences` with the same rows: label of the axis to group to differences."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.7), layout="constrained", sharey=True)
+    for ax, (label, groups) in zip(axes, panels.items(), strict=True):
+        draw_differences(ax, groups, label)
+    axes[len(axes) // 2].set_title(title)
+    return figure
+
+
+def draw_differences(ax: Axes, groups: dict[str, Sequence[float]], label: str) -> None:
+    """A row for each group: a dot per photo, the mean as a diamond, its interval as a bar, and a line at zero.
 
     Args:
-        groups: name to one difference a photo.
+        groups: name to one number per photo; groups too small for an interval get none.
         label: of the axis, with its unit.
-        interval: False draws dots and mean only, for groups too small for an interval.
     """
     for row, values in enumerate(groups.values()):
-        values = np.asarray(values, dtype=float)
-        spread = np.random.default_rng(0).uniform(-0.2, 0.2, values.size)
+        spread = np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
         ax.plot(values, row + spread, "o", color=INPUT, markersize=5, alpha=0.6)
         middle, low, high = mean_interval(values)
-        if interval:
-            ax.plot([low, high], [row, row], color=WEIGHT, linewidth=5, solid_capstyle="butt")
+        ax.plot([low, high], [row, row], color=WEIGHT, linewidth=5, solid_capstyle="butt")
         ax.plot(middle, row, "D", color=HIGHLIGHT, markersize=9, markeredgecolor=WEIGHT)
-    ax.axvline(0, color="black", linewidth=1)
+    low, high = min(map(min, groups.values())), max(map(max, groups.values()))
+    if low < 0 < high:
+        ax.axvline(0, color="black", linewidth=1)
     ax.set_yticks(range(len(groups)), groups)
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlabel(label)
-    ax.locator_params(axis="x", nbins=5)  # more, and long numbers run together
+    ax.locator_params(axis="x", nbins=5)  # with more, long numbers overlap
 
 
-def draw_curves(ax: Axes, x: Sequence[float], fills: dict[str, np.ndarray], x_label: str, label: str) -> None:
-    """The mean over photos for each fill, with the band of the middle half of the photos for the first one.
+def moved_figure(distances: Sequence[int], moved: np.ndarray, smooth: np.ndarray) -> Figure:
+    """PSNR of moved content, (photos, distances), against that of the smoothest fill, (photos,)."""
+    figure, ax = plt.subplots(figsize=(8.5, 3.8), layout="constrained")
+    ax.plot(distances, moved.mean(axis=0), "o-", color=OUTPUT, linewidth=2.5, label="the true content, moved")
+    words = "the smoothest fill, no content at all"
+    ax.axhline(smooth.mean(), color=QUIET, linestyle="--", linewidth=2.5, label=words)
+    ax.set(xlabel="moved by, in pixels", ylabel="PSNR in the hole, in dB")
+    ax.legend()
+    return figure
+
+
+def curves_figure(
+    x: Sequence,
+    panels: dict[str, dict[str, np.ndarray]],
+    x_label: str,
+    y_label: str = "",
+    line: float | None = None,
+    shaded: tuple[float, float, str] | None = None,
+) -> Figure:
+    """The mean over photos for each fill, with a band of the middle half of the photos for the first fill.
 
     Args:
-        x: the places along the axis.
-        fills: a name of `FILL_STYLES`, and values (photos, len(x)).
+        x: the places along the axis, or their names.
+        panels: title to name of a fill to values (photos, len(x)).
+        y_label: of all panels; without one their scales differ, and the titles say what is shown.
+        line: where a dashed line stands.
+        shaded: from where to where a panel is shaded, and what is said there.
     """
-    for number, (fill, values) in enumerate(fills.items()):
-        style = FILL_STYLES[fill]
-        if number == 0:
-            low, high = np.percentile(values, [25, 75], axis=0)
-            ax.fill_between(x, low, high, color=style["color"], alpha=0.12, linewidth=0)
-        ax.plot(x, np.mean(values, axis=0), linewidth=2.3, markersize=7, label=fill, **style)
-    ax.set_xlabel(x_label)
-    ax.set_ylabel(label)
+    size = (11.5, 4) if len(panels) > 1 else (8.5, 3.7)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, layout="constrained", sharey=bool(y_label), squeeze=False)
+    for ax, (title, fills) in zip(axes[0], panels.items(), strict=True):
+        for number, (fill, values) in enumerate(fills.items()):
+            if number == 0:
+                low, high = np.percentile(values, [25, 75], axis=0)
+                ax.fill_between(x, low, high, color=FILL_STYLES[fill]["color"], alpha=0.12, linewidth=0)
+            ax.plot(x, np.mean(values, axis=0), linewidth=2.3, markersize=7, label=fill, **FILL_STYLES[fill])
+        ax.set_xlabel(x_label)
+        ax.set_title(title)
+        ax.set_xticks(x)
+        if line is not None:
+            ax.axvline(line, color=HIGHLIGHT, linestyle="--")
+        if shaded:
+            ax.axvspan(*shaded[:2], color=HIGHLIGHT, alpha=0.08)
+            ax.text(sum(shaded[:2]) / 2, 0.02, shaded[2], transform=ax.get_xaxis_transform(), ha="center", fontsize=10)
+        if title.startswith("texture"):
+            ax.axhline(1, color="black", linestyle=":", linewidth=1)
+            ax.set_ylim(0, 1.1)
+    axes[0, 0].set_ylabel(y_label)
+    legend_below(figure, axes[0, :1])
+    return figure
+
+
+def even_figure(levels: Sequence[int], too_bright: dict[str, Sequence[float]]) -> Figure:
+    """By how many grey levels fills of evenly grey photos are too bright, against the photo's grey level."""
+    figure, ax = plt.subplots(figsize=(8.5, 3.4), layout="constrained")
+    for name, values in too_bright.items():
+        ax.plot(levels, values, linewidth=2.3, label=name, **FILL_STYLES[name])
+    ax.axhline(0, color="black", linestyle=":", linewidth=1)
+    ax.set_xlabel("grey level of the photo: 0 is black, 255 is white")
+    ax.set_ylabel("too bright by, in levels")
+    legend_below(figure, [ax])
+    return figure
+
+
+def seam_figure(steps: dict[str, float]) -> Figure:
+    """The mean step across the hole's edge, of "the photo" and of each fill, as bars."""
+    figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    colours = [FILL_STYLES[name]["color"] if name in FILL_STYLES else QUIET for name in steps]
+    ax.barh(list(steps), list(steps.values()), color=colours)
+    ax.invert_yaxis()
+    ax.axvline(steps["the photo"], color="black", linestyle=":")
+    ax.set_xlabel("step across the hole's edge, in grey levels")
+    return figure
 
 
 def show_error_maps(maps: dict[str, np.ndarray], side: int, alternative_text: str) -> None:
-    """Where in a square hole the error lies, averaged over photos: one map a fill, one scale for all.
+    """Where in a square hole the error lies, averaged over photos: a map for each fill, one scale for all.
 
     Args:
         maps: name to (H, W), the mean absolute error in grey levels; the hole is the middle square of `side` pixels.
@@ -221,8 +285,33 @@ def show_error_maps(maps: dict[str, np.ndarray], side: int, alternative_text: st
     show_light(figure, alternative_text)
 
 
+def parts_figure(
+    logs: dict[str, dict[int, list[dict]]], panels: dict[str, dict[str, dict[int, float]]], least: float
+) -> Figure:
+    """How networks were trained (`draw_training`), and a panel of `draw_seeds` for each measure, by its label."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained", width_ratios=(1.2, 1, 1))
+    draw_training(axes[0], logs)
+    for ax, (label, values) in zip(axes[1:], panels.items(), strict=True):
+        draw_seeds(ax, values, label, least)
+    axes[2].set_yticklabels([])
+    return figure
+
+
+def discriminators_figure(
+    panels: dict[str, dict[str, dict[int, float]]], least: Sequence[float], step: float
+) -> Figure:
+    """A panel of `draw_seeds` for each measure, by its label; the last one is the seam, `step` the photos' own."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), layout="constrained", sharey=True)
+    for ax, (label, values), span in zip(axes, panels.items(), least, strict=True):
+        draw_seeds(ax, values, label, span)
+    axes[-1].set_xlim(left=0.9 * step)
+    axes[-1].axvline(step, color="black", linestyle=":")
+    axes[-1].text(step, -0.45, " the photos'", fontsize=10, va="center")
+    return figure
+
+
 def draw_seeds(ax: Axes, values: dict[str, dict[int, float]], label: str, least: float = 0.0) -> None:
-    """A row a network: a dot a seed, with the seed's number in it, and a line at their mean.
+    """A row for each network: a dot per seed, with the seed's number in it, and a line at their mean.
 
     Args:
         values: name of the network to seed to number.
@@ -245,11 +334,11 @@ def draw_seeds(ax: Axes, values: dict[str, dict[int, float]], label: str, least:
 
 
 def draw_training(ax: Axes, logs: dict[str, dict[int, list[dict]]], smoothing: int = 15) -> None:
-    """How the squared error fell: a line a network and seed, each point the mean over some rows of its log.
+    """How the squared error fell: a line for each network and seed, each point the mean of some rows of its log.
 
     Args:
         logs: name of the network to seed to the rows of its log.csv.
-        smoothing: rows averaged into a point.
+        smoothing: how many rows are averaged into a point.
     """
     styles = zip(("-", "--", ":", "-."), (OUTPUT, WRONG, WEIGHT, HIGHLIGHT), strict=True)
     for (name, seeds), (line, colour) in zip(logs.items(), styles, strict=False):
@@ -258,14 +347,16 @@ def draw_training(ax: Axes, logs: dict[str, dict[int, list[dict]]], smoothing: i
             error = np.array([float(row["reconstruction"]) for row in rows])
             kernel = np.ones(min(smoothing, error.size)) / min(smoothing, error.size)
             smooth, at = np.convolve(error, kernel, "valid"), np.convolve(steps, kernel, "valid")
-            ax.plot(at, smooth, line, color=colour, linewidth=2.2 if not number else 1.2,
-                    label=name if not number else None)  # fmt: skip
+            width, label = (1.2, None) if number else (2.2, name)
+            ax.plot(at, smooth, line, color=colour, linewidth=width, label=label)
     ax.set_xlabel("iteration")
     ax.set_ylabel("squared error in the hole")
+    ax.set_title("during training")
+    ax.legend(fontsize=11)
 
 
 def sheet(strips: Sequence[np.ndarray], across: int = 2, gap: int = 10) -> np.ndarray:
-    """Strips of pictures, all of one size, laid out in rows of `across`, left to right: (H, W, 3) uint8."""
+    """Strips of pictures, all of the same size, laid out in rows of `across`, left to right: (H, W, 3) uint8."""
     height, width, _ = strips[0].shape
     rows = -(-len(strips) // across)
     page = np.full((rows * (height + gap) - gap, across * (width + gap) - gap, 3), 255, np.uint8)
@@ -278,7 +369,7 @@ def sheet(strips: Sequence[np.ndarray], across: int = 2, gap: int = 10) -> np.nd
 def show_sheet(
     strips: Sequence[np.ndarray], titles: Sequence[str], alternative_text: str, across: int = 2, width: float = 6.0
 ) -> None:
-    """`sheet` as a figure, the columns' titles above each of the strips in the first row; `width` is in inches."""
+    """`sheet` as a figure, with the titles of the columns above each strip in the first row; `width` is in inches."""
     page = sheet(strips, across)
     figure, ax = plt.subplots(figsize=(width, width * page.shape[0] / page.shape[1]), layout="constrained")
     ax.imshow(page, interpolation="antialiased")
@@ -297,11 +388,3 @@ def legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     figure.legend(found.values(), found, loc="outside lower center", ncols=len(found), fontsize=11)
-
-
-def measure_by_photo(names: Sequence[str], values: Sequence[float]) -> np.ndarray:
-    """The mean of several values of the same photo, in the order in which the photos first appear: (photos,)."""
-    groups: dict[str, list[float]] = {}
-    for name, value in zip(names, values, strict=True):
-        groups.setdefault(name, []).append(value)
-    return np.array([np.mean(group) for group in groups.values()])

@@ -16,7 +16,7 @@ from glcic_lite.course.shared.sketch import SCALE
 from glcic_lite.evaluation.ablations import FIRST_PHASE
 from glcic_lite.evaluation.fills import every_fill
 from glcic_lite.evaluation.metrics import METRICS, hole_psnr
-from glcic_lite.evaluation.statistics import averages
+from glcic_lite.evaluation.statistics import mean_interval
 from glcic_lite.files import DATA
 from glcic_lite.method.photos import list_photos
 from inputs import hole, narrow_network, texture
@@ -72,26 +72,28 @@ def test_a_cut_out_is_a_square_inside_the_photo_that_holds_the_hole(box):
     assert figures.around(texture(64, 80), mask, 6).shape == (window.height, window.width, 3)
 
 
+NUMBERS = [10.0, 20.0, 30.0, *[20.0] * 5]
+
+
 def rows_of(numbers):
     return [
-        {"photo": photo, "hole": kind, "fill": fill, "psnr": value, "ssim": 0.5, "texture": 0.25, "l1": 9.0}
+        {"photo": str(photo), "hole": kind, "fill": fill, "psnr": value, "ssim": 0.5, "texture": 0.25, "l1": 9.0}
         for fill in figures.FILL_STYLES
         for kind in ("box 32", "stroke 20")
-        for photo, value in zip("abc", numbers, strict=True)
+        for photo, value in enumerate(numbers)
     ]
 
 
 def test_the_table_holds_means_and_intervals():
-    rows = rows_of([10.0, 20.0, 30.0])
-    table = figures.means_table(rows, "psnr").splitlines()
+    table = figures.means_table(rows_of(NUMBERS), "psnr").splitlines()
     assert table[0] == "| PSNR, in dB | box 32 | stroke 20 |"
-    first = averages(rows, intervals=True)[0]
-    cell = f"**20.0** ({first['psnr_low']:.1f} – {first['psnr_high']:.1f})"
+    interval = mean_interval(NUMBERS)
+    cell = f"**20.0** ({interval.low:.1f} to {interval.high:.1f})"
     assert table[2:] == [f"| {fill} | {cell} | {cell} |" for fill in figures.FILL_STYLES]
 
 
 def test_figures_draw_what_they_are_given():
-    figure = figures.means_figure(rows_of([10.0, 20.0, 30.0]))
+    figure = figures.means_figure(rows_of(NUMBERS))
     assert len(figure.axes) == len(METRICS)
     marks = [line for line in figure.axes[0].lines if line.get_label() in figures.FILL_STYLES]
     assert [line.get_ydata().tolist() for line in marks] == [[20.0, 20.0]] * 6
@@ -99,6 +101,10 @@ def test_figures_draw_what_they_are_given():
     figures.draw_differences(axes[0], {"x": [1.0, 2.0, 3.0], "y": [-1.0, -1.0, -4.0]}, "dB")
     diamonds = [line.get_xdata().item() for line in axes[0].lines if line.get_marker() == "D"]
     assert diamonds == [2.0, -2.0]
+    curves = {"network, blended": np.array([[1.0, 2.0], [3.0, 4.0]]), "Telea": np.array([[0.0, 0.0]])}
+    panels = figures.curves_figure([16, 32], {"left": curves, "texture": curves}, "side", shaded=(24, 32, "here")).axes
+    assert [line.get_ydata().tolist() for line in panels[0].lines] == [[2.0, 3.0], [0.0, 0.0]]
+    assert panels[1].get_ylim() == (0, 1.1)
     figures.draw_seeds(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB")
     dots = [line.get_xdata().item() for line in axes[1].lines if line.get_marker() == "o"]
     assert dots == [1.0, 3.0, 0.5]
@@ -106,7 +112,7 @@ def test_figures_draw_what_they_are_given():
 
 
 def test_values_of_one_photo_count_once():
-    assert figures.measure_by_photo(["b", "a", "b"], [1.0, 5.0, 3.0]).tolist() == [2.0, 5.0]
+    assert ablation_trials.mean_by_photo(["b", "a", "b"], [1.0, 5.0, 3.0]).tolist() == [2.0, 5.0]
 
 
 def test_a_sheet_holds_every_strip_where_it_belongs():

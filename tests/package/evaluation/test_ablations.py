@@ -59,17 +59,24 @@ def test_each_completion_network_lacks_what_its_name_says(trained):
     assert [name for name in ABLATIONS if not network(trained, name).mask_channel] == ["no-mask"]
 
 
-def test_each_critic_sees_what_its_name_says(trained):
+def test_each_discriminator_sees_what_its_name_says(trained):
     seen = {}
     for name in ABLATIONS:
         folder = folder_of(name, 3, trained) / "discriminators"
         if folder.exists():
-            critics = ContextDiscriminator.from_pretrained(folder)
-            seen[name] = (critics.global_discriminator is not None, critics.local_discriminator is not None)
-    assert seen == {"global-critic": (True, False), "local-critic": (False, True), "both-critics": (True, True)}
+            discriminators = ContextDiscriminator.from_pretrained(folder)
+            seen[name] = (
+                discriminators.global_discriminator is not None,
+                discriminators.local_discriminator is not None,
+            )
+    assert seen == {
+        "global-discriminator": (True, False),
+        "local-discriminator": (False, True),
+        "both-discriminators": (True, True),
+    }
 
 
-def test_those_with_critics_get_as_many_steps_as_the_one_without():
+def test_those_with_discriminators_get_as_many_steps_as_the_one_without():
     steps = {name: a.settings.phase_1 + a.settings.phase_3 for name, a in ABLATIONS.items() if a.start == "full"}
     assert len(steps) == 4
     assert len(set(steps.values())) == 1
@@ -82,16 +89,16 @@ def test_everything_but_the_part_left_out_is_equal():
 
     assert differences("full", "no-dilation") == {"dilated"}
     assert differences("full", "no-mask") == {"mask_channel"}
-    assert differences("both-critics", "local-critic") == {"use_global"}
-    assert differences("both-critics", "global-critic") == {"use_local"}
+    assert differences("both-discriminators", "local-discriminator") == {"use_global"}
+    assert differences("both-discriminators", "global-discriminator") == {"use_local"}
 
 
 def test_what_is_trained_is_not_trained_again(trained, data):
     before = {name: RunFolder(folder_of(name, 3, trained)).rows("log.csv") for name in ABLATIONS}
-    weights = network(trained, "both-critics").state_dict()
+    weights = network(trained, "both-discriminators").state_dict()
     list(train_ablations(data, trained, seeds=(3,), adapt=quick, precision="no"))
     assert before == {name: RunFolder(folder_of(name, 3, trained)).rows("log.csv") for name in ABLATIONS}
-    again = network(trained, "both-critics").state_dict()
+    again = network(trained, "both-discriminators").state_dict()
     assert all(torch.equal(again[name], value) for name, value in weights.items())
 
 
@@ -215,6 +222,6 @@ def test_the_command_line_trains_with_the_seeds_it_is_given(tmp_path, monkeypatc
         monkeypatch.setattr("sys.argv", ["glcic_lite", "ablations", "-o", str(tmp_path), *more])
         with pytest.raises(SystemExit) as stopped:
             command_line.main()
-        assert stopped.value.code == 0
+        assert not stopped.value.code
     assert [tuple(seeds) for _, seeds in asked] == [(0, 1), (2, 5)]
     assert asked[1][0] == ["full", "no-mask"]

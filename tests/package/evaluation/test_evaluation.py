@@ -3,13 +3,34 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 from skimage.metrics import structural_similarity
 
-from glcic_lite.evaluation.cases import CROP, hole_cases
-from glcic_lite.evaluation.evaluate import evaluate
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, mean_fill, network_fill, network_fills, telea_fill
-from glcic_lite.evaluation.metrics import METRICS, gradient, gradient_energy_ratio, hole_l1, hole_psnr, hole_ssim
-from glcic_lite.evaluation.statistics import EQUAL, averages, mean_interval, paired
+from glcic_lite.evaluation.metrics import (
+    METRICS,
+    gradient,
+    gradient_energy_ratio,
+    hole_l1,
+    hole_psnr,
+    hole_ssim,
+    measure_all,
+)
+from glcic_lite.evaluation.protocol import CROP, evaluate, hole_cases
+from glcic_lite.evaluation.statistics import (
+    DOES_NOT_HOLD,
+    FEWEST,
+    HOLDS,
+    NO_DIFFERENCE,
+    PSNR_LIMIT,
+    UNDECIDED,
+    Interval,
+    averages,
+    mean_interval,
+    paired_differences,
+    paired_verdict,
+    verdict,
+)
 from glcic_lite.files import DATA
 from glcic_lite.method.photos import PhotoError
 from inputs import hole, narrow_network, noise, texture
@@ -184,7 +205,7 @@ def test_a_folder_without_one_usable_photo_is_an_error(tmp_path):
 
 
 def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch):
-    monkeypatch.setattr("glcic_lite.evaluation.cases.BOX_SIDES", (32,))
+    monkeypatch.setattr("glcic_lite.evaluation.protocol.BOX_SIDES", (32,))
     seen = []
     rows = evaluate(photos_folder / "test", narrow_network(), on_case=lambda case, filled: seen.append(case))
     assert len(seen) == 4
@@ -222,23 +243,24 @@ def row(photo, hole_kind, fill, **metrics):
 def test_averages_work_with_numbers_read_as_text_and_with_metrics_missing():
     rows = [row("a", "box 32", "x", psnr="10.5", ssim="0.5"), row("b", "box 32", "x", psnr="11.5", ssim="0.7")]
     (mean,) = averages(rows)
-    assert mean == {"hole": "box 32", "fill": "x", "photos": 2, "psnr": 11.0, "ssim": pytest.approx(0.6)}
+    numbers = {name: value for name, value in mean.items() if not name.endswith("_interval")}
+    assert numbers == {"hole": "box 32", "fill": "x", "photos": 2, "psnr": 11.0, "ssim": pytest.approx(0.6)}
 
 
 def test_a_white_photo_spoils_no_average():
     white = np.full_like(PHOTO, 255)
     rows = []
-    for photo, name in ((PHOTO, "a"), (white, "b")):
+    for photo, name in (*((PHOTO, f"a{n}") for n in range(FEWEST)), (white, "b")):
         for fill, filled in (("x", photo), ("y", np.full_like(PHOTO, 128))):
-            row = {metric: measure(photo, filled, MASK) for metric, measure in METRICS.items()}
-            rows.append({"photo": name, "hole": "box 32", "fill": fill} | row)
-    assert rows[2]["psnr"] == float("inf") and np.isnan(rows[2]["texture"])
-    x, y = averages(rows, intervals=True)
-    assert x["psnr"] == EQUAL == x["psnr_low"] and np.isfinite(y["psnr"])
+            rows.append({"photo": name, "hole": "box 32", "fill": fill} | measure_all(photo, filled, MASK))
+    assert rows[-2]["psnr"] == float("inf") and np.isnan(rows[-2]["texture"])
+    x, y = averages(rows)
+    assert x["psnr"] == PSNR_LIMIT == x["psnr_interval"].low and np.isfinite(y["psnr"])
     assert (x["texture"], y["texture"]) == (1, 0)
-    assert set(paired(rows, "x", "y")) == {"a", "b"}
-    assert paired(rows, "x", "y", "texture") == {"a": 1}
-    (alone,) = averages(rows[2:3], intervals=True)
+    names = {row["photo"] for row in rows}
+    assert set(paired_differences(rows, "x", "y")) == names
+    assert paired_differences(rows, "x", "y", "texture") == dict.fromkeys(names - {"b"}, 1)
+    (alone,) = averages(rows[-2:-1])
     assert np.isnan(alone["texture"])
 
 
@@ -251,28 +273,68 @@ def test_photos_of_one_name_in_two_folders_are_two(tmp_path):
 
 def test_averages_with_intervals_enclose_the_mean():
     rows = [row(str(n), "box 32", "x", psnr=float(n % 5), l1=float(n)) for n in range(10)]
-    (mean,) = averages(rows, intervals=True)
+    (mean,) = averages(rows)
     for metric in ("psnr", "l1"):
-        assert mean[f"{metric}_low"] < mean[metric] < mean[f"{metric}_high"]
+        assert mean[f"{metric}_interval"].low < mean[metric] < mean[f"{metric}_interval"].high
 
 
-def test_the_interval_covers_the_true_mean_as_often_as_it_says():
-    """Of 22 numbers drawn from a normal distribution; the bootstrap is known to be a little too narrow."""
+@pytest.mark.parametrize("photos", [FEWEST, 22])
+@pytest.mark.parametrize(
+    ("draw", "true_mean", "least"),
+    [(lambda random, n: random.normal(3, 2, n), 3, 0.935), (lambda random, n: random.gamma(2, size=n), 2, 0.9)],
+    ids=["normal", "skewed"],
+)
+def test_the_interval_contains_the_true_mean_about_19_times_in_20(photos, draw, true_mean, least):
+    """For normal values exactly so; for skewed ones a little less often."""
     random = np.random.default_rng(1)
-    covered = 0
-    for _ in range(200):
-        found = mean_interval(random.normal(3, 2, 22))
-        covered += found.low < 3 < found.high
-    assert 0.88 <= covered / 200 <= 0.97
+    found = [mean_interval(draw(random, photos)) for _ in range(2000)]
+    covered = np.mean([interval.low < true_mean < interval.high for interval in found])
+    assert least <= covered <= 0.965
 
 
-def test_the_interval_is_the_same_every_time_and_never_of_one_value():
-    values = np.random.default_rng(2).normal(size=22).tolist()
-    assert mean_interval(values) == mean_interval(np.array(values))
-    assert mean_interval(values, seed=1) != mean_interval(values)
-    single = mean_interval([5.0])
-    assert single.mean == 5 and np.isnan(single.low) and np.isnan(single.high)
-    assert mean_interval([2.0, 2.0, 2.0]) == (2, 2, 2)
+def test_the_interval_is_the_t_interval():
+    values = np.random.default_rng(2).normal(size=22)
+    found = mean_interval(values.tolist())
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found == (pytest.approx(values.mean()), pytest.approx(low), pytest.approx(high))
+    assert mean_interval([2.0] * FEWEST) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("photos", [0, 1, FEWEST - 1])
+def test_of_few_values_there_is_no_interval(photos):
+    found = mean_interval([5.0] * photos)
+    assert found.mean == 5 or photos == 0
+    assert np.isnan(found.low) and np.isnan(found.high) and found.ends() == "none"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.01, 0.2, HOLDS),
+        (-2.0, -0.01, DOES_NOT_HOLD),
+        (-0.3, 0.4, NO_DIFFERENCE),
+        (-0.3, 0.6, UNDECIDED),
+        (-0.6, 0.3, UNDECIDED),
+        (float("nan"), float("nan"), UNDECIDED),
+    ],
+)
+def test_the_verdict_follows_from_the_interval(low, high, expected):
+    assert verdict(Interval(0.0, low, high), small=0.5) == expected
+    without_small = verdict(Interval(0.0, low, high))
+    assert without_small == (UNDECIDED if expected == NO_DIFFERENCE else expected)
+
+
+def test_a_verdict_on_pairs_says_what_it_rests_on():
+    random = np.random.default_rng(0)
+    worse = random.normal(20, 3, 40)
+    assert "c: HOLDS. In 40 of 40 pairs; mean difference +1.00 dB" in paired_verdict("c", worse + 1, worse, " dB")
+    assert "DOES NOT HOLD. In 0 of 40" in paired_verdict("c", worse - 1, worse)
+    assert "UNDECIDED" in paired_verdict("c", worse + random.normal(size=40) * 3, worse)
+    assert "UNDECIDED" in paired_verdict("c", worse, worse)
+    assert "NO DIFFERENCE LARGER THAN 0.5 dB. In 0 of 40" in paired_verdict("c", worse, worse, " dB", small=0.5)
+    assert paired_verdict("c", worse, worse - 1) == paired_verdict("c", np.ones(40))
+    few = paired_verdict("c", worse[:5] + 1, worse[:5], " dB")
+    assert few == "c: UNDECIDED. In 5 of 5 pairs; mean difference +1.00 dB, interval none"
 
 
 def test_paired_differences_are_taken_within_photo_and_hole():
@@ -284,8 +346,8 @@ def test_paired_differences_are_taken_within_photo_and_hole():
         row("b", "box 32", "y", psnr=30.0),
         row("b", "box 32", "x", psnr=30.5),
     ]
-    assert paired(rows, "x", "y") == {"a": pytest.approx(-1), "b": pytest.approx(0.5)}
-    assert paired(rows, "y", "x", hole="box 48") == {"a": pytest.approx(3)}
+    assert paired_differences(rows, "x", "y") == {"a": pytest.approx(-1), "b": pytest.approx(0.5)}
+    assert paired_differences(rows, "y", "x", hole="box 48") == {"a": pytest.approx(3)}
 
 
 def test_the_shipped_weights_beat_filling_with_the_mean_colour():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from glcic_lite.evaluation.cases import hole_cases
 from glcic_lite.evaluation.fills import telea_fill
+from glcic_lite.evaluation.protocol import hole_cases
 from glcic_lite.evaluation.publishing import (
     COLUMNS,
     SHEET_CROP,
@@ -98,7 +98,7 @@ def test_weights_trained_further_are_published_with_the_whole_log_and_history(ru
     further = RunFolder(tmp_path / "further")
     further.claim()
     further.start(LESSON, "no")
-    further.remember(tmp_path / "first")
+    further.keep_earlier_logs(tmp_path / "first")
     assert (further.path / "history.md").read_text() == "At first, boxes alone.\n"
     further.append("log.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "reconstruction": 0.05})
     further.append("validation.csv", {"iteration": 20, "phase": 1, "seconds": 600.0, "psnr": 16.0, "box_8": 16.0})
