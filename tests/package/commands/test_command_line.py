@@ -19,7 +19,7 @@ from glcic_lite.method.networks import ContextDiscriminator
 from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.speed.completion import complete
 from glcic_lite.training import SETTINGS, Settings, Trainer
-from glcic_lite.training.log import Journal
+from glcic_lite.training.log import TrainingLog
 from glcic_lite.training.run_folder import RunFolder
 from inputs import hole, narrow_network, noise, texture
 from torch7_files import save, sequential, torch7_layers
@@ -341,7 +341,7 @@ def test_an_interrupted_run_ends_with_status_130_and_goes_on_with_resume(
 ):
     data = ("train", "--data", photos_folder, "--out", "run", "--precision", "no")
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "log", lambda journal, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
+        patch.setattr(TrainingLog, "write_row", lambda log, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
         status, out, err = run(*data, "--settings", "lesson", "--log-every", "1")
     assert status == 130 and out == ""
     assert "stopped after iteration 1 of 3" in err
