@@ -18,8 +18,8 @@ class FolderReport:
 
     Attributes:
         completed: the files written now.
-        already_there: the files that an earlier call had written, left as they are.
-        left_out: for each photo or mask that gave no result, the reason, which names it.
+        already_there: the files that an earlier call wrote; they are left as they are.
+        left_out: for each photo or mask without a result, the reason, which names it.
     """
 
     completed: list[Path] = field(default_factory=list)
@@ -38,25 +38,26 @@ def complete_folder(
 ) -> FolderReport:
     """Complete every photo of a folder, and of the folders in it, with each of its masks.
 
-    A mask belongs to a photo if it has the photo's name up to the suffix: "harbour.png" to "harbour.jpg"; so do
-    "harbour--boat.png" and whatever else begins with the name and two hyphens. It lies in the same place in its own
-    folder, or directly in that. The result has the mask's name and is a PNG, so that no known pixel changes.
+    A mask belongs to a photo if it has the photo's name up to the suffix: "harbour.png" to "harbour.jpg"; so does
+    "harbour--boat.png", and any other mask whose name begins with the photo's and two hyphens. It lies in the same
+    subfolder of its own folder, or directly in that. The result has the mask's name and is a PNG, so that no known
+    pixel changes.
 
-    Each result is written whole or not at all. Called again, the function goes on where it was stopped: results that
-    are newer than their photo and mask are left alone.
+    Each result is written whole or not at all. Called again, the function continues where it stopped: results that are
+    newer than their photo and mask are left alone.
 
     Args:
-        photos, masks: the two folders; they may be the same one only if photos and masks differ in their names.
-        out: the folder for the results; made if need be.
+        photos, masks: the two folders. They may be the same one, if all masks have names with two hyphens.
+        out: the folder for the results; created if necessary.
         network, blend: as for `complete`.
-        on_start: told how many results there will be.
-        on_each: told the file of each result, written or not, once it is dealt with.
+        on_start: called with the number of results to expect.
+        on_each: called with the file of each result, written or not, once it is dealt with.
 
     Returns:
-        A `FolderReport`. Photos and masks that cannot be used are named there, and the others completed.
+        A `FolderReport`. It names the photos and masks that could not be used; all others are completed.
 
     Raises:
-        PhotoError: no photos, no masks, or results that would lie among the photos or masks.
+        PhotoError: no photos, no masks, or `out` is the folder of the photos or masks.
         OSError: the results cannot be written.
     """
     photos, masks, out = Path(photos), Path(masks), Path(out)
@@ -98,7 +99,7 @@ def _photo_names(stem: str) -> list[str]:
 
 
 def _outside(out: Path, folder: Path) -> list[Path]:
-    """The pictures of a folder without those of `out`, if that lies in it: results of an earlier call."""
+    """The pictures of a folder, without those of `out` if that lies inside it: results of an earlier call."""
     pictures, inner = list_photos(folder), out.resolve()
     if folder.resolve() not in inner.parents:
         return pictures
@@ -106,7 +107,7 @@ def _outside(out: Path, folder: Path) -> list[Path]:
 
 
 def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
-    """Which photo and mask make which result; what has no counterpart goes into the report."""
+    """The photo and mask of each result; whatever has no counterpart goes into the report."""
     photo_files, mask_files = _outside(out, photos), _outside(out, masks)
     work: dict[Path, tuple[Path, Path]] = {}
     used = set()

@@ -1,4 +1,4 @@
-"""A folder of photos and masks: who belongs to whom, what is left out and named, and going on after a stop."""
+"""A folder of photos and masks: which belong together, what is left out and named, continuing after a stop."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ PHOTO = texture(40, 60)
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Three photos, one of them in a folder of its own, and their masks."""
+    """Three photos, one of them in a subfolder, and their masks."""
     monkeypatch.chdir(tmp_path)
     for folder in ("photos/more", "masks/more"):
         os.makedirs(folder)
@@ -101,7 +101,7 @@ def test_two_photos_do_not_write_one_result(here):
     assert len(report.left_out) == 1 and "already the result of" in report.left_out[0]
 
 
-def test_a_second_call_goes_on_where_the_first_was_stopped(here, monkeypatch):
+def test_a_second_call_continues_where_the_first_stopped(here, monkeypatch):
     def stop_after(count):
         seen = []
 
@@ -133,7 +133,7 @@ def test_a_changed_mask_is_completed_again(here):
     assert names(run().completed) == ["out/one.png"]
 
 
-def test_results_inside_the_photos_folder_are_no_photos(here):
+def test_results_inside_the_photos_folder_are_not_photos(here):
     first = complete_folder("photos", "masks", "photos/out", NETWORK)
     second = complete_folder("photos", "masks", "photos/out", NETWORK)
     assert len(first.completed) == len(second.already_there) == 4
@@ -175,7 +175,7 @@ def test_folders_without_photos_or_masks_are_an_error(here, photos, masks):
         complete_folder(photos, masks, "out", NETWORK)
 
 
-def test_progress_is_told(here):
+def test_progress_is_reported(here):
     told = []
     complete_folder("photos", "masks", "out", NETWORK, on_start=told.append, on_each=told.append)
     assert told[0] == 4 and len(told) == 5
