@@ -1,4 +1,4 @@
-"""Ctrl-C and a notebook's stop button: the iteration at hand is finished first."""
+"""Ctrl-C and a notebook's stop button: the current iteration is finished first."""
 
 import contextlib
 import signal
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def interrupts_wait() -> Iterator[threading.Event]:
-    """Here the first interrupt only sets an event; the second is a KeyboardInterrupt as ever."""
+def defer_interrupts() -> Iterator[threading.Event]:
+    """Inside, the first interrupt only sets an event; the second raises KeyboardInterrupt as usual."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked  # interrupts reach the main thread alone
+        yield asked  # interrupts reach only the main thread
         return
 
     def ask(number, frame):
@@ -27,5 +27,5 @@ def interrupts_wait() -> Iterator[threading.Event]:
 
 
 def ignore_interrupts(worker: int) -> None:
-    """In a process that decodes photos: an interrupt is the training's to handle, which still needs its next batch."""
+    """In a process that decodes photos: training handles the interrupt, and still needs its next batch."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What is kept about a run while it goes on: how far it has come, its losses, its log, and a verdict on its health."""
+"""What is recorded about a run: how far it has come, its losses, its log, and a verdict on its health."""
 
 import contextlib
 import math
@@ -13,8 +13,8 @@ from glcic_lite.training.health import LOSSES, Watch, average, broken_losses
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import Settings
 
-# What log.csv says of each stretch of iterations: averages over it and over the processes; the last three are measured
-# in its last iteration.
+# The columns of log.csv: averages over some iterations and over the processes; the last three are measured in the last
+# of these iterations.
 LOG_COLUMNS = (
     *LOSSES,
     "real_accuracy",  # share of the real photos that the discriminators call real
@@ -27,7 +27,7 @@ LOG_COLUMNS = (
 
 
 class TrainingError(RuntimeError):
-    """Training that has gone wrong and should not go on; the message says what to try."""
+    """Training has gone wrong and should not continue; the message says what to try."""
 
 
 class Progress:
@@ -50,18 +50,18 @@ class Progress:
         scaler, saved = self.scaler, state.get("scaler")
         vars(self).update(state)  # what a checkpoint of an earlier version lacks keeps its first value
         self.scaler = scaler
-        if saved and scaler is not None and scaler.is_enabled():  # a run may go on in another precision
+        if saved and scaler is not None and scaler.is_enabled():  # a run may be resumed in another precision
             scaler.load_state_dict(saved)
 
 
-class Journal:
-    """Takes in the losses of each iteration, writes the log, and says when a run should not go on.
+class TrainingLog:
+    """Takes in the losses of each iteration, writes log.csv, and says when a run should not continue.
 
     Args:
         run: the folder to write to.
         settings: the run's.
         accelerator: averages over the processes, and knows the main one, which writes.
-        keep_going: go on where the discriminators are dead (see `health.Watch`).
+        keep_going: continue even if the discriminators are dead (see `health.Watch`).
     """
 
     def __init__(self, run: RunFolder, settings: Settings, accelerator: Accelerator, keep_going: bool = False):
@@ -70,7 +70,7 @@ class Journal:
         self.watch = Watch()
         self._pending: list[dict[str, Tensor]] = []  # losses that are still on the device
 
-    def note(self, losses: dict[str, Tensor]) -> None:
+    def add(self, losses: dict[str, Tensor]) -> None:
         """Count an iteration, and leave its losses where they are for now: fetching them would wait for the device."""
         self._pending.append(losses)
         self.progress.iteration += 1
@@ -91,12 +91,12 @@ class Journal:
             if broken := broken_losses(losses):
                 raise TrainingError(
                     f"iteration {iteration}: the {', '.join(broken)} loss is no longer a number. Resume from the last "
-                    f"checkpoint in {self.run.checkpoints} with precision 'no'; if it ends the same way, begin a new "
+                    f"checkpoint in {self.run.checkpoints} with precision 'no'; if it ends the same way, start a new "
                     "run with a smaller learning rate."
                 )
         self.progress.window.extend(fetched)
 
-    def log(self, phase: int) -> dict:
+    def write_row(self, phase: int) -> dict:
         """Add a row to log.csv: the averages since the row before. Returns it, as numbers."""
         row = {"iteration": self.progress.iteration, "phase": phase, "seconds": round(self.progress.seconds, 1)}
         row["learning_rate"] = self.settings.network_learning_rate(self.progress.iteration - 1)
@@ -104,12 +104,12 @@ class Journal:
         if self.accelerator.is_main_process:
             names = ("iteration", "phase", "seconds", "learning_rate", *LOG_COLUMNS)
             text = {name: f"{row[name]:.6g}" if name in row else "" for name in names}
-            with self.explained():
+            with self.errors_explained():
                 self.run.append("log.csv", text | {name: row[name] for name in names[:3]})
         return row
 
-    def turn_over(self, phase: int) -> None:
-        """End a stretch of iterations: judge the discriminators' health by it, and begin the next.
+    def check_health(self, phase: int) -> None:
+        """Judge the discriminators' health by the losses since the last row, and start the next row.
 
         Raises:
             TrainingError: they are dead.
@@ -118,35 +118,35 @@ class Journal:
         self.progress.watched = self.watch.stretches
         if verdict and not self.keep_going:
             raise TrainingError(
-                f"iteration {self.progress.iteration}: {verdict}; or go on regardless (keep_going, --keep-going)."
+                f"iteration {self.progress.iteration}: {verdict}; or continue regardless (keep_going, --keep-going)."
             )
         self.progress.window.clear()
 
-    def go_on(self) -> None:
-        """Take up a resumed run where its checkpoint stands: what its logs say beyond that will be written again."""
+    def resume(self) -> None:
+        """Continue where the checkpoint of a resumed run stands: later rows of its logs will be written again."""
         self.watch.stretches = self.progress.watched
         if self.accelerator.is_main_process:
             self.run.forget_rows_after(self.progress.iteration)
         self.accelerator.wait_for_everyone()
 
     @contextlib.contextmanager
-    def explained(self) -> Iterator[None]:
+    def errors_explained(self) -> Iterator[None]:
         """Turns the failure to write one of the run's files into advice."""
         try:
             yield
         except (OSError, SafetensorError) as error:
             raise TrainingError(
                 f"iteration {self.progress.iteration}: {self.run.path} cannot be written to ({first_line(error)}); "
-                "the last checkpoint is intact. Make room and resume."
+                "the last checkpoint is intact. Free some disk space and resume."
             ) from error
 
 
-def in_short(row: dict) -> str:
-    """A row of the log, for the progress bar."""
+def summary(row: dict) -> str:
+    """A row of the log in a few words, for the progress bar."""
     values = ", ".join(f"{name} {row[name]:.4g}" for name in LOSSES if name in row)
     return f"phase {row['phase']}, {values}"
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The first line of an error's message."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,6 +1,6 @@
 """The training loop: three phases, one iteration at a time, stopped and resumed at will.
 
-What an iteration does is in `learner.py`, what is written down about it in `journal.py`.
+What an iteration does is in `step.py`, what is recorded about it in `log.py`.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -25,17 +25,42 @@ from glcic_lite.method.photos import save_image
 from glcic_lite.training.checkpoints import checkpoint_size, load_checkpoint, save_checkpoint
 from glcic_lite.training.choices import TrainingChoices, training_choices
 from glcic_lite.training.crops import mean_colour
-from glcic_lite.training.interrupts import ignore_interrupts, interrupts_wait
-from glcic_lite.training.log import LOG_COLUMNS, Journal, TrainingError, first_line, in_short
+from glcic_lite.training.interrupts import defer_interrupts, ignore_interrupts
+from glcic_lite.training.log import TrainingError, TrainingLog, first_line, summary
 from glcic_lite.training.run_folder import RunError, RunFolder
 from glcic_lite.training.samples import TrainingSamples
 from glcic_lite.training.settings import Settings
-from glcic_lite.training.step import Learner
+from glcic_lite.training.step import TrainingStep
 from glcic_lite.training.validation import Validation
 
-__all__ = ["LOG_COLUMNS", "Trainer", "TrainingError", "train"]
-
 Callback = Callable[["Trainer", dict], bool | None]
+
+
+@contextlib.contextmanager
+def fastest_kernels() -> Iterator[None]:
+    """Let CUDA try once which convolution kernels are fastest: while training, all batches have one size."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+@contextlib.contextmanager
+def _errors_explained() -> Iterator[None]:
+    """Turn PyTorch's errors about too little memory or a missing compiler into advice."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the device's memory is too small for this batch: start a new run with twice the setting 'accumulation', "
+            "which computes it in more parts (nearly the same: see `Trainer`), or with smaller crops or networks"
+        ) from error
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
+            raise
+        raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
 
 
 class Trainer:
@@ -45,7 +70,8 @@ class Trainer:
     in as many parts (`Settings.accumulation`), up to rounding and up to batch normalisation: on NVIDIA GPUs its
     statistics are taken over all processes (SyncBatchNorm), so the number of GPUs changes nothing; on a CPU, where
     there is no such layer, each process normalises by its own share of the batch. (In phase 3 a batch in parts differs
-    in one more thing: the discriminators step in the last part, so that all others are judged by them as they were.)
+    in one more way: the discriminators make their step in the last part, so all earlier parts meet them as they were
+    before it.)
 
     Several trainers may live in one process, as in a notebook; they share nothing.
 
@@ -57,25 +83,26 @@ class Trainer:
         resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted (to the
             last bit on a CPU; on a GPU up to the order in which its kernels add). The lengths of the phases may be
             changed by passing `settings`, and the precision; nothing else may.
-        start_from: begin a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
+        start_from: start a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
             in the folder are kept, and published before the run's own.
-        discriminators_from: the same for the discriminators, which phase 2 then trains on; their logs stay behind.
+        discriminators_from: the same for the discriminators, which phase 2 then trains further; their logs are not
+            taken over.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations, None is what
             suits the device.
         precision: "bf16" or "fp16" (mixed precision), "no" (float32), or "auto": what the run to resume was started
-            with, for a new run what is fastest on the device.
-        compile: whether `torch.compile` makes the networks faster, which takes it a minute or more at the start; the
+            with; for a new run, what is fastest on the device.
+        compile: whether to speed up the networks with `torch.compile`, which takes a minute or more at the start; the
             numbers change by rounding only, and weights are saved as ever.
-        keep_going: go on where the discriminators are dead (see `health.Watch`), instead of stopping with advice.
+        keep_going: continue even if the discriminators are dead (see `health.Watch`), instead of stopping with advice.
         choices: how to use which device, in place of `precision` and `workers`: for comparisons.
         checkpoint_minutes, validate_every, log_every: minutes between checkpoints; iterations between validations
             with their sample sheet; iterations averaged into one row of the log.
 
     Raises:
-        RunError: the folder holds a run already (or none to resume), cannot be written to, or lies on a disk without
-            room for the checkpoints; or a precision that this device does not have.
+        RunError: the folder already holds a run (or none to resume), cannot be written to, or is on a disk without
+            room for the checkpoints; or this device does not have the precision.
         PhotoError: no photos in a folder.
-        WeightsError: weights to start from that cannot be read or are of another network.
+        WeightsError: weights to start from cannot be read or belong to another network.
     """
 
     def __init__(
@@ -97,33 +124,21 @@ class Trainer:
         choices: TrainingChoices | None = None,
     ):
         self.run = RunFolder(out)
-        given = start_from is not None or discriminators_from is not None
-        if resume and given:
-            raise RunError("a resumed run goes on with its own weights: leave start_from and discriminators_from out")
-        if resume:
-            started_with, first_precision = self.run.settings()
-            self.settings = settings or started_with
-            _check_same_run(self.settings, started_with)
-            if precision == "auto" and first_precision:
-                precision = first_precision
-        elif settings is None:
-            raise RunError("a new run needs settings")
-        else:
-            self.settings = settings
+        if resume and (start_from is not None or discriminators_from is not None):
+            raise RunError("a resumed run continues with its own weights: omit start_from and discriminators_from")
+        started_with, first_precision = self.run.settings() if resume else (None, None)
+        self.settings = _settings_of_run(settings, started_with)
+        if precision == "auto" and first_precision:
+            precision = first_precision
         try:
             self.choices = choices or training_choices(precision, workers)
         except ValueError as error:
             raise RunError(f"precision {precision}: {error}") from error
         self.accelerator = _accelerator(self.choices)
         self.device = self.accelerator.device
-        part, processes = self.settings.batch_size // self.settings.accumulation, self.accelerator.num_processes
-        if part % processes:
-            raise RunError(f"a batch of {part} cannot be shared by {processes} processes")
-        if self.accelerator.num_processes > 1:  # on a CPU "auto" is a measurement, and may differ between processes
-            agreed = broadcast_object_list([self.choices.precision])[0]
-            self.choices = dataclasses.replace(self.choices, precision=agreed)
+        self._agree_with_other_processes()
         self.precision = self.choices.precision
-        if resume and self.precision == first_precision == "bf16" and not bfloat16_is_faster(self.device.type):
+        if self.precision == first_precision == "bf16" and not bfloat16_is_faster(self.device.type):
             warnings.warn(
                 "the run was started in bf16, which is slow on this device; another precision may be faster",
                 stacklevel=2,
@@ -134,46 +149,58 @@ class Trainer:
         if not resume and self.accelerator.is_main_process:
             self.run.claim()
         self.accelerator.wait_for_everyone()
-        self.learner = Learner(
-            self.settings,
-            self.choices,
-            self.accelerator,
-            mean_colour(photos),
-            start_from,
-            discriminators_from,
-            compile,
+        colour = mean_colour(photos)
+        self.step = TrainingStep(
+            self.settings, self.choices, self.accelerator, colour, start_from, discriminators_from, compile
         )
         # What is trained and how far it has come, under names of its own: callbacks and lessons look at them.
-        self.bare_network, self.bare_discriminator = self.learner.bare_network, self.learner.bare_discriminator
-        self.optimizer, self.discriminator_optimizer = self.learner.optimizer, self.learner.discriminator_optimizer
-        self.average = self.learner.average
-        self.journal = Journal(self.run, self.settings, self.accelerator, keep_going)
-        self.progress = self.journal.progress
+        self.bare_network, self.bare_discriminator = self.step.bare_network, self.step.bare_discriminator
+        self.optimizer, self.discriminator_optimizer = self.step.optimizer, self.step.discriminator_optimizer
+        self.average = self.step.average
+        self.log = TrainingLog(self.run, self.settings, self.accelerator, keep_going)
+        self.progress = self.log.progress
         self.accelerator.register_for_checkpointing(self.average, self.progress)
-        self.progress.scaler = self.learner.scaler
+        self.progress.scaler = self.step.scaler
         self.run.check_room(checkpoint_size(self.bare_network, self.bare_discriminator))
         if resume:
-            load_checkpoint(self.run, self.accelerator)
-            self.journal.go_on()
-            if self.settings != started_with and self.accelerator.is_main_process:
-                self.run.start(self.settings, self.precision)  # a run made longer stays so when it is resumed again
-            return
+            self._resume(started_with)
+        else:
+            self._begin(start_from, discriminators_from)
+
+    def _agree_with_other_processes(self) -> None:
+        """Share a batch out evenly, and take the main process's precision: on a CPU "auto" measures which is faster."""
+        part, processes = self.settings.batch_size // self.settings.accumulation, self.accelerator.num_processes
+        if part % processes:
+            raise RunError(f"a batch of {part} cannot be shared by {processes} processes")
+        if processes > 1:
+            agreed = broadcast_object_list([self.choices.precision])[0]
+            self.choices = dataclasses.replace(self.choices, precision=agreed)
+
+    def _begin(self, start_from: str | os.PathLike | None, discriminators_from: str | os.PathLike | None) -> None:
+        """Record a new run on disk: from here on it can be resumed."""
         if start_from is not None and self.accelerator.is_main_process:
-            self.run.remember(start_from)
-        if given:
+            self.run.keep_earlier_logs(start_from)
+        if start_from is not None or discriminators_from is not None:
             self.save_checkpoint()  # a run killed before its next checkpoint must not forget where it came from
         if self.accelerator.is_main_process:
             self.run.start(self.settings, self.precision)
         self.accelerator.wait_for_everyone()
 
+    def _resume(self, started_with: Settings) -> None:
+        """Load the last checkpoint and continue from there."""
+        load_checkpoint(self.run, self.accelerator)
+        self.log.resume()
+        if self.settings != started_with and self.accelerator.is_main_process:
+            self.run.start(self.settings, self.precision)  # a run made longer stays so when it is resumed again
+
     @property
     def validated_network(self) -> CompletionNetwork:
-        """The network that is validated and saved: the moving average over the weights, or the weights themselves."""
-        return self.learner.validated_network
+        """The network that is validated and saved: the moving average of the weights, or the weights themselves."""
+        return self.step.validated_network
 
     def iterate(self, batches: Iterator[dict[str, Tensor]], measure: bool = False) -> dict[str, Tensor]:
-        """The next iteration, as `Learner.iterate` describes it; counting it is left to the caller."""
-        return self.learner.iterate(batches, self.progress.iteration, measure)
+        """The next iteration, as `TrainingStep.iterate` describes it; counting it is left to the caller."""
+        return self.step.iterate(batches, self.progress.iteration, measure)
 
     def batches(self) -> Iterator[dict[str, Tensor]]:
         """The batches from where the run stands; sample n is the same whenever and wherever it is drawn."""
@@ -195,6 +222,8 @@ class Trainer:
                 batch[name] = batch[name].contiguous(memory_format=self.choices.memory_format)
             yield batch
 
+    @_errors_explained()
+    @fastest_kernels()
     def train(
         self,
         on_validation: Callback | None = None,
@@ -203,13 +232,13 @@ class Trainer:
     ) -> bool:
         """Train to the end of the settings, or until someone says stop.
 
-        An interrupt (Ctrl-C, a notebook's stop button) ends the iteration at hand, writes a checkpoint, says so and
-        returns; a second one does not wait for that. In a run of several processes it waits for the next row of the
+        An interrupt (Ctrl-C, a notebook's stop button) lets the current iteration finish, writes a checkpoint, says so
+        and returns; a second one stops at once. In a run of several processes the first waits for the next row of the
         log.
 
         Args:
             on_validation: called after each validation with this trainer and the row of validation.csv: "iteration",
-                "phase", "seconds", "psnr" and one number a kind of hole. Returning True ends the run early, with a
+                "phase", "seconds", "psnr" and a number for each kind of hole. Returning True ends the run early, with a
                 checkpoint to resume from. In the main process only, as `on_log`.
             on_log: called with this trainer and each row of log.csv, as numbers; what a phase does not have is missing.
                 Returning True ends the run early too.
@@ -220,17 +249,13 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
-                written. The last checkpoint is whole.
+                written. The last checkpoint is intact.
         """
-        with _explained(), fastest_kernels():
-            return self._train(on_validation, on_log, progress)
-
-    def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
         s, now = self.settings, self.progress
-        self.learner.begin_afresh()
-        self.learner.normalise_by_batch()
+        self.step.clear_gradients()
+        self.step.normalise_by_batch()
         if now.iteration >= s.iterations and not self._is_validated():
-            self._validate(s.phase(max(now.iteration - 1, 0)))  # the run was made shorter than it is
+            self._validate(s.phase(max(now.iteration - 1, 0)))  # the settings were made shorter than the run already is
         batches = self.batches()
         last_checkpoint = time.monotonic()
         bar = tqdm(
@@ -242,47 +267,47 @@ class Trainer:
         )
         stopped = False
         # Batches are closed, too: an error that a notebook keeps would keep the processes that decode photos alive.
-        with interrupts_wait() as interrupt, contextlib.closing(bar), contextlib.closing(batches):
+        with defer_interrupts() as interrupt, contextlib.closing(bar), contextlib.closing(batches):
             while now.iteration < s.iterations and not stopped:
                 start = time.monotonic()
                 phase = s.phase(now.iteration)
                 last = now.iteration + 1 == s.iterations
                 row_due = (now.iteration + 1) % self.log_every == 0 or last or s.phase(now.iteration + 1) != phase
                 validation_due = (now.iteration + 1) % self.validate_every == 0 or last
-                self.journal.note(self.iterate(batches, measure=row_due))
+                self.log.add(self.iterate(batches, measure=row_due))
                 alone = self.accelerator.num_processes == 1  # else all processes must do the same, and clocks differ
                 pause = row_due or validation_due or (alone and interrupt.is_set())
                 if pause:
-                    self.journal.fetch()
+                    self.log.fetch()
                 now.seconds += time.monotonic() - start
                 bar.update()
                 stop = False
                 if row_due:
-                    row = self.journal.log(phase)
-                    bar.set_postfix_str(in_short(row))
+                    row = self.log.write_row(phase)
+                    bar.set_postfix_str(summary(row))
                     stop |= self._call(on_log, row)
-                    self.journal.turn_over(phase)
+                    self.log.check_health(phase)
                 if validation_due:
                     stop |= self._call(on_validation, self._validate(phase))
                 if pause:
-                    stopped = self._everyone(stop or interrupt.is_set())
+                    stopped = self._for_all_processes(stop or interrupt.is_set())
                     due = time.monotonic() - last_checkpoint > 60 * self.checkpoint_minutes and row_due
-                    if last or stopped or self._everyone(due):
+                    if last or stopped or self._for_all_processes(due):
                         self.save_checkpoint()
                         last_checkpoint = time.monotonic()
         if interrupt.is_set() and self.accelerator.is_main_process:
             message = f"stopped after iteration {now.iteration:,} of {s.iterations:,}; a checkpoint in {self.run.path}"
-            tqdm.write(f"{message} holds everything, and resuming goes on from there", file=sys.stderr)
+            tqdm.write(f"{message} holds everything, and resuming continues from there", file=sys.stderr)
         return now.iteration >= s.iterations
 
     def _call(self, callback: Callback | None, row: dict) -> bool:
         if callback is None or not self.accelerator.is_main_process:
             return False
         stop = bool(callback(self, row))
-        self.learner.normalise_by_batch()  # the callback may have drawn a picture
+        self.step.normalise_by_batch()  # the callback may have drawn a picture
         return stop
 
-    def _everyone(self, decision: bool) -> bool:
+    def _for_all_processes(self, decision: bool) -> bool:
         """The main process's decision, in all processes: a checkpoint needs all of them."""
         if self.accelerator.num_processes == 1:
             return decision
@@ -294,14 +319,14 @@ class Trainer:
         return bool(rows) and int(rows[-1]["iteration"]) == self.progress.iteration
 
     def _validate(self, phase: int) -> dict:
-        """Measure, draw the sample sheet, and keep the weights if they are the best of this kind so far."""
+        """Measure, draw the sample sheet, and keep the weights if they are the best so far."""
         progress = self.progress
         row = {"iteration": progress.iteration, "phase": phase, "seconds": round(progress.seconds, 1)}
         if self.accelerator.is_main_process:
             network = self.validated_network
             row |= self.validation.measure(network, self.device)
             sheet = self.validation.sheet(network, self.device)
-            with self.journal.explained():
+            with self.log.errors_explained():
                 self.run.append("validation.csv", row)
                 save_image(sheet, self.run.samples / f"{progress.iteration:08d}.png")
                 self.run.replace_weights("network", network.save_pretrained)
@@ -310,7 +335,7 @@ class Trainer:
                 if row["psnr"] > progress.best_psnr:
                     self.run.replace_weights("best", network.save_pretrained)
                     progress.best_psnr = row["psnr"]
-            self.learner.normalise_by_batch()
+            self.step.normalise_by_batch()
         return row
 
     def save_checkpoint(self) -> None:
@@ -325,7 +350,7 @@ def train(
     out: str | os.PathLike,
     **options,
 ) -> Path:
-    """Train, or with `resume=True` go on training, and return the folder of the latest weights.
+    """Train, or with `resume=True` continue training, and return the folder of the latest weights.
 
     Arguments, options and errors are those of `Trainer` and `Trainer.train`.
 
@@ -345,51 +370,33 @@ def train(
     return trainer.run.path / "network"
 
 
-def _accelerator(choices: TrainingChoices) -> Accelerator:
-    """The accelerator for a device; accelerate keeps one device for a whole process."""
-    try:
-        # Precision and accumulation are the trainer's own business: these, too, are kept once for a whole process.
-        accelerator = Accelerator(cpu=choices.device.type == "cpu", mixed_precision="no")
-    except ValueError as error:
-        raise RunError(f"{first_line(error)} (one Python process can train on one kind of device)") from error
-    if accelerator.device.type != choices.device.type:
-        raise RunError(
-            f"this Python process trains on {accelerator.device.type} already, so it cannot on {choices.device.type}: "
-            "start it anew"
-        )
-    return accelerator
-
-
-@contextlib.contextmanager
-def fastest_kernels() -> Iterator[None]:
-    """Let CUDA try once which convolution kernels are fastest: while training, all batches have one size."""
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what PyTorch says of too little memory, or of a compiler that is missing, into what to do about it."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the device's memory is too small for this batch: begin a new run with twice the setting 'accumulation', "
-            "which computes it in more parts (nearly the same: see `Trainer`), or with smaller crops or networks"
-        ) from error
-    except RuntimeError as error:
-        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
-            raise
-        raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
-
-
-def _check_same_run(settings: Settings, started_with: Settings) -> None:
+def _settings_of_run(settings: Settings | None, started_with: Settings | None) -> Settings:
+    """The settings to train with: those given, or those that the run to resume was started with."""
+    if started_with is None and settings is None:
+        raise RunError("a new run needs settings")
+    if started_with is None or settings is None:
+        return settings or started_with
     free = {"phase_1", "phase_2", "phase_3"}
     now, then = settings.to_dict(), started_with.to_dict()
     changed = [name for name in now if name not in free and now[name] != then[name]]
     if changed:
         raise RunError(f"a resumed run keeps its settings, but these differ: {', '.join(changed)}")
+    return settings
+
+
+def _accelerator(choices: TrainingChoices) -> Accelerator:
+    """The accelerator for a device; accelerate keeps one device for a whole process."""
+    # Statistics of batch normalisation are the same in all processes or, on a CPU, each process's own.
+    own_statistics = DistributedDataParallelKwargs(broadcast_buffers=False)
+    try:
+        accelerator = Accelerator(
+            cpu=choices.device.type == "cpu", mixed_precision="no", kwargs_handlers=[own_statistics]
+        )
+    except ValueError as error:
+        raise RunError(f"{first_line(error)} (one Python process can train on one kind of device)") from error
+    if accelerator.device.type != choices.device.type:
+        raise RunError(
+            f"this Python process already trains on {accelerator.device.type}, so it cannot train on "
+            f"{choices.device.type}: restart it"
+        )
+    return accelerator

@@ -147,7 +147,7 @@ class RunFolder:
             # A killed run may have left half a row.
             return [row for row in csv.DictReader(file) if None not in row.values()]
 
-    def remember(self, weights: str | os.PathLike) -> None:
+    def keep_earlier_logs(self, weights: str | os.PathLike) -> None:
         """Keep the logs and the history that lie beside the published weights a run starts from: it goes on with them.
 
         Weights that come without a log, or from the Hub, bring nothing along.

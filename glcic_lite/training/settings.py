@@ -82,7 +82,7 @@ class Phases:
 
 @dataclass(frozen=True)
 class Optimizers:
-    """How gradients change the weights. The paper trains with AdaDelta, and names no learning rate."""
+    """How gradients change the weights; the paper trains with AdaDelta."""
 
     optimizer: str = "adadelta"  # or "adam"
     learning_rate: float = 1.0  # of the completion network in phase 1

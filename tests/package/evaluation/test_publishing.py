@@ -1,6 +1,6 @@
 """Publishing a run: weights with logs, measurements, a sheet of completions, and a card that says what was measured."""
 
-import csv
+import re
 
 import numpy as np
 import pytest
@@ -15,23 +15,18 @@ from glcic_lite.evaluation.publishing import (
     SHEET_FILLS,
     iterations_of_phases,
     markdown_table,
+    model_card,
     publish,
     save_in_half,
     sheet_strip,
 )
 from glcic_lite.evaluation.statistics import averages
-from glcic_lite.files import SHIPPED_WEIGHTS
+from glcic_lite.files import DATA, SHIPPED_WEIGHTS
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
+from glcic_lite.method.photos import list_photos
 from glcic_lite.training.run_folder import RunError, RunFolder
 from glcic_lite.training.settings import LESSON
 from inputs import NARROW, narrow_network, texture
-
-
-def read_rows(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {**row, **{name: float(row[name]) for name in ("psnr", "ssim", "texture")}} for row in csv.DictReader(file)
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +71,7 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
     for name in ("settings.json", "log.csv", "validation.csv"):
         assert (out / name).read_bytes() == (run_folder / name).read_bytes()
     assert not (out / "history.md").exists()
-    assert markdown_table(read_rows(out / "evaluation.csv")) == markdown_table(rows)
+    assert markdown_table(RunFolder(out).rows("evaluation.csv")) == markdown_table(rows)
     card = (out / "README.md").read_text(encoding="utf-8")
     assert markdown_table(rows) in card
     assert "phase 1 40 iterations, phase 2 20 iterations, phase 3 has not begun" in card
@@ -169,8 +164,10 @@ def test_the_sheet_shows_the_photo_and_never_the_truth_under_the_hole(test_photo
 
 
 def test_the_card_of_the_shipped_weights_states_what_was_measured():
-    rows = read_rows(SHIPPED_WEIGHTS / "evaluation.csv")
-    assert markdown_table(rows) in (SHIPPED_WEIGHTS / "README.md").read_text(encoding="utf-8")
+    rows = RunFolder(SHIPPED_WEIGHTS).rows("evaluation.csv")
+    card = (SHIPPED_WEIGHTS / "README.md").read_text(encoding="utf-8")
+    machine = re.search(r"Computed on (.*)\.\n", card)[1]
+    assert card == model_card(SHIPPED_WEIGHTS, "lite", len(list_photos(DATA / "photos" / "train")), machine)
     assert {row["photos"] for row in averages(rows)} == {22}
 
 

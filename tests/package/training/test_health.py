@@ -7,7 +7,7 @@ from glcic_lite.method.losses import gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training import TrainingError, health
 from glcic_lite.training.health import Watch
-from glcic_lite.training.loop import LOG_COLUMNS
+from glcic_lite.training.log import LOG_COLUMNS
 from glcic_lite.training.samples import cut_patches
 from training_runs import SMOOTH, phases, same, starter
 
@@ -211,13 +211,13 @@ def test_a_run_with_discriminators_that_have_won_stops_with_advice(start, monkey
 def certain_of_everything(trainer, monkeypatch):
     calls = []
 
-    def judge(discriminator, batch, completed):
+    def discriminate(discriminator, batch, completed):
         calls.append(completed)
         weights = sum(p.sum() for p in discriminator.parameters())  # a graph to go back through
         logits = 0 * (weights + completed.sum()) + torch.ones(len(completed))
         return 20.0 * logits, (-20.0 - len(calls)) * logits
 
-    monkeypatch.setattr(trainer.learner, "_judge", judge)
+    monkeypatch.setattr(trainer.step, "_discriminate", discriminate)
 
 
 def test_a_dead_run_goes_on_where_that_is_asked_for(start, monkeypatch):

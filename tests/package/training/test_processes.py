@@ -207,7 +207,7 @@ def test_what_pytorch_cannot_do_here_ends_in_advice(start, monkeypatch, error, w
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(trainer.learner, "iterate", fail)
+    monkeypatch.setattr(trainer.step, "iterate", fail)
     with pytest.raises(TrainingError, match=words):
         trainer.train()
 

@@ -14,7 +14,7 @@ from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.samples import TrainingSamples, cut_patches
-from glcic_lite.training.step import Learner
+from glcic_lite.training.step import TrainingStep
 from inputs import narrow_network
 from training_runs import SMOOTH, TINY, one_iteration, phases, same, starter, state_of
 
@@ -137,8 +137,8 @@ def test_the_networks_momentum_tells_from_the_second_step_on(start):
 def test_real_photos_are_judged_in_the_company_of_completed_ones_or_among_themselves(start, together):
     trainer = start(phases(0, 1, 0, SMOOTH, judged_together=together))
     batch = next(trainer.batches())
-    trainer.learner.normalise_by_batch()
-    judge = trainer.learner._judge
+    trainer.step.normalise_by_batch()
+    judge = trainer.step._discriminate
     beside_grey, grey = judge(trainer.bare_discriminator, batch, torch.full_like(batch["photo"], 0.5))
     beside_noise, noise = judge(trainer.bare_discriminator, batch, torch.rand_like(batch["photo"]))
     assert beside_grey.shape == grey.shape == (len(batch["photo"]),)
@@ -154,7 +154,7 @@ def test_kept_statistics_are_kept_and_every_photo_is_completed_as_if_alone(start
         before = {k: v.clone() for k, v in trainer.bare_network.state_dict().items() if "running" in k}
         weights = {k: v.clone() for k, v in trainer.bare_network.named_parameters()}
         batch = next(trainer.batches())
-        trainer.learner.normalise_by_batch()
+        trainer.step.normalise_by_batch()
         together = trainer.bare_network(batch["photo"], batch["mask"])[:1]
         alone = trainer.bare_network(batch["photo"][:1], batch["mask"][:1])
         assert torch.allclose(together, alone, atol=1e-5) == kept
@@ -421,11 +421,11 @@ def test_the_biases_that_are_not_trained_are_those_without_a_say(start):
 def frozen_norm(monkeypatch):
     """Batch normalisation in evaluation mode: the one thing that ties the photos of a batch together is gone."""
 
-    def evaluate(learner):
-        learner.bare_network.eval()
-        learner.bare_discriminator.eval()
+    def evaluate(step):
+        step.bare_network.eval()
+        step.bare_discriminator.eval()
 
-    monkeypatch.setattr(Learner, "normalise_by_batch", evaluate)
+    monkeypatch.setattr(TrainingStep, "normalise_by_batch", evaluate)
 
 
 @pytest.mark.parametrize("counts", [(2, 0, 0), (0, 2, 0), (0, 0, 2)], ids=["phase 1", "phase 2", "phase 3"])
