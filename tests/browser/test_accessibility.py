@@ -50,7 +50,7 @@ def contrast(one, other):
 
 def test_contrast_is_computed_as_the_standard_says():
     assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
-    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)  # the well-known grey that just fails
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)  # the well-known grey that only just fails
 
 
 def test_what_is_written_in_colour_can_be_read():
@@ -66,7 +66,7 @@ def test_warnings_can_be_read_in_either_theme():
 
 @pytest.mark.parametrize("who", SEEN_BY)
 def test_the_colours_differ_for_everybody(who):
-    """Any two of them can meet in one figure."""
+    """Any two of them may meet in one figure."""
     seen = {
         name: rgb2lab(encoded(np.array(SEEN_BY[who]) @ linear(rgb(colour)))[None, None])[0, 0]
         for name, colour in COLOURS.items()
@@ -77,7 +77,7 @@ def test_the_colours_differ_for_everybody(who):
 
 
 def test_two_colours_of_one_look_would_be_found():
-    """The grey of earlier versions and the pink of holes are one to deuteranopes."""
+    """The grey of earlier versions and the pink of holes look the same to deuteranopes."""
     matrix = np.array(SEEN_BY["deuteranopes"])
     grey, pink = (rgb2lab(encoded(matrix @ linear(rgb(c)))[None, None])[0, 0] for c in ("#8A8F98", figures.HOLE))
     assert deltaE_ciede2000(grey, pink) < APART / 2

@@ -8,16 +8,16 @@ pytest_plugins = ["jupyterlab_driver"]
 pytestmark = pytest.mark.browser
 
 MODULES = {
-    "ConvolutionExplorer": "convolution_explorer",
-    "StackExplorer": "stack_explorer",
-    "DownsamplingExplorer": "downsampling_explorer",
-    "TransposedExplorer": "transposed_explorer",
+    "ConvolutionExplorer": "lesson_01.convolution_explorer",
+    "StackExplorer": "lesson_01.stack_explorer",
+    "DownsamplingExplorer": "lesson_02.explorer",
+    "TransposedExplorer": "lesson_03.explorer",
 }
 
 
 @pytest.fixture(scope="module")
 def notebook(jupyterlab):
-    """One notebook with an explorer a cell, under its class's name in small letters."""
+    """One notebook with an explorer in each cell, under its class's name in lower case."""
     cells = [
         f"from glcic_lite.course.{module} import {name}\n{name.lower()} = {name}()\n{name.lower()}"
         for name, module in MODULES.items()
@@ -41,7 +41,7 @@ class ExplorerPage:
         return self.notebook.execute(f"print({self.variable}.settings)")
 
     def shown(self):
-        """The bytes of the picture that the browser shows."""
+        """The bytes of the picture that the browser is showing."""
         return base64.b64decode(
             self.picture.evaluate(
                 """async (image) => {
@@ -52,7 +52,7 @@ class ExplorerPage:
         )
 
     def drawn(self):
-        """The bytes of the picture that the kernel has drawn last."""
+        """The bytes of the picture that the kernel drew last."""
         return base64.b64decode(
             self.notebook.execute(f"import base64; print(base64.b64encode({self.variable}.png()).decode())")
         )
@@ -61,7 +61,7 @@ class ExplorerPage:
         return self.cell.evaluate("cell => [cell.offsetTop, cell.offsetHeight]"), self.picture.bounding_box()
 
     def wait_for_picture(self):
-        """Wait until the browser shows the picture that the kernel has drawn last, and return its bytes."""
+        """Wait until the browser shows the picture that the kernel drew last, and return its bytes."""
         for _ in range(50):
             shown = self.shown()
             if shown == self.drawn():

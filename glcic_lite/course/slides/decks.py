@@ -1,9 +1,9 @@
-"""Slides of the lessons: one HTML file each, with everything in it, so that it opens by double click and offline.
+"""Slides of the lessons: one HTML file each, with everything in it, so that it opens with a double click, offline.
 
-Which cells are on the slides is said by the notebooks themselves, in the slide type of each cell (JupyterLab shows it
-in the property inspector); `jupyter nbconvert --to slides` reads the same. What these decks add: reveal.js, pictures
-and formulas lie in the file; code is left out, unless a cell is tagged `slide-code`; whatever a lesson folds, and what
-is only for readers, moves to the speaker's notes (key S).
+The notebooks themselves say which cells are on slides, in the slide type of each cell (JupyterLab shows it in the
+property inspector); `jupyter nbconvert --to slides` reads the same. What these decks add: reveal.js, pictures and
+formulas are in the file; code is left out, unless a cell is tagged `slide-code`; whatever a lesson folds, and what is
+only for readers, moves to the speaker's notes (key S).
 """
 
 import base64
@@ -21,16 +21,16 @@ from PIL import Image
 from glcic_lite.files import NOTEBOOKS, write_text
 
 SHOW_CODE = "slide-code"  # the tag of a cell whose code the audience should read
-SIZES = ((60, 32), (100, 29), (140, 26), (190, 24))  # up to so many words on a slide, type of so many pixels
+SIZES = ((60, 32), (100, 29), (140, 26), (190, 24))  # (most words on a slide, size of their type in pixels)
 SMALLEST = 22
-BESIDE_PICTURES = 24  # the room is the picture's
+BESIDE_PICTURES = 24  # the picture needs the room
 LINES_BESIDE_PICTURES = 8  # printed; more get a slide of their own
 LONGEST_CREDIT = 60  # words naming photographers
-MOST_WORDS = 130  # more than that nobody reads from a wall
+MOST_WORDS = 130  # nobody reads more than that from a wall
 WIDTH, HEIGHT = 1280, 720  # of a slide, in pixels
 INNER_WIDTH = 1180  # without its margins
 
-# A text is cut before each heading, but not between two headings. (No `# comment` begins a line outside of code.)
+# A text is cut before each heading, but not between two headings. (Outside code, no line begins with `# comment`.)
 _SECTION = re.compile(r"(?:^#{1,4} .*\n*)*(?:(?!^#{1,4} )[\s\S])+|(?:^#{1,4} .*\n*)+", re.MULTILINE)
 _LEFT_OUT = re.compile(r"#+ (?:Exercise \d+:|References$)", re.MULTILINE)
 _FOLDED = re.compile(r"<details>\s*<summary>(?:<b>)?(.*?)(?:</b>)?</summary>(.*?)</details>", re.DOTALL)
@@ -75,10 +75,10 @@ def build_decks(out: str | Path, notebooks: Iterable[str | Path] | None = None) 
 
     Args:
         out: a folder, made if it is not there; decks in it are replaced.
-        notebooks: the lessons; all of the course if left out.
+        notebooks: the lessons; by default all of the course.
 
     Returns:
-        The decks, one `.html` for each notebook and of its name.
+        The decks, one `.html` file for each notebook, named after it.
 
     Raises:
         OSError: there is no notebook, or a file cannot be read or written.
@@ -115,7 +115,7 @@ def deck(path: str | Path) -> str:
 
 
 def _arranged(cells: list, folder: Path) -> list[list[dict]]:
-    """The deck: columns of slides, each slide its parts and its notes, as HTML."""
+    """The deck: columns of slides; each slide has its parts and its notes, as HTML."""
     columns: list[list[dict]] = []
     for cell in cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
@@ -165,9 +165,9 @@ def _section(parts: list[str], notes: list[str]) -> str:
 
 
 def text_slides(source: str) -> list[tuple[str, list[str]]]:
-    """What a Markdown cell puts on slides: for each slide its Markdown, and what goes to the speaker's notes.
+    """What a Markdown cell puts on slides: for each slide its Markdown, and what goes into the speaker's notes.
 
-    A heading begins a slide. Exercises, references and links to the neighbours are left out. Folded text, what a
+    A heading begins a new slide. Exercises, references and links to the neighbours are left out. Folded text, what a
     reader needs and how long it takes, and paragraphs that would make a slide longer than `MOST_WORDS`, go to the
     notes; lists, tables, formulas, and paragraphs that begin in bold (**Verdict**) stay, and may fill a second slide.
     """
@@ -204,7 +204,7 @@ def text_slides(source: str) -> list[tuple[str, list[str]]]:
 
 
 def _shorter(blocks: list[str]) -> Iterable[str]:
-    """Long lists, item by item, so that they can go on on the next slide."""
+    """Long lists item by item, so that they can continue on the next slide."""
     for block in blocks:
         if _ITEM.match(block) and count_words(block) > MOST_WORDS / 2:
             yield from re.split(r"\n(?=- |\d+\. )", block)
@@ -220,12 +220,12 @@ def _joined(blocks: list[str]) -> str:
 
 
 def count_words(text: str) -> int:
-    """Words as a reader counts them: not the rulers of tables, nor the ends of tags."""
+    """Words as a reader counts them: neither the rules of tables nor tags."""
     return len(re.findall(r"\w[\w'’.,-]*", re.sub(r"<[^>]+>|\]\([^)]*\)", " ", text)))
 
 
 def _with_pictures_apart(text: str) -> list[str]:
-    """Pictures between paragraphs become parts of the slide, which shrink to what height is left."""
+    """Pictures between paragraphs become parts of the slide, which shrink to the height that is left."""
     from bs4 import BeautifulSoup
 
     parts: list[str] = []
@@ -244,9 +244,9 @@ def _with_pictures_apart(text: str) -> list[str]:
 
 
 def _code_cell(cell, folder: Path) -> tuple[list[list[str]], list[str]]:
-    """What a code cell has put out, and its code where it is tagged; and what only the speaker sees.
+    """What a code cell has output, and its code where it is tagged; and what only the speaker sees.
 
-    Each picture gets a slide, with its caption; so do many lines printed beside one, and the parts of a long table.
+    Each picture gets a slide, with its caption; so do many printed lines beside one, and the parts of a long table.
     """
     slides: list[list[str]] = [[]]
     notes = []
@@ -288,7 +288,7 @@ def _code_cell(cell, folder: Path) -> tuple[list[list[str]], list[str]]:
 
 
 def _table_in_parts(text: str) -> list[str]:
-    """Markdown; a table in it that is too long for a slide, in several, each with the table's head."""
+    """Markdown; a table in it that is too long for a slide comes in several parts, each with the table's head."""
     head = re.search(r"^\|.*\|\n\|[-:| ]+\|$", text, re.MULTILINE)
     words, room = count_words(text), MOST_WORDS * 1.75  # a table is looked up, not read
     if not head or words <= room:
@@ -303,7 +303,7 @@ def _table_in_parts(text: str) -> list[str]:
 
 
 def _merged(outputs: list) -> list:
-    """A cell's outputs; what it printed in several pieces, in one."""
+    """A cell's outputs; what it printed in several pieces is joined."""
     merged: list = []
     for output in outputs:
         last = merged[-1] if merged else None
@@ -323,7 +323,7 @@ def _output_picture(cell, output, kind: str) -> str:
 
 
 def _picture(source: str, alternative: str) -> str:
-    """A picture that may become as large as the slide allows, but leaves no empty space above and below itself."""
+    """A picture that may become as large as the slide allows, without empty space above and below it."""
     with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
         highest = min(picture.height * 2, INNER_WIDTH * picture.height / picture.width)
     alternative = html.escape(alternative, quote=True)
@@ -345,7 +345,7 @@ def _highlighted(code: str) -> str:
 
 
 def _type_size(text: str) -> int:
-    """The type, in pixels, in which the longest line of a fixed-width text fits; still longer lines are wrapped."""
+    """The type size, in pixels, at which the longest line of a fixed-width text fits; even longer lines are wrapped."""
     longest = max(len(line) for line in text.splitlines())
     return max(14, min(22, int((INNER_WIDTH - 30) / (0.605 * longest))))
 
@@ -382,7 +382,7 @@ def _formula(tex: str, block: bool) -> str:
     from matplotlib.mathtext import MathTextParser, math_to_image
 
     tex = html.unescape(" ".join(tex.split()))
-    # The same in the words that matplotlib knows.
+    # The same, in commands that matplotlib knows.
     drawable = "$" + tex.replace(r"\left\lVert", r"\left\|").replace(r"\right\rVert", r"\right\|") + "$"
     font = FontProperties(size=20, math_fontfamily="stix")
     _, height, depth, *_ = MathTextParser("path").parse(drawable, dpi=72, prop=font)

@@ -50,7 +50,7 @@ def test_every_cell_says_whether_it_is_on_a_slide(path):
     assert not without, f"cells without a slide type: {without}"
     assert kinds[0] == "slide", "the title begins the deck"
     first_code = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
-    assert kinds[first_code] == "skip", "the set-up is nothing to project"
+    assert kinds[first_code] == "skip", "the set-up is not for projecting"
 
 
 @lessons
@@ -87,7 +87,7 @@ def test_slides_hold_no_exercises_and_no_hints(path, pages):
     shown = " ".join(slide.get_text(" ") for slide in slides_of(page))
     for unwanted in (r"Exercise \d+: ", r"Hint \d", "not attempted", "Your code", "← Previous", r"\bReferences\b"):
         assert not re.search(unwanted, shown), unwanted
-    assert not page.select(".slides details"), "nobody unfolds anything on a wall"
+    assert not page.select(".slides details"), "nobody can unfold anything on a wall"
 
 
 @lessons
@@ -118,7 +118,7 @@ def test_links_between_lessons_lead_to_their_slides(decks, pages):
 
 
 def test_formulas_are_drawn():
-    """All that stand in the lessons, each as a picture that is named by its TeX."""
+    """Every formula in the lessons, each as a picture with its TeX as alternative text."""
     for path in LESSONS:
         source = "\n\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
         if re.search(r"^\s*\$\$", source, re.MULTILINE):
@@ -214,7 +214,7 @@ def test_what_is_too_much_beside_a_picture_gets_slides_of_its_own(tmp_path):
     assert "somebody" not in slides[1].text and "somebody" in page.aside.text, "the credits are in the notes"
 
 
-def test_a_long_table_goes_on_with_its_head(tmp_path):
+def test_a_long_table_continues_with_its_head(tmp_path):
     rows = "\n".join(f"| {number} | {'word ' * 25} |" for number in range(20))
     table = nbformat.v4.new_output("display_data", {"text/markdown": f"Before.\n\n| a | b |\n|---|---|\n{rows}"})
     page = made(tmp_path, cell("text", "# A", "slide"), cell("code", "", "subslide", outputs=[table]))
@@ -262,7 +262,7 @@ def test_long_text_is_left_to_the_speaker_but_for_what_counts():
     assert all(text.count("- item") >= 3 for text, _ in parts), "about equally full"
 
 
-def test_a_comment_in_code_is_no_heading():
+def test_a_comment_in_code_is_not_a_heading():
     assert len(text_slides("## Title\n\n    # a comment\n    code()")) == 1
 
 
@@ -295,7 +295,7 @@ MEASURE = """() => {
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium without any network."""
+    """Chromium without a network."""
     playwright = pytest.importorskip("playwright.sync_api")
     if find_chromium() is None:
         pytest.skip("no Chromium is installed, so nothing can be tried in a browser")
