@@ -1,4 +1,4 @@
-"""Two pictures in the same place and a slider that wipes from one to the other, in the browser alone."""
+"""Two pictures in the same place, and a slider that wipes from one to the other, in the browser alone."""
 
 import base64
 import html
@@ -32,12 +32,15 @@ _TEMPLATE = """
 def before_after(
     before: PhotoSource, after: PhotoSource, titles: tuple[str, str] = ("before", "after"), width: int = 640
 ) -> HTML:
-    """A before/after slider, worked by mouse, finger or arrow keys; it needs no kernel once it is shown.
+    """A before/after slider for mouse, finger or arrow keys; once shown, it needs no kernel.
 
     Args:
         before, after: two pictures of the same size.
         titles: what they are called, for the line below and for screen readers.
-        width: in pixels; pictures are reduced to it, so that the notebook stays small.
+        width: in pixels; larger pictures are reduced to it, so that the notebook stays small.
+
+    Raises:
+        ValueError: the two pictures differ in size.
     """
     before, after = open_photo(before), open_photo(after)
     if before.size != after.size:

@@ -20,12 +20,12 @@ WEIGHTS = _random.choice([-1, 0, 1, 2], (LARGEST_KERNEL, LARGEST_KERNEL), p=[0.3
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """The side of a convolution's output; 0 or less where the kernel does not fit even once."""
+    """The side of a convolution's output; 0 or less if the kernel does not fit even once."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def convolved(size: int, kernel: int, stride: int, padding: int, dilation: int) -> np.ndarray:
-    """The explorer's output values, by torch."""
+    """The explorer's output values, computed by torch: (output size, output size)."""
     photo = torch.from_numpy(INPUTS[:size, :size]).double()[None, None]
     weight = torch.from_numpy(WEIGHTS[:kernel, :kernel]).double()[None, None]
     return F.conv2d(photo, weight, stride=stride, padding=padding, dilation=dilation)[0, 0].long().numpy()

@@ -13,12 +13,14 @@ from glcic_lite.method.receptive_field import FieldAfterLayer
 
 
 def show_views(photo, mask: np.ndarray, views: Sequence[Box], titles: Sequence[str], alternative_text: str) -> None:
-    """The same photo once for each view: what lies outside the view is pale.
+    """The same photo once for each view; what lies outside the view is pale.
 
     Args:
         photo: PIL image or (H, W, 3) array.
         mask: (H, W) bool, the hole.
-        views: what one output pixel sees, a box each.
+        views: for each copy, the box that one output pixel sees.
+        titles: one for each copy.
+        alternative_text: what a screen reader reads out.
     """
     figure, axes = plt.subplots(1, len(views), figsize=(12, 12 / len(views) * mask.shape[0] / mask.shape[1] + 0.4),
                                 layout="constrained")  # fmt: skip
@@ -52,7 +54,7 @@ def draw_times(ax: Axes, dilations: Sequence[int], dilated: Sequence[float], zer
 
 
 def draw_growth(ax: Axes, dilated: Sequence[FieldAfterLayer], plain: Sequence[FieldAfterLayer]) -> None:
-    """The field after every layer of two networks, as bars, with the number at the end of each."""
+    """The field after every layer of two networks, as bars with a number at the end of each."""
     positions = np.arange(len(dilated))
     for rows, colour, hatch, shift, name in (
         (dilated, INPUT, None, -0.2, "dilations 2, 4, 8, 16 in layers 7 to 10"),
@@ -94,7 +96,7 @@ def draw_heat(ax: Axes, values: np.ndarray, title: str, square: int | None = Non
 
 
 def influence_radius(values: np.ndarray, share: float, centre: tuple[int, int] | None = None) -> int:
-    """Half the side of the centred square that holds this share of a map's total, in pixels."""
+    """Half the side, in pixels, of the centred square that holds this share of a map's total."""
     row, column = centre or (values.shape[0] // 2, values.shape[1] // 2)
     rows, columns = np.indices(values.shape)
     distance = np.maximum(abs(rows - row), abs(columns - column))
@@ -105,7 +107,7 @@ def influence_radius(values: np.ndarray, share: float, centre: tuple[int, int] |
 def training_figure(
     truth: np.ndarray, emptied: np.ndarray, fills: dict[str, np.ndarray], losses: dict[str, list[float]], steps: int
 ):
-    """One frame of two trainings side by side: the photo, its hole, what each network paints now, and both curves."""
+    """Two networks in training, side by side: the photo, its hole, what each network paints now, and both losses."""
     figure, axes = plt.subplots(1, 3 + len(fills), figsize=(12, 2.9), layout="constrained",
                                 gridspec_kw={"width_ratios": [1] * (2 + len(fills)) + [1.6]})  # fmt: skip
     for ax, picture, title in zip(axes, [truth, emptied, *fills.values()], ["photo", "hole", *fills], strict=False):
@@ -113,7 +115,7 @@ def training_figure(
         ax.set_title(title, fontsize=12)
         ax.set_axis_off()
     for (name, values), colour, line in zip(losses.items(), (QUIET, OUTPUT, WEIGHT), ("--", "-", ":"), strict=False):
-        smooth = [np.mean(values[max(0, n - 14) : n + 1]) for n in range(len(values))]  # one batch says little
+        smooth = [np.mean(values[max(0, n - 14) : n + 1]) for n in range(len(values))]  # a single batch says little
         axes[-1].plot(range(1, len(values) + 1), smooth, line, color=colour, label=name, linewidth=2)
     axes[-1].set_xlim(1, steps)
     axes[-1].set_xlabel("training step")

@@ -1,4 +1,4 @@
-"""Stride and pooling, one output pixel at a time, with a picture that can be shifted underneath."""
+"""Stride and pooling, one output pixel at a time, over a picture that can be shifted."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -30,7 +30,7 @@ def pattern(name: str, shift: int) -> np.ndarray:
 
 
 def shrunk(values: np.ndarray, operation: str, window: int, stride: int) -> np.ndarray:
-    """The smaller picture, by torch."""
+    """The smaller picture, computed by torch."""
     photo = torch.from_numpy(values).double()[None, None]
     if operation == "max pooling":
         return F.max_pool2d(photo, window, stride)[0, 0].numpy()
@@ -134,7 +134,7 @@ def _draw_downsampling(values, smaller, unmoved, row, column, window, stride) ->
     for i in range(len(smaller)):
         for j in range(len(smaller)):
             x, y = 24 + j * stride * cell, top + i * stride * cell
-            if stride >= window:  # overlapping windows would only be a tangle of lines
+            if stride >= window:  # overlapping windows would be a tangle of lines
                 sketch.rectangle(x + 1.5, y + 1.5, window * cell - 3, window * cell - 3, None, tint(INK, 0.55), 1)
     x, y = 24 + column * stride * cell, top + row * stride * cell
     sketch.rectangle(x, y, window * cell, window * cell, None, HIGHLIGHT, 3.5)

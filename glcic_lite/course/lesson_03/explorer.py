@@ -1,4 +1,4 @@
-"""A transposed convolution as a stamp: every input pixel prints the kernel, times its value, onto the output."""
+"""A transposed convolution as a stamp: every input pixel prints the kernel, multiplied by its value, on the output."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,12 +20,12 @@ WEIGHTS = _random.choice([-1, 1, 2, 3], (LARGEST_KERNEL, LARGEST_KERNEL), p=[0.2
 
 
 def transposed_size(size: int, kernel: int, stride: int, padding: int) -> int:
-    """The side of a transposed convolution's output; 0 or less where the padding cuts everything away."""
+    """The side of a transposed convolution's output; 0 or less if the padding cuts everything away."""
     return (size - 1) * stride - 2 * padding + kernel
 
 
 def transposed(size: int, kernel: int, stride: int, padding: int, ones: bool = False) -> np.ndarray:
-    """The output by torch; with ones for inputs and weights it counts the stamps that overlap."""
+    """The output, computed by torch; with ones as inputs and weights it counts the stamps that overlap."""
     photo, weight = INPUTS[:size, :size], WEIGHTS[:kernel, :kernel]
     if ones:
         photo, weight = np.ones_like(photo), np.ones_like(weight)
@@ -77,7 +77,7 @@ class TransposedExplorer(Explorer):
                 formula,
                 f"Input pixel at row {row}, column {column}: its value <b>{INPUTS[row, column]}</b> times the "
                 f"{kernel} × {kernel} kernel is printed with its corner at row {row * stride - padding}, "
-                f"column {column * stride - padding}. The next one is printed {stride} further on; "
+                f"column {column * stride - padding}. The next one is printed {stride} further along; "
                 "where stamps overlap, they add up.",
                 _evenness(counts, kernel, stride),
             ),
@@ -88,12 +88,12 @@ def _evenness(counts: np.ndarray, kernel: int, stride: int) -> str:
     found = sorted(set(counts.ravel().tolist()))
     numbers = f"Stamps that meet in one output pixel: {', '.join(map(str, found))}. "
     if kernel % stride and len(found) == 1:
-        return numbers + f"{kernel} is no multiple of {stride}: uneven, but here there are too few outputs to see it."
+        return numbers + f"{kernel} is not a multiple of {stride}: uneven, but there are too few outputs to see it."
     if kernel < stride:
         return numbers + "The kernel is smaller than the stride, so some outputs are <b>never reached</b> (0)."
     if kernel % stride:
-        return numbers + f"{kernel} is no multiple of {stride}: an <b>uneven</b> pattern, the seed of checkerboards."
-    return numbers + f"{kernel} is a multiple of {stride}: <b>even</b> everywhere but near the border."
+        return numbers + f"{kernel} is not a multiple of {stride}: an <b>uneven</b> pattern, the seed of checkerboards."
+    return numbers + f"{kernel} is a multiple of {stride}: <b>even</b> everywhere except near the border."
 
 
 def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown) -> Sketch:
