@@ -36,6 +36,9 @@ class ExerciseChecks:
         names = metafunc.fixturenames
         if "words" in names:
             metafunc.parametrize(("check", "answer", "words"), cls.WRONG)
+        elif "function_check" in names:
+            functions = [check for check in cls.checks() if check not in cls.VALUES]
+            metafunc.parametrize("function_check", functions, ids=lambda check: check.__name__)
         elif "untouched" in names:
             metafunc.parametrize("check", cls.checks(), ids=lambda check: check.__name__)
             metafunc.parametrize("untouched", UNTOUCHED.values(), ids=UNTOUCHED.keys())
@@ -52,6 +55,13 @@ class ExerciseChecks:
             pytest.skip("this check takes a value")
         verdict = check(untouched)
         assert verdict.state == NOT_ATTEMPTED, verdict
+
+    def test_what_raises_or_is_not_a_function_is_not_yet(self, function_check):
+        def broken(*args, **kwargs):
+            return 1 / 0
+
+        assert "ZeroDivisionError" in function_check(broken).message
+        assert function_check(7).state == NOT_YET
 
     def test_right_is_correct_every_time(self, check, answer):
         for _ in range(3):  # the inputs are random

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.course.lesson_02.downsampling import blur_pool as _blur_pool
+from glcic_lite.course.lesson_02.blur import blur_then_stride
 from glcic_lite.course.shared.checks import NotYet, check, exercise, read_value
 
 
@@ -146,7 +146,7 @@ def _binomial(photo: torch.Tensor, mode: str = "reflect", scale: float = 1.0, st
         (partial(_binomial, stride=1), "it is blurred, but not yet made smaller."),
         (lambda photo: photo[..., ::2, ::2], "it is made smaller, but not blurred before."),
         (lambda photo: F.avg_pool2d(photo, 2), "that is average pooling, whose blur has two taps."),
-        (lambda photo: _blur_pool(photo, 2), "that is the course's own function, whose blur has five taps."),
+        (lambda photo: blur_then_stride(photo, 2), "that is the course's own function, whose blur has five taps."),
     ],
     "Blurred, then made smaller.",
     say=lambda photo: f"a photo of shape {tuple(photo.shape)}",

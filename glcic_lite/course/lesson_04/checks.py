@@ -10,15 +10,12 @@ from torch import nn
 from glcic_lite.course.shared.checks import (
     NotAttempted,
     NotYet,
-    Suspect,
     call,
     check,
     compare_tensors,
+    exercise,
     expect_number,
     expect_tensor,
-    old_likely_cause,
-    try_numbers,
-    try_tensors,
 )
 from glcic_lite.method.architecture import COMPLETION_INPUT_CHANNELS, COMPLETION_NETWORK, HALF, Layer
 from glcic_lite.method.networks import CompletionNetwork, ConvolutionBlock, count_parameters
@@ -32,33 +29,33 @@ def _parameters(kernel: int, ins: int, outs: int, norm: bool) -> int:
     return sum(count_parameters(part) for part in parts)
 
 
-@check("Exercise 1")
-def parameters(parameters: Callable) -> str:
+@exercise(
+    1,
+    _parameters,
+    [
+        (lambda k, i, o, norm: k**2 * i * o + o * norm * 2, "the biases are missing."),
+        (lambda k, i, o, norm: k**2 * i * o + o, "batch normalisation learns something too."),
+        (lambda k, i, o, norm: k**2 * i * o, "only the weights are counted."),
+        (lambda k, i, o, norm: k**2 * i * o + o + 4 * o * norm,
+         "the stored mean and variance are not learned: they are measured, so they are no parameters."),
+        (lambda k, i, o, norm: k**2 * i * o + o + o * norm,
+         "batch normalisation learns two numbers per channel, a scale and a shift; the bias counts as well."),
+        (lambda k, i, o, norm: k * i * o + o + 2 * o * norm, "a kernel is square: it has kernel × kernel weights."),
+        (lambda k, i, o, norm: k**2 * o + o + 2 * o * norm,
+         "every output channel has a kernel of its own for each input channel."),
+        (lambda k, i, o, norm: k**2 * i * o + 3 * o, "a row without normalisation has no scale and shift either."),
+        (lambda k, i, o, norm: k**2 * i * o + i + 2 * o * norm, "there is one bias for each output channel."),
+    ],
+    "On {count} rows the same as torch counts.",
+    by_name=True,
+)  # fmt: skip
+def parameters():
     """`parameters(kernel, ins, outs, norm)`: the parameters of a row, its normalisation included where it has one."""
-    cases = [dict(kernel=5, ins=4, outs=64, norm=True), dict(kernel=3, ins=32, outs=3, norm=False)]
+    yield dict(kernel=5, ins=4, outs=64, norm=True)
+    yield dict(kernel=3, ins=32, outs=3, norm=False)
     for _ in range(8):
-        case = dict(kernel=random.choice([1, 2, 3, 4, 5]), ins=random.randint(1, 40), outs=random.randint(2, 40))
-        cases.append(dict(**case, norm=random.random() < 0.5))
-    suspects = [
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs * norm * 2, "the biases are missing."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs,
-                "batch normalisation learns something too."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs, "only the weights are counted."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + 4 * outs * norm,
-                "the stored mean and variance are not learned: they are measured, and no parameters."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + outs * norm,
-                "batch normalisation learns two numbers a channel, a scale and a shift; the bias is counted as well."),
-        Suspect(lambda kernel, ins, outs, norm: kernel * ins * outs + outs + 2 * outs * norm,
-                "a kernel is square: it has kernel × kernel weights."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * outs + outs + 2 * outs * norm,
-                "every output channel has a kernel of its own for each input channel."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + outs + 2 * outs,
-                "a row without normalisation has no scale and shift either."),
-        Suspect(lambda kernel, ins, outs, norm: kernel**2 * ins * outs + ins + 2 * outs * norm,
-                "there is one bias for each output channel."),
-    ]  # fmt: skip
-    try_numbers(parameters, cases, _parameters, suspects)
-    return f"On {len(cases)} rows the same as torch counts."
+        norm = random.random() < 0.5
+        yield dict(kernel=random.randint(1, 5), ins=random.randint(1, 40), outs=random.randint(2, 40), norm=norm)
 
 
 def _convolution(layer: Layer, ins: int, outs: int) -> nn.Module:
@@ -94,65 +91,60 @@ def _formula(size: int, layer: Layer, dilated: bool = True, padded: bool = True,
     return (size + 2 * padding - span) // layer.stride + plus_one
 
 
-@check("Exercise 2")
-def sizes(sizes: Callable) -> str:
-    """`sizes(height, width, layers)`: the list of (height, width) after each layer, for layers of any kind."""
-    odd_ones = (Layer(1, "conv", 4, 1, 2, 8), Layer(2, "dilated conv", 3, 3, 2, 8), Layer(3, "deconv", 3, 1, HALF, 8))
-    cases = [
-        dict(height=256, width=256, layers=COMPLETION_NETWORK),
-        dict(height=540, width=960, layers=COMPLETION_NETWORK),
-        dict(height=658, width=1083, layers=COMPLETION_NETWORK),
-        dict(height=random.choice([31, 37, 45]), width=random.choice([53, 69, 75]), layers=odd_ones),
-        dict(height=random.choice([41, 43]), width=random.choice([58, 62]), layers=COMPLETION_NETWORK[:12]),
-    ]
-    answers, wrong = [], None
-    for number, case in enumerate(cases):
-        layers = case["layers"]
-        rows = "the 17 rows" if layers is COMPLETION_NETWORK else f"{len(layers)} rows"
-        if layers is odd_ones:
-            rows = "three rows that are not in the table"
-        shown = f"height={case['height']}, width={case['width']} and {rows}"
-        answer = call(sizes, *case.values(), shown=shown, first=number == 0)
-        pairs = _pairs(answer, shown)
-        answers.append(pairs)
-        expected = _sizes(**case)
-        if pairs == expected or wrong:
-            continue
-        if len(pairs) != len(expected):
-            wrong = f"For {shown} {len(expected)} pairs are expected, one a layer; yours are {len(pairs)}."
-            continue
-        row = next(i for i, (mine, right) in enumerate(zip(pairs, expected, strict=True)) if mine != right)
-        layer = layers[row]
-        wrong = (
-            f"For {shown} your size after row {row + 1} ({layer.kind}, kernel {layer.kernel}, dilation "
-            f"{layer.dilation}, stride {layer.stride}), {pairs[row][0]} × {pairs[row][1]}, is not torch's."
-        )
-    if wrong:
-        suspects = [
-            Suspect(_sizes_by(lambda n, layer: int(n / layer.stride)),
-                    "a strided layer rounds up here, not down: the padding gives it one more position."),
-            Suspect(_sizes_by(lambda n, layer: -(-n // 2) if layer.stride == 2 else int(n / layer.stride)),
-                    "dividing by the stride is right for the paper's rows, not for every kernel: take the size "
-                    "formulas of lessons 01 and 03."),
-            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, dilated=False)), "the dilation is left out."),
-            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, padded=False)), "the padding is left out."),
-            Suspect(_sizes_by(lambda n, layer: _formula(n, layer, plus_one=False)),
-                    "after the division one position is missing: the first."),
-            Suspect(_sizes_by(lambda n, layer: 2 * n if layer.upsamples else _formula(n, layer)),
-                    "a deconvolution doubles only with the right kernel and padding: take the formula of lesson 03."),
-            Suspect(lambda height, width, layers: [(h, w) for w, h in _sizes(height, width, layers)],
-                    "height and width are exchanged."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "Every size is torch's. Note what became of 658 × 1083."
-
-
-def _pairs(answer, shown: str) -> list[tuple[int, int]]:
+def _read_pairs(answer, expected: list, shown: str) -> list[tuple[int, int]]:
     try:
         pairs = [(height, width) for height, width in answer]
     except (TypeError, ValueError):
         raise NotYet(f"For {shown} a list of pairs (height, width) is expected.") from None
+    if len(pairs) != len(expected):
+        raise NotYet(f"For {shown} {len(expected)} pairs are expected, one a layer; yours are {len(pairs)}.")
     return [tuple(int(expect_number(side, shown)) for side in pair) for pair in pairs]
+
+
+def _compare_sizes(pairs: list, expected: list, shown: str) -> None:
+    """Raise `NotYet` naming the first layer after which the size differs."""
+    for row, (mine, right) in enumerate(zip(pairs, expected, strict=True), start=1):
+        if mine != right:
+            raise NotYet(f"For {shown} your size after row {row}, {mine[0]} × {mine[1]}, is not torch's.")
+
+
+_ODD_ONES = (Layer(1, "conv", 4, 1, 2, 8), Layer(2, "dilated conv", 3, 3, 2, 8), Layer(3, "deconv", 3, 1, HALF, 8))
+
+
+def _shown_size(height: int, width: int, layers: Sequence[Layer]) -> str:
+    rows = "three rows that are not in the table" if layers is _ODD_ONES else f"the first {len(layers)} rows"
+    return f"height={height}, width={width} and {rows}"
+
+
+@exercise(
+    2,
+    _sizes,
+    [
+        (_sizes_by(lambda n, layer: int(n / layer.stride)),
+         "a strided layer rounds up here, not down: the padding gives it one more position."),
+        (_sizes_by(lambda n, layer: -(-n // 2) if layer.stride == 2 else int(n / layer.stride)),
+         "dividing by the stride is right for the paper's rows, not for every kernel: take the size formulas of "
+         "lessons 01 and 03."),
+        (_sizes_by(lambda n, layer: _formula(n, layer, dilated=False)), "the dilation is left out."),
+        (_sizes_by(lambda n, layer: _formula(n, layer, padded=False)), "the padding is left out."),
+        (_sizes_by(lambda n, layer: _formula(n, layer, plus_one=False)),
+         "after the division one position is missing: the first."),
+        (_sizes_by(lambda n, layer: 2 * n if layer.upsamples else _formula(n, layer)),
+         "a deconvolution doubles only with the right kernel and padding: take the formula of lesson 03."),
+        (lambda height, width, layers: [(h, w) for w, h in _sizes(height, width, layers)],
+         "height and width are exchanged."),
+    ],
+    "Every size is torch's. Note what became of 658 × 1083.",
+    say=_shown_size,
+    read=_read_pairs,
+    compare=_compare_sizes,
+)  # fmt: skip
+def sizes():
+    """`sizes(height, width, layers)`: the list of (height, width) after each layer, for layers of any kind."""
+    for height, width in ((256, 256), (540, 960), (658, 1083)):
+        yield dict(height=height, width=width, layers=COMPLETION_NETWORK)
+    yield dict(height=random.choice([31, 37, 45]), width=random.choice([53, 69, 75]), layers=_ODD_ONES)
+    yield dict(height=random.choice([41, 43]), width=random.choice([58, 62]), layers=COMPLETION_NETWORK[:12])
 
 
 def _kinds(module: nn.Module, *kinds: type) -> list[nn.Module]:
@@ -247,36 +239,35 @@ def _prepared(photo: torch.Tensor, mask: torch.Tensor, mean: torch.Tensor) -> to
     return network.prepare(photo, mask)
 
 
-@check("Exercise 4")
-def prepare(prepare: Callable) -> str:
+def _four(known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return torch.cat([known, mask], dim=1)
+
+
+@exercise(
+    4,
+    _prepared,
+    [
+        (lambda p, m, c: _four(p - c, m), "the hole still holds the truth: a leak."),
+        (lambda p, m, c: _four(p * (1 - m) + c * m, m),
+         "the hole has the mean colour, but the mean colour is not subtracted yet."),
+        (lambda p, m, c: _four(p * (1 - m) - c, m),
+         "the hole is black before the mean colour is subtracted, not of the mean colour."),
+        (lambda p, m, c: _four(p * (1 - m), m), "the mean colour is not subtracted from the known part."),
+        (lambda p, m, c: _four((p - c) * (1 - m), 1 - m),
+         "the mask is 1 in the hole; yours says where the photo is known."),
+        (lambda p, m, c: _four((p - c) * m, m), "the known part is emptied and the hole kept."),
+        (lambda p, m, c: _four(m, (p - c) * (1 - m)), "the mask is the last of the four channels."),
+        (lambda p, m, c: (p - c) * (1 - m), "the mask itself is missing."),
+    ],
+    "Four channels, and nothing of what was in the hole.",
+    say=lambda photo, mask, mean: f"a photo of shape {tuple(photo.shape)}",
+)  # fmt: skip
+def prepare():
     """`prepare(photo, mask, mean)`: the four input channels, the hole's colours never read."""
-    cases = []
     for _ in range(4):
         count, height, width = random.randint(1, 3), random.randint(5, 9), random.randint(5, 9)
         photo, mask = torch.rand(count, 3, height, width), (torch.rand(count, 1, height, width) < 0.4).float()
-        cases.append(dict(photo=photo, mask=mask, mean=torch.rand(3, 1, 1)))
-
-    def four(known, mask):
-        return torch.cat([known, mask], dim=1)
-
-    suspects = [
-        Suspect(lambda photo, mask, mean: four(photo - mean, mask), "the hole still holds the truth: a leak."),
-        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, mean, photo), mask),
-                "the hole has the mean colour, but the mean colour is not subtracted yet."),
-        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo) - mean, mask),
-                "the hole is black before the mean colour is subtracted, not of the mean colour."),
-        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo), mask),
-                "the mean colour is not subtracted from the known part."),
-        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, 0, photo - mean), 1 - mask),
-                "the mask is 1 in the hole; yours says where the photo is known."),
-        Suspect(lambda photo, mask, mean: four(torch.where(mask > 0, photo - mean, 0), mask),
-                "the known part is emptied and the hole kept."),
-        Suspect(lambda photo, mask, mean: torch.cat([mask, torch.where(mask > 0, 0, photo - mean)], dim=1),
-                "the mask is the last of the four channels."),
-        Suspect(lambda photo, mask, mean: torch.where(mask > 0, 0, photo - mean), "the mask itself is missing."),
-    ]  # fmt: skip
-    try_tensors(prepare, cases, _prepared, suspects, lambda photo, mask, mean: f"a photo of shape {tuple(photo.shape)}")
-    return "Four channels, and nothing of what was in the hole."
+        yield dict(photo=photo, mask=mask, mean=torch.rand(3, 1, 1))
 
 
 class _Trace:

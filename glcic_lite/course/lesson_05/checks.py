@@ -1,155 +1,127 @@
 """The checks of lesson 05."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glcic_lite.course.shared.checks import (
-    NotYet,
-    Suspect,
-    call,
-    check,
-    compare_tensors,
-    expect_number,
-    expect_tensor,
-    old_likely_cause,
-)
-from glcic_lite.method.architecture import GLOBAL_DISCRIMINATOR, LOCAL_DISCRIMINATOR
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number
+from glcic_lite.method.architecture import GLOBAL_DISCRIMINATOR, LOCAL_DISCRIMINATOR, Layer
 from glcic_lite.method.losses import discriminator_loss
 from glcic_lite.method.masks import Box, hole_box, local_patch, random_box
 from glcic_lite.method.networks import GlobalDiscriminator, LocalDiscriminator, composite
 
 
-@check("Exercise 1")
-def police_loss(police_loss: Callable) -> str:
-    """`police_loss(real_logits, fake_logits)`: mean -log D of the real ones plus mean -log(1 - D) of the fakes."""
-    cases, answers, wrong = [], [], None
-    for number in range(5):
-        real, fake = 2 * torch.randn(random.randint(3, 8)) + 0.5, 2 * torch.randn(random.randint(9, 14))
-        shown = f"{len(real)} real and {len(fake)} fake logits between −6 and 6"
-        answer = call(police_loss, real, fake, shown=shown, first=number == 0)
-        answer = torch.tensor(float(expect_number(answer.detach() if isinstance(answer, Tensor) else answer, shown)))
-        cases.append(dict(real=real, fake=fake))
-        answers.append(answer)
-        expected = discriminator_loss(real, fake)
-        if not torch.isclose(answer, expected, rtol=1e-4, atol=1e-5):
-            how = "large" if answer > expected else "small"
-            wrong = wrong or f"For {shown} your loss, {answer:.4g}, is too {how}."
-    if wrong:
+def _two_means(real: Tensor, fake: Tensor, sign_real: int = -1, sign_fake: int = 1) -> float:
+    return (F.softplus(sign_real * real).mean() + F.softplus(sign_fake * fake).mean()).item()
 
-        def softplus(sign_real: int, sign_fake: int) -> Callable:
-            return lambda real, fake: F.softplus(sign_real * real).mean() + F.softplus(sign_fake * fake).mean()
 
-        suspects = [
-            Suspect(softplus(1, -1), "real and fake are swapped: the police learn to call every counterfeit real."),
-            Suspect(softplus(-1, -1), "the fakes are to be called 0, so it is log(1 − D) that counts for them."),
-            Suspect(lambda real, fake: softplus(-1, 1)(real, fake) / 2, "the two means are added, not averaged."),
-            Suspect(lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
-                    "take the mean over each batch; a sum grows with its size."),
-            Suspect(lambda real, fake: F.softplus(torch.cat([-real, fake])).mean(),
-                    "one mean over both batches together; here each has a mean of its own."),
-            Suspect(lambda real, fake: F.softplus(-real).mean(), "the fakes do not count at all."),
-            Suspect(lambda real, fake: F.softplus(fake).mean(), "the real ones do not count at all."),
-            Suspect(lambda real, fake: -softplus(-1, 1)(real, fake), "the sign: a loss is what gets smaller."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
+def _survives_certainty(police_loss: Callable) -> None:
+    """Raise `NotYet` if a loss that is right otherwise overflows."""
     real, fake = torch.tensor([-200.0, 3.0]), torch.tensor([200.0, -1.0])
     shown = "logits of −200 and 200, police who are quite sure and quite wrong,"
-    answer = call(police_loss, real, fake, shown=shown)
-    answer = answer.item() if isinstance(answer, Tensor) else float(answer)
-    if not abs(answer - discriminator_loss(real, fake).item()) < 0.1:
+    answer = float(call(police_loss, real, fake, shown=shown))
+    if not abs(answer - _two_means(real, fake)) < 0.1:
         raise NotYet(
             f"Right for ordinary logits. For {shown} it gives {answer:.4g}: before the logarithm is taken, the sigmoid "
             "has become exactly 0 or 1, or the exponential infinite. Is there a function that does it all in one step?"
         )
-    return "It is the loss of the package, and it stays a number when the police are very sure."
 
 
-@check("Exercise 2")
-def pull(pull: Callable) -> str:
+@exercise(
+    1,
+    lambda real, fake: discriminator_loss(real, fake).item(),
+    [
+        (partial(_two_means, sign_real=1, sign_fake=-1),
+         "real and fake are swapped: the police learn to call every counterfeit real."),
+        (partial(_two_means, sign_fake=-1), "the fakes are to be called 0, so it is log(1 − D) that counts for them."),
+        (lambda real, fake: _two_means(real, fake) / 2, "the two means are added, not averaged."),
+        (lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
+         "take the mean over each batch; a sum grows with its size."),
+        (lambda real, fake: F.softplus(torch.cat([-real, fake])).mean(),
+         "one mean over both batches together; here each has a mean of its own."),
+        (lambda real, fake: F.softplus(-real).mean(), "the fakes do not count at all."),
+        (lambda real, fake: F.softplus(fake).mean(), "the real ones do not count at all."),
+        (lambda real, fake: -_two_means(real, fake), "the sign: a loss is what gets smaller."),
+    ],
+    "It is the package's loss, and it stays a number when the police are very sure.",
+    then=_survives_certainty,
+    noun="loss",
+    say=lambda real, fake: f"{len(real)} real and {len(fake)} fake logits between −6 and 6",
+)  # fmt: skip
+def police_loss():
+    """`police_loss(real_logits, fake_logits)`: mean -log D of the real ones plus mean -log(1 - D) of the fakes."""
+    for _ in range(5):
+        yield dict(real=2 * torch.randn(random.randint(3, 8)) + 0.5, fake=2 * torch.randn(random.randint(9, 14)))
+
+
+def _derivatives(logits: Tensor) -> tuple[Tensor, Tensor]:
+    leaf = logits.clone().requires_grad_()
+    losses = (-F.logsigmoid(leaf), F.logsigmoid(-leaf))
+    return tuple(torch.autograd.grad(loss.sum(), leaf)[0] for loss in losses)
+
+
+def _of_d(change: Callable) -> Callable:
+    return lambda logits: change(torch.sigmoid(logits))
+
+
+@exercise(
+    2,
+    _derivatives,
+    [
+        (_of_d(lambda d: (-d, d - 1)), "the two are swapped."),
+        (_of_d(lambda d: (1 - d, d)), "the sign of both: a larger logit makes both losses smaller."),
+        (_of_d(lambda d: (d - 1, d)), "the sign of the second: log(1 − D) falls as the logit grows."),
+        (_of_d(lambda d: (1 - d, -d)), "the sign of the first: −log D falls as the logit grows."),
+        (_of_d(lambda d: (-1 / d, -1 / (1 - d))),
+         "these are the derivatives by D. By the logit there is one more factor, the sigmoid's derivative D(1 − D)."),
+        (_of_d(lambda d: (d * (1 - d), d * (1 - d))), "this is the derivative of the sigmoid alone."),
+    ],
+    "One pulls hardest where the police are sure of a counterfeit; the other lets go there.",
+    parts=("the derivative of −log D", "that of log(1 − D)"),
+    say=lambda logits: "six random logits",
+)  # fmt: skip
+def pull():
     """`pull(logits)`: the derivatives by the logit of -log D and of log(1 - D), D the sigmoid: a pair of tensors."""
-    cases, answers, wrong = [], [], None
-    for number in range(4):
-        logits = (3 * torch.randn(6)).clamp(-4, 4)  # further out, 1 - D has few digits left in float32
-        shown = "six random logits"
-        answer = call(pull, logits, shown=shown, first=number == 0)
-        try:
-            first, second = answer
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} a pair is expected: the derivatives of −log D and of log(1 − D).") from None
-        leaf = logits.clone().requires_grad_()
-        strong = torch.autograd.grad(-F.logsigmoid(leaf).sum(), leaf)[0]
-        weak = torch.autograd.grad(F.logsigmoid(-leaf).sum(), leaf)[0]
-        cases.append(dict(logits=logits))
-        parts = [expect_tensor(x, logits, f"the {which} of {shown}") for x, which in ((first, "first"),
-                                                                                      (second, "second"))]  # fmt: skip
-        answers.append(torch.stack(parts))
-        for part, expected, name in ((first, strong, "−log D"), (second, weak, "log(1 − D)")):
-            try:
-                compare_tensors(part, expected, f"the derivative of {name} at {shown}")
-            except NotYet as difference:
-                wrong = wrong or difference
-    if wrong:
-
-        def variant(change: Callable) -> Callable:
-            return lambda logits: torch.stack(change(torch.sigmoid(logits)))
-
-        suspects = [
-            Suspect(variant(lambda d: (-d, d - 1)), "the two are swapped."),
-            Suspect(variant(lambda d: (1 - d, d)), "the sign of both: a larger logit makes both losses smaller."),
-            Suspect(variant(lambda d: (d - 1, d)), "the sign of the second: log(1 − D) falls as the logit grows."),
-            Suspect(variant(lambda d: (1 - d, -d)), "the sign of the first: −log D falls as the logit grows."),
-            Suspect(variant(lambda d: (-1 / d, -1 / (1 - d))),
-                    "these are the derivatives by D. By the logit there is one factor more, the sigmoid's own "
-                    "derivative D(1 − D)."),
-            Suspect(variant(lambda d: (d * (1 - d), d * (1 - d))), "this is the derivative of the sigmoid alone."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
-    return "One pulls hardest where the police are sure of a counterfeit; the other lets go there."
+    for _ in range(4):
+        yield dict(logits=(3 * torch.randn(6)).clamp(-4, 4))  # further out, 1 - D has few digits left in float32
 
 
-def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width))
+def _counted_inputs(
+    layers: Sequence[Layer], size: int, width: float, power: int = 2, skip: int = 0, by_width: bool = True
+) -> int:
+    channels = max(1, round(layers[-1].channels * width)) if by_width else layers[-1].channels
+    return channels * (size // 2 ** max(len(layers) - skip, 0)) ** power
 
 
-@check("Exercise 3")
-def fully_connected(fully_connected_inputs: Callable) -> str:
+def _inputs(layers: Sequence[Layer], size: int, width: float) -> int:
+    kind = LocalDiscriminator if layers is LOCAL_DISCRIMINATOR else GlobalDiscriminator
+    with torch.device("meta"):  # no memory, no numbers: only shapes
+        return kind(size, width).fully_connected.in_features
+
+
+@exercise(
+    3,
+    _inputs,
+    [
+        (partial(_counted_inputs, power=1), "a feature map has rows and columns: side × side."),
+        (partial(_counted_inputs, power=0), "these are the channels only; each is a whole feature map."),
+        (partial(_counted_inputs, skip=1), "one halving is missing: every layer of the table halves."),
+        (partial(_counted_inputs, by_width=False), "`width` scales the channels, too."),
+        (partial(_counted_inputs, skip=99), "the photo is halved by every layer before it gets there."),
+    ],
+    "Right for both tables and at every size. Double the photo's side, and this layer gets four times as large.",
+    say=lambda layers, size, width: f"a table of {len(layers)} layers, size={size}, width={width}",
+)
+def fully_connected():
     """`fully_connected_inputs(layers, size, width)`: how many numbers reach the fully connected layer."""
-    kinds = {LocalDiscriminator: LOCAL_DISCRIMINATOR, GlobalDiscriminator: GLOBAL_DISCRIMINATOR}
-    cases, answers, wrong = [], [], None
-    near, far = LocalDiscriminator, GlobalDiscriminator
-    settings = [(near, 128, 1), (far, 256, 1), (near, 64, 0.25), (far, 128, 0.25), (near, 96, 0.5), (far, 320, 0.125)]
-    for number, (kind, size, width) in enumerate(settings):
-        layers = kinds[kind]
-        shown = f"a table of {len(layers)} layers, size={size}, width={width}"
-        answer = call(fully_connected_inputs, layers, size, width, shown=shown, first=number == 0)
-        answer = expect_number(answer, shown)
-        cases.append(dict(layers=layers, size=size, width=width))
-        answers.append(answer)
-        with torch.device("meta"):  # no memory, no numbers: only shapes
-            expected = kind(size, width).fully_connected.in_features
-        if answer != expected and wrong is None:
-            wrong = f"For {shown} your answer, {answer:g}, is too {'large' if answer > expected else 'small'}."
-    if wrong:
-
-        def count(layers, size, width, power=2, skip=0, by_width=True, halve=True):
-            side = size // 2 ** (len(layers) - skip) if halve else size
-            channels = _scaled(layers[-1].channels, width) if by_width else layers[-1].channels
-            return channels * side**power
-
-        suspects = [
-            Suspect(lambda **c: count(**c, power=1), "a feature map has rows and columns: side × side."),
-            Suspect(lambda **c: count(**c, power=0), "these are the channels only; each is a whole feature map."),
-            Suspect(lambda **c: count(**c, skip=1), "one halving is missing: every layer of the table halves."),
-            Suspect(lambda **c: count(**c, by_width=False), "`width` scales the channels, too."),
-            Suspect(lambda **c: count(**c, halve=False), "the photo is halved by every layer before it gets there."),
-        ]
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "Right for both tables and at every size. Double the photo's side, and this layer gets four times as large."
+    for size, width in ((128, 1), (64, 0.25), (96, 0.5)):
+        yield dict(layers=LOCAL_DISCRIMINATOR, size=size, width=width)
+        yield dict(layers=GLOBAL_DISCRIMINATOR, size=2 * size, width=width)
 
 
 @check("Exercise 4")
@@ -195,57 +167,59 @@ def _cut(photos: Tensor, masks: Tensor, size: int, first_only: bool = False) -> 
     return torch.stack([photo[(slice(None), *box.slices)] for photo, box in zip(photos, boxes, strict=True)])
 
 
-@check("Exercise 5")
-def fakes(fakes: Callable) -> str:
+def _completed(
+    photos: Tensor,
+    outputs: Tensor,
+    masks: Tensor,
+    size: int,
+    whole: str = "composite",
+    source: str = "composite",
+    first_hole: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The photos and patches that discriminators get; by the last three arguments what is often handed to them."""
+    options = {
+        "composite": composite(photos, outputs, masks),
+        "inverted": composite(outputs, photos, masks),
+        "output": outputs,
+        "photo": photos,
+    }
+    holes = [hole_box(masks[0 if first_hole else n, 0].numpy() > 0.5) for n in range(len(photos))]
+    boxes = [local_patch(hole, size, (photos.shape[3], photos.shape[2])) for hole in holes]
+    patches = [photo[(slice(None), *box.slices)] for photo, box in zip(options[source], boxes, strict=True)]
+    return options[whole], torch.stack(patches)  # fmt: skip
+
+
+_RAW = "outside the hole it is the photo that counts, not what the network painted over it."
+_FIRST = "every patch is cut around the hole of the first photo; each photo has its own."
+
+
+@exercise(
+    5,
+    _completed,
+    [
+        (partial(_completed, whole="output", source="output", first_hole=True),
+         f"both mistakes are still there: {_RAW} And {_FIRST}"),
+        (partial(_completed, whole="output", source="output"), _RAW),
+        (partial(_completed, first_hole=True), _FIRST),
+        (partial(_completed, source="output"), f"the patches still come from the raw output: {_RAW}"),
+        (partial(_completed, source="output", first_hole=True), f"the patches come from the raw output, and {_FIRST}"),
+        (partial(_completed, whole="output"), f"the whole photo is still the raw output: {_RAW}"),
+        (partial(_completed, source="photo"), "the patches come from the untouched photos: nothing is fake."),
+        (partial(_completed, whole="inverted", source="inverted"),
+         "inside and outside are swapped: the mask is 1 in the hole."),
+        (partial(_completed, whole="photo", source="photo"), "the photos are returned untouched: nothing is fake."),
+    ],
+    "Now the discriminators see what a reader will see, each at its own place.",
+    parts=("the completed photos", "their patches"),
+    say=lambda photos, outputs, masks, size: f"{len(photos)} photos of {photos.shape[3]} px, each with its own hole",
+)  # fmt: skip
+def fakes():
     """`fakes(photos, outputs, masks, size)`: completed photos and the patches around their holes, as a pair."""
-    cases, answers, wrong = [], [], None
-    for number in range(4):
-        count, side, size = random.randint(3, 5), random.choice([48, 56, 64]), 32
-        photos, outputs = torch.rand(count, 3, side, side), torch.rand(count, 3, side, side)
+    for _ in range(4):
+        count, side = random.randint(3, 5), random.choice([48, 56, 64])
         masks = torch.zeros(count, 1, side, side)
         for mask in masks:
             box = random_box(np.random.default_rng(random.getrandbits(32)), (side, side), (8, 24))
             mask[(0, *box.slices)] = 1
-        shown = f"{count} photos of {side} px, each with a hole of its own,"
-        answer = call(fakes, photos, outputs, masks, size, shown=shown, first=number == 0)
-        try:
-            whole, patches = answer
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} a pair is expected: the completed photos and their patches.") from None
-        completed = composite(photos, outputs, masks)
-        whole = expect_tensor(whole, completed, f"the completed photos, given {shown}")
-        expected = _cut(completed, masks, size)
-        patches = expect_tensor(patches, expected, f"the patches, given {shown}")
-        cases.append(dict(photos=photos, outputs=outputs, masks=masks, size=size))
-        answers.append(torch.cat([whole.flatten(), patches.flatten()]))
-        for part, right, name in ((whole, completed, "completed photos"), (patches, expected, "patches")):
-            try:
-                compare_tensors(part, right, f"the {name}, given {shown}")
-            except NotYet as difference:
-                wrong = wrong or difference
-    if wrong:
-
-        def variant(whole: str, source: str, first_only: bool = False) -> Callable:
-            def compute(photos, outputs, masks, size):
-                options = {"output": outputs, "photo": photos, "composite": composite(photos, outputs, masks),
-                           "inverted": composite(outputs, photos, masks)}  # fmt: skip
-                cut = _cut(options[source], masks, size, first_only)
-                return torch.cat([options[whole].flatten(), cut.flatten()])
-
-            return compute
-
-        raw = "outside the hole it is the photo that counts, not what the network painted over it."
-        one = "every patch is cut around the hole of the first photo; each photo has its own."
-        suspects = [
-            Suspect(variant("output", "output", True), f"both mistakes are still there: {raw} And {one}"),
-            Suspect(variant("output", "output"), raw),
-            Suspect(variant("composite", "composite", True), one),
-            Suspect(variant("composite", "output"), f"the patches still come from the raw output: {raw}"),
-            Suspect(variant("composite", "output", True), f"the patches come from the raw output, and {one}"),
-            Suspect(variant("output", "composite"), f"the whole photo is still the raw output: {raw}"),
-            Suspect(variant("composite", "photo"), "the patches come from the untouched photos: nothing is fake."),
-            Suspect(variant("inverted", "inverted"), "inside and outside are swapped: the mask is 1 in the hole."),
-            Suspect(variant("photo", "photo"), "the photos are returned untouched: nothing is fake."),
-        ]
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
-    return "Now the discriminators see what a reader will see, each at its own place."
+        photos, outputs = torch.rand(2, count, 3, side, side)
+        yield dict(photos=photos, outputs=outputs, masks=masks, size=32)

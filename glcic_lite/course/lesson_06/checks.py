@@ -3,13 +3,14 @@
 import io
 import random
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from glcic_lite.course.lesson_06.toy_run import ToyRun
-from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, expect_number, expect_tensor, old_likely_cause
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_tensor, likely_cause
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training.settings import Settings
@@ -23,7 +24,7 @@ def _kept_box(mask: np.ndarray, shown: str) -> tuple[int, int, int, int]:
     top, left = rows.min(), columns.min()
     height, width = rows.max() + 1 - top, columns.max() + 1 - left
     if len(rows) != height * width:
-        raise NotYet(f"For {shown} one of your holes is no single box: {len(rows)} pixels in {height} x {width}.")
+        raise NotYet(f"For {shown} one of your holes is not a single box: {len(rows)} pixels in {height} x {width}.")
     return int(top), int(left), int(height), int(width)
 
 
@@ -39,7 +40,7 @@ def holes(holes: Callable) -> str:
         answer = call(holes, count, size, (low, high), generator, shown=shown, first=number == 0)
         masks = expect_tensor(answer, torch.zeros(count, 1, size, size), shown).numpy()
         if not np.isin(masks, (0, 1)).all():
-            raise NotYet(f"For {shown} a mask holds other values than 0 and 1.")
+            raise NotYet(f"For {shown} a mask has values other than 0 and 1.")
         found = [_kept_box(mask[0], shown) for mask in masks]
         boxes.append(found)
         for _, _, height, width in found:
@@ -85,121 +86,92 @@ def holes(holes: Callable) -> str:
     return "Every sample has a hole of its own, anywhere in the photo."
 
 
-def _loss_variant(kind: str) -> Callable:
-    def compute(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
-        error = (output - photo).double()
-        if kind == "all pixels":
-            return error.square().mean()
-        if kind == "outside":
-            mask = 1 - mask
-        masked = (error * mask).abs() if kind == "absolute" else (error * mask).square()
-        sums, areas = masked.sum(dim=(1, 2, 3)), mask.sum(dim=(1, 2, 3))
-        if kind == "over the photo":
-            return masked.mean()
-        if kind == "pooled":
-            return sums.sum() / (3 * areas.sum())
-        if kind == "channels":
-            return (sums / areas).mean()
-        if kind == "sum":
-            return sums.sum()
-        if kind == "root":
-            return (sums / (3 * areas)).sqrt().mean()
-        return (sums / (3 * areas)).mean()
-
-    return compute
+def _squares_in(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
+    """The sum of the squared errors in each hole."""
+    return ((output - photo) * mask).square().sum(dim=(1, 2, 3))
 
 
-@check("Exercise 2")
-def loss(loss: Callable) -> str:
+def _area(mask: Tensor) -> Tensor:
+    return 3 * mask.sum(dim=(1, 2, 3))
+
+
+@exercise(
+    2,
+    lambda output, photo, mask: reconstruction_loss(output, photo, mask).item(),
+    [
+        (lambda o, p, m: (o - p).square().mean(), "the error is averaged over all pixels; the mask is not used."),
+        (lambda o, p, m: _squares_in(o, p, m).mean() / o[0].numel(),
+         "the sum over the hole is divided by the pixels of the whole photo, so small holes hardly count."),
+        (lambda o, p, m: _squares_in(o, p, m).sum() / _area(m).sum(),
+         "all holes are pooled, so a large one counts more than a small one; average over each hole first."),
+        (lambda o, p, m: 3 * (_squares_in(o, p, m) / _area(m)).mean(),
+         "the mask has one channel and the error three: the mean is over three numbers a pixel."),
+        (lambda o, p, m: (((o - p) * m).abs().sum(dim=(1, 2, 3)) / _area(m)).mean(), "the error is not squared."),
+        (lambda o, p, m: (_squares_in(o, p, 1 - m) / _area(1 - m)).mean(),
+         "the error is taken outside the hole; the mask is 1 inside."),
+        (lambda o, p, m: _squares_in(o, p, m).sum(),
+         "it is a sum; a mean does not depend on the sizes of hole and batch."),
+        (lambda o, p, m: (_squares_in(o, p, m) / _area(m)).sqrt().mean(),
+         "a root is taken; the paper's loss is the mean squared error itself."),
+    ],
+    "Every hole counts the same, whatever its size.",
+    noun="loss",
+    say=lambda output, photo, mask: f"a batch of {len(photo)} photos of {photo.shape[3]} x {photo.shape[2]}",
+)  # fmt: skip
+def loss():
     """`loss(output, photo, mask)`: squared error, averaged over each hole and then over the photos."""
-    cases, answers, wrong = [], [], None
-    for number in range(5):
+    for _ in range(5):
         count, size = random.choice([2, 3]), 8
-        photo, output = torch.rand(count, 3, size, size), torch.rand(count, 3, size, size)
+        output, photo = torch.rand(2, count, 3, size, size)
         mask = torch.zeros(count, 1, size, size)
         for i in range(count):
             mask[i, :, 1 : 3 + 2 * i, 1 : 4 + i] = 1  # holes of different sizes: it matters over what is averaged
-        case = dict(output=output, photo=photo, mask=mask)
-        shown = f"a batch of {count} photos of {size} x {size}"
-        answer = call(loss, *case.values(), shown=shown, first=number == 0)
-        value = expect_number(answer.detach() if isinstance(answer, Tensor) else answer, shown)
-        expected = float(reconstruction_loss(output, photo, mask))
-        cases.append(case)
-        answers.append(torch.tensor(float(value), dtype=torch.float64))
-        if abs(value - expected) > 1e-4 * expected and wrong is None:
-            wrong = f"For {shown} your loss, {value:.4g}, is too {'large' if value > expected else 'small'}."
-    if wrong:
-        suspects = [
-            Suspect(_loss_variant("all pixels"), "the error is averaged over all pixels; the mask is not used."),
-            Suspect(_loss_variant("over the photo"),
-                    "the sum over the hole is divided by the pixels of the whole photo, so small holes hardly count."),
-            Suspect(_loss_variant("pooled"),
-                    "all holes are pooled, so a large one counts more than a small one; average over each hole first."),
-            Suspect(_loss_variant("channels"),
-                    "the mask has one channel and the error three: the mean is over three numbers a pixel."),
-            Suspect(_loss_variant("absolute"), "the error is not squared."),
-            Suspect(_loss_variant("outside"), "the error is taken outside the hole; the mask is 1 inside."),
-            Suspect(_loss_variant("sum"), "it is a sum; a mean does not depend on the sizes of hole and batch."),
-            Suspect(_loss_variant("root"), "a root is taken; the paper's loss is the mean squared error itself."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "Every hole counts the same, whatever its size."
+        yield dict(output=output, photo=photo, mask=mask)
 
 
-def _rate(iteration: int, settings: Settings, rest=0.0, floor=True, late=0, whole=False, joint=True) -> float:
+def _rate(iteration: int, settings: Settings, rests=True, floor=True, late=0, whole=False, joint=True) -> float:
     """The timetable, and what is often made of it."""
     s, iteration = settings, iteration - late
     if iteration >= s.phase_1 + s.phase_2:
         return s.joint_learning_rate if joint else s.learning_rate
     if iteration >= s.phase_1:
-        return s.learning_rate if rest is None else rest
-    falling = s.phase_1 * (1.0 if whole else s.learning_rate_decay)
-    left = s.phase_1 - iteration
-    if left >= falling:
-        return s.learning_rate
+        return 0.0 if rests else s.learning_rate
+    left = min(1, (s.phase_1 - iteration) / (s.phase_1 * (1.0 if whole else s.learning_rate_decay)))
     end = s.learning_rate_end if floor else 0.0
-    return s.learning_rate * (end + (1 - end) * left / falling)
+    return s.learning_rate * (end + (1 - end) * left)
 
 
-@check("Exercise 3")
-def timetable(rate: Callable) -> str:
+@exercise(
+    3,
+    lambda iteration, settings: settings.network_learning_rate(iteration),
+    [
+        (partial(_rate, rests=False), "in phase 2 the completion network rests: its rate is 0."),
+        (partial(_rate, floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
+        (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
+        (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),
+        (partial(_rate, joint=False), "phase 3 has a rate of its own, `joint_learning_rate`."),
+    ],
+    "All {count} rates agree with the package's.",
+    noun="rate",
+    tolerance=1e-7,
+    say=lambda iteration, settings: (
+        f"iteration {iteration} of a run with {settings.phase_1}, {settings.phase_2} and "
+        f"{settings.phase_3} iterations in its phases"
+    ),
+)
+def timetable():
     """`rate(iteration, settings)`: the completion network's learning rate, as `Settings.network_learning_rate`."""
-    cases, answers, wrong = [], [], None
-    for number in range(4):
+    for _ in range(4):
         settings = Settings(
             phase_1=10 * random.randint(2, 9), phase_2=random.randint(3, 9), phase_3=9,
             learning_rate=random.choice([2e-3, 1e-2]), learning_rate_end=random.choice([0.1, 0.25]),
             learning_rate_decay=random.choice([0.3, 0.5]), joint_learning_rate=random.choice([1e-4, 5e-4]),
         )  # fmt: skip
         for iteration in range(settings.iterations):
-            shown = (
-                f"iteration {iteration} of a run with {settings.phase_1}, {settings.phase_2} and {settings.phase_3} "
-                "iterations in its phases"
-            )
-            first = number == iteration == 0
-            value = expect_number(call(rate, iteration, settings, shown=shown, first=first), shown)
-            expected = settings.network_learning_rate(iteration)
-            cases.append(dict(iteration=iteration, settings=settings))
-            answers.append(torch.tensor(float(value), dtype=torch.float64))
-            if abs(value - expected) > 1e-6 * max(expected, 1e-5) and wrong is None:
-                wrong = f"For {shown} your rate, {value:.3g}, is too {'large' if value > expected else 'small'}."
-    if wrong:
-
-        def variant(**change) -> Callable:
-            return lambda iteration, settings: torch.tensor(_rate(iteration, settings, **change), dtype=torch.float64)
-
-        suspects = [
-            Suspect(variant(rest=None), "in phase 2 the completion network rests: its rate is 0."),
-            Suspect(variant(floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
-            Suspect(variant(whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
-            Suspect(variant(late=1), "the phases begin one iteration late; iterations are counted from 0."),
-            Suspect(variant(joint=False), "phase 3 has a rate of its own, `joint_learning_rate`."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return f"All {len(cases)} rates agree with the package's."
+            yield dict(iteration=iteration, settings=settings)
 
 
-class ToyCritic(nn.Module):
+class ToyDiscriminator(nn.Module):
     """A discriminator of a few weights: (N, 3, H, W) to logits (N,)."""
 
     def __init__(self):
@@ -224,18 +196,18 @@ class ToyNetwork(nn.Module):
 
 
 def right_joint_step(
-    network: nn.Module, critic: nn.Module, network_optimizer, critic_optimizer, photo: Tensor, mask: Tensor,
-    alpha: float, *, clear="before", freeze=True, clear_network=True, detach=True, shown="completed", sign=1,
-    weighted=True,
+    network: nn.Module, discriminator: nn.Module, network_optimizer, discriminator_optimizer, photo: Tensor,
+    mask: Tensor, alpha: float, *, clear="before", freeze=True, clear_network=True, detach=True, shown="completed",
+    sign=1, weighted=True,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One joint step, and by its keywords what is often done wrong in it. Returns both losses.
 
     Args:
-        clear: when the critic's gradients are cleared: "before" its backward pass, "after" its step, or "never".
-        freeze: whether the network's backward pass leaves no gradients in the critic.
+        clear: when the discriminator's gradients are cleared: "before" its backward pass, "after" its step, or "never".
+        freeze: whether the network's backward pass leaves no gradients in the discriminator.
         clear_network: whether the network's old gradients are cleared.
-        detach: whether the critic's backward pass stops at the completed photo.
-        shown: what the critic judges: "completed" photos or the bare "output".
+        detach: whether the discriminator's backward pass stops at the completed photo.
+        shown: what the discriminator gets: "completed" photos or the bare "output".
         sign: -1 trains the network to be found out.
         weighted: whether the GAN loss is multiplied by alpha.
     """
@@ -243,95 +215,93 @@ def right_joint_step(
     if clear_network:
         network_optimizer.zero_grad()
     completed = composite(photo, output, mask) if shown == "completed" else output
-    critic_loss = discriminator_loss(critic(photo), critic(completed.detach() if detach else completed))
+    fake_loss = discriminator_loss(discriminator(photo), discriminator(completed.detach() if detach else completed))
     if clear == "before":
-        critic_optimizer.zero_grad()
-    critic_loss.backward(retain_graph=not detach)
-    critic_optimizer.step()
+        discriminator_optimizer.zero_grad()
+    fake_loss.backward(retain_graph=not detach)
+    discriminator_optimizer.step()
     if clear == "after":
-        critic_optimizer.zero_grad()
-    critic.requires_grad_(not freeze)
-    loss = reconstruction_loss(output, photo, mask) + sign * (alpha if weighted else 1.0) * gan_loss(critic(completed))
+        discriminator_optimizer.zero_grad()
+    discriminator.requires_grad_(not freeze)
+    weight = sign * (alpha if weighted else 1.0)
+    loss = reconstruction_loss(output, photo, mask) + weight * gan_loss(discriminator(completed))
     loss.backward()
     network_optimizer.step()
-    critic.requires_grad_(True)
-    return critic_loss, loss
+    discriminator.requires_grad_(True)
+    return fake_loss, loss
 
 
-def _train_jointly(step: Callable, seed: int, learner: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Three joint steps from equal weights on equal photos: the network's weights, the critic's, and all losses."""
+def _train_jointly(step: Callable, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Three joint steps from equal weights on equal photos: both networks' weights, and all losses."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network, critic = ToyNetwork(), ToyCritic()
+        network, discriminator = ToyNetwork(), ToyDiscriminator()
         photos, mask = torch.rand(3, 4, 3, 8, 8), torch.zeros(4, 1, 8, 8)
     mask[:, :, 2:6, 2:6] = 1
-    optimizers = [torch.optim.SGD(x.parameters(), lr=0.5) for x in (network, critic)]
+    optimizers = [torch.optim.SGD(x.parameters(), lr=0.5) for x in (network, discriminator)]
     returned = []
     for number in range(3):
-        arguments = (network, critic, *optimizers, photos[number], mask, 0.3)
-        if not learner:
-            returned += [float(loss.detach()) for loss in step(*arguments)]
-            continue
-        # Not through `call` with its copies alone: networks and optimizers must be the very ones that are looked at.
+        # `call` copies tensors only: networks and optimizers are the very ones that are looked at afterwards.
+        arguments = (network, discriminator, *optimizers, photos[number], mask, 0.3)
         answer = call(step, *arguments, shown="a joint step", first=number == 0)
         try:
-            losses = [float(loss.detach() if isinstance(loss, Tensor) else loss) for loss in answer]
+            losses = [float(loss) for loss in answer]
         except (TypeError, ValueError):
             losses = []
         if len(losses) != 2:
-            raise NotYet("Your step should return two numbers: the critic's loss and the network's.")
+            raise NotYet("Your step should return two numbers: the discriminator's loss and the network's.")
         returned += losses
-        if not all(p.requires_grad for p in critic.parameters()):
+        if not all(p.requires_grad for p in discriminator.parameters()):
             raise NotYet(
-                "After your step the critic's weights have `requires_grad=False`: its next step would not train it. "
-                "Switch it on again."
+                "After your step the discriminator's weights have `requires_grad=False`: its next step would not train "
+                "it. Switch it on again."
             )
-    flat = [torch.cat([p.detach().flatten() for p in x.parameters()]) for x in (network, critic)]
-    return flat[0], flat[1], torch.tensor(returned)
+    flat = [torch.cat([p.detach().flatten() for p in x.parameters()]) for x in (network, discriminator)]
+    return *flat, torch.tensor(returned)
+
+
+_JOINT_SUSPECTS = [
+    (dict(freeze=False, clear="after"),
+     "the network's backward pass leaves gradients in the discriminator, and the discriminator's next step adds them "
+     "in: it is trained a little to be fooled."),
+    (dict(freeze=False, clear="never"), "the discriminator's old gradients are never cleared."),
+    (dict(clear="never"), "the discriminator's old gradients are never cleared."),
+    (dict(clear_network=False), "the network's gradients of the step before are added in."),
+    (dict(shown="output"),
+     "the discriminator is shown the bare output; it should judge the completed photo, known pixels and all."),
+    (dict(sign=-1), "the network is trained to be found out: its sign is wrong."),
+    (dict(weighted=False), "the GAN loss is not multiplied by `alpha`."),
+    (dict(detach=False),
+     "the discriminator's backward pass reaches into the network: show the discriminator a detached photo."),
+]  # fmt: skip
 
 
 @check("Exercise 4")
 def joint_step(step: Callable) -> str:
-    """`step(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha)`: (critic loss, network loss)."""
-    seeds = [random.randrange(2**31) for _ in range(2)]
-    cases, answers, wrong = [], [], None
-    for seed in seeds:
-        network, critic, losses = _train_jointly(step, seed, learner=True)
-        right_network, right_critic, right_losses = _train_jointly(right_joint_step, seed, learner=False)
-        cases.append({"seed": seed})
-        answers.append(torch.cat([network, critic]))
-        if not torch.isfinite(answers[-1]).all():
-            raise NotYet("After three steps some weights are no longer numbers.")
-        right = torch.allclose(network, right_network, atol=1e-5), torch.allclose(critic, right_critic, atol=1e-5)
-        if not all(right) and wrong is None:
-            names = [name for name, fine in zip(("network's", "critic's"), right, strict=True) if not fine]
+    """`step(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha)`: both losses."""
+    cases = [dict(seed=random.randrange(2**31)) for _ in range(2)]
+    answers, wrong = [], ""
+    for case in cases:
+        *weights, losses = _train_jointly(step, **case)
+        *right_weights, right_losses = _train_jointly(right_joint_step, **case)
+        answers.append(tuple(weights))
+        if not all(torch.isfinite(part).all() for part in weights):
+            raise NotYet("After three steps some weights are no longer finite numbers.")
+        names = [
+            name
+            for name, mine, right in zip(("network's", "discriminator's"), weights, right_weights, strict=True)
+            if not torch.allclose(mine, right, atol=1e-5)
+        ]
+        if names and not wrong:
             wrong = f"After three steps the {' and the '.join(names)} weights differ from what they should be."
     if wrong:
-
-        def variant(**change) -> Callable:
-            def compute(seed: int) -> Tensor:
-                changed = lambda *arguments: right_joint_step(*arguments, **change)  # noqa: E731
-                return torch.cat(_train_jointly(changed, seed, learner=False)[:2])
-
-            return compute
-
         suspects = [
-            Suspect(variant(freeze=False, clear="after"),
-                    "the network's backward pass leaves gradients in the critic, and the critic's next step adds "
-                    "them in: it is trained a little to be fooled."),
-            Suspect(variant(freeze=False, clear="never"), "the critic's old gradients are never cleared."),
-            Suspect(variant(clear="never"), "the critic's old gradients are never cleared."),
-            Suspect(variant(clear_network=False), "the network's gradients of the step before are added in."),
-            Suspect(variant(shown="output"),
-                    "the critic is shown the bare output; it should judge the completed photo, known pixels and all."),
-            Suspect(variant(sign=-1), "the network is trained to be found out: its sign is wrong."),
-            Suspect(variant(weighted=False), "`alpha` does not weigh the GAN loss."),
-            Suspect(variant(detach=False),
-                    "the critic's backward pass reaches into the network: show the critic a detached photo."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
+            (lambda seed, change=change: _train_jointly(partial(right_joint_step, **change), seed)[:2], cause)
+            for change, cause in _JOINT_SUSPECTS
+        ]
+        raise NotYet(wrong + likely_cause(cases, answers, suspects))
     if not torch.allclose(losses, right_losses, atol=1e-4):
-        raise NotYet("The weights are right, but what is returned is not the critic's loss and then the network's.")
+        raise NotYet("The weights are right, but what is returned is not the discriminator's loss and the network's.")
     return "Each half of the step trains one network and leaves no trace in the other."
 
 

@@ -2,65 +2,44 @@
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from glcic_lite.course.shared.checks import (
-    NotYet,
-    Suspect,
-    call,
-    check,
-    compare_tensors,
-    expect_number,
-    expect_tensor,
-    old_likely_cause,
-)
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number
 from glcic_lite.method.receptive_field import input_span, reach
 
 UP, DOWN = reach()  # how far an output pixel sees up or left, and down or right
 
 
-def _tensor(answer):
-    """Arrays as tensors, for comparing; anything else as it is."""
-    return torch.from_numpy(np.ascontiguousarray(answer)) if isinstance(answer, np.ndarray) else answer
-
-
-def _to_multiple(photo: torch.Tensor, how: str = "edge", always: bool = False) -> torch.Tensor:
+def _to_multiple(photo: np.ndarray, how: str = "edge", always: bool = False) -> torch.Tensor:
     pads = [(0, 4 - side % 4 if always else -side % 4) for side in photo.shape[:2]]
-    return torch.from_numpy(np.pad(photo.numpy(), [*pads, (0, 0)], mode=how))
+    return torch.from_numpy(np.pad(photo, [*pads, (0, 0)], mode=how))
 
 
-@check("Exercise 1")
-def padded(padded: Callable) -> str:
+@exercise(
+    1,
+    _to_multiple,
+    [
+        (partial(_to_multiple, how="constant"),
+         "zeros are added: black bars that the network takes for known pixels."),
+        (partial(_to_multiple, always=True),
+         "a side that is a multiple of 4 already needs nothing; yours gets four more."),
+        (partial(_to_multiple, how="reflect"), "the photo is mirrored at its border, not repeated."),
+        (lambda photo: photo[: photo.shape[0] // 4 * 4, : photo.shape[1] // 4 * 4],
+         "the photo is cut down to a multiple of 4; those pixels would be lost."),
+        (lambda photo: photo, "the photo is returned as it came."),
+    ],
+    "Every size becomes a multiple of 4, and no pixel is lost.",
+    say=lambda photo: f"a photo of shape {photo.shape}",
+)  # fmt: skip
+def padded():
     """`padded(photo)`, photo (H, W, 3) uint8: both sides multiples of 4, the last row and column repeated."""
     sizes = [(5, 7), (8, 12), (9, 8), (4, 6), (11, 13)]
     random.shuffle(sizes)
-    cases, answers, wrong = [], [], None
-    for number, size in enumerate(sizes):
-        photo = torch.randint(1, 256, (*size, 3), dtype=torch.uint8)
-        shown = f"a photo of shape {tuple(photo.shape)}"
-        answer = _tensor(call(padded, photo.numpy(), shown=shown, first=number == 0))
-        cases.append({"photo": photo})
-        answers.append(answer)
-        try:
-            compare_tensors(answer, _to_multiple(photo), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        suspects = [
-            Suspect(lambda photo: _to_multiple(photo, "constant"),
-                    "zeros are added: black bars that the network takes for known pixels."),
-            Suspect(lambda photo: _to_multiple(photo, always=True),
-                    "a side that is a multiple of 4 already needs nothing; yours gets four more."),
-            Suspect(lambda photo: _to_multiple(photo, "reflect"), "the photo is mirrored at its border, not repeated."),
-            Suspect(lambda photo: photo[: photo.shape[0] // 4 * 4, : photo.shape[1] // 4 * 4],
-                    "the photo is cut down to a multiple of 4; those pixels would be lost."),
-            Suspect(lambda photo: photo, "the photo is returned as it came."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
-    return "Every size becomes a multiple of 4, and no pixel is lost."
+    for size in sizes:
+        yield dict(photo=np.random.randint(1, 256, (*size, 3), dtype=np.uint8))
 
 
 def _pair(answer, shown: str) -> tuple[int, int]:
@@ -114,56 +93,39 @@ def crop(crop: Callable) -> str:
     return f"On {len(cases)} holes your crop holds all that the network looks at, and hardly more."
 
 
-def _folded(weight, bias, mean, variance, gamma, beta, eps, root=True, use_eps=True, axis=0):
-    scale = variance + (eps if use_eps else 0)
-    scale = gamma / (scale.sqrt() if root else scale)
+def _folded(weight, bias, mean, variance, gamma, beta, eps, root=True, axis=0) -> tuple[torch.Tensor, torch.Tensor]:
+    scale = gamma / ((variance + eps).sqrt() if root else variance + eps)
     shape = [1, 1, 1, 1]
     shape[axis] = -1
     return weight * scale.view(shape), (bias - mean) * scale + beta
 
 
-@check("Exercise 4")
-def fold(fold: Callable) -> str:
+@exercise(
+    4,
+    _folded,
+    [
+        (lambda w, b, *rest: (_folded(w, b, *rest)[0], b), "the bias is left as it was."),
+        (lambda w, b, mean, v, g, beta, eps: (_folded(w, b, mean, v, g, beta, eps)[0], b - mean + beta),
+         "the bias goes through the normalisation too, so it is scaled like the weights."),
+        (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v, g, 0 * beta, eps), "beta is left out."),
+        (partial(_folded, root=False), "divide by the square root of the variance."),
+        (lambda *case: _folded(*case[:-1], 0), "eps is left out; it is added to the variance."),
+        (partial(_folded, axis=1),
+         "the normalisation is one of output channels: those are the first axis of the weight."),
+    ],
+    "One convolution now does what convolution and batch normalisation did.",
+    parts=("the new weight", "the new bias"),
+    tolerance=1e-3,
+    say=lambda weight, eps, **rest: f"a weight of shape {tuple(weight.shape)} and eps={eps}",
+)  # fmt: skip
+def fold():
     """`fold(weight, bias, mean, variance, gamma, beta, eps)`: (weight, bias) of one convolution for both steps."""
-    cases, answers, wrong = [], [], None
-    for number in range(4):
+    for _ in range(4):
         channels = random.choice([3, 4, 5])
-        weight, bias = torch.randn(channels, channels, 3, 3), torch.randn(channels)
-        mean, variance = torch.randn(channels), torch.rand(channels) + 0.2
-        gamma, beta, eps = torch.rand(channels) + 0.5, torch.randn(channels), random.choice([0.1, 0.3])
-        case = dict(weight=weight, bias=bias, mean=mean, variance=variance, gamma=gamma, beta=beta, eps=eps)
-        shown = f"a weight of shape {tuple(weight.shape)} and eps={eps}"
-        answer = call(fold, *case.values(), shown=shown, first=number == 0)
-        try:
-            new_weight, new_bias = answer
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} a pair (weight, bias) is expected.") from None
-        new_weight, new_bias = expect_tensor(new_weight, weight, shown), expect_tensor(new_bias, bias, shown)
-        photo = torch.randn(2, channels, 9, 8)
-        expected = F.batch_norm(F.conv2d(photo, weight, bias), mean, variance, gamma, beta, eps=eps)
-        cases.append(case)
-        answers.append(torch.cat([new_weight.flatten(), new_bias]))
-        try:
-            compare_tensors(F.conv2d(photo, new_weight, new_bias), expected, shown, tolerance=1e-3)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-
-        def variant(change: Callable) -> Callable:
-            return lambda **case: torch.cat([part.flatten() for part in change(**case)])
-
-        suspects = [
-            Suspect(variant(lambda **c: (_folded(**c)[0], c["bias"])), "the bias is left as it was."),
-            Suspect(variant(lambda **c: (_folded(**c)[0], c["bias"] - c["mean"] + c["beta"])),
-                    "the bias goes through the normalisation too, so it is scaled like the weights."),
-            Suspect(variant(lambda **c: (_folded(**c)[0], _folded(**c)[1] - c["beta"])), "beta is left out."),
-            Suspect(variant(lambda **c: _folded(**c, root=False)), "divide by the square root of the variance."),
-            Suspect(variant(lambda **c: _folded(**c, use_eps=False)), "eps is left out; it is added to the variance."),
-            Suspect(variant(lambda **c: _folded(**c, axis=1)),
-                    "the normalisation is one of output channels: those are the first axis of the weight."),
-        ]  # fmt: skip
-        raise NotYet("What comes out differs. " + str(wrong) + old_likely_cause(cases, answers, suspects))
-    return "One convolution now does what convolution and batch normalisation did."
+        bias, mean, beta = torch.randn(3, channels)
+        variance, gamma = torch.rand(channels) + 0.2, torch.rand(channels) + 0.5
+        weight, eps = torch.randn(channels, channels, 3, 3), random.choice([0.1, 0.3])
+        yield dict(weight=weight, bias=bias, mean=mean, variance=variance, gamma=gamma, beta=beta, eps=eps)
 
 
 @check("Exercise 3")
@@ -199,19 +161,17 @@ def tiles(tiles: Callable) -> str:
     return "The tiles fill the photo without a gap, and each sees all it needs."
 
 
-def _relaxed(values: np.ndarray, mask: np.ndarray, four: bool = False, wrap: bool = False, everywhere: bool = False):
-    height, width = mask.shape
-    total, count = np.zeros_like(values), np.zeros(mask.shape)
-    for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        rows, columns = np.indices(mask.shape)
-        rows, columns = rows + down, columns + across
-        inside = np.ones_like(mask) if wrap else (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        total += np.where(inside, values[rows % height, columns % width], 0)
-        count += inside
-    return np.where(mask | everywhere, total / (4 if four else count), values)
+def _relaxed(
+    values: np.ndarray, mask: np.ndarray, four: bool = False, wrap: bool = False, everywhere: bool = False
+) -> torch.Tensor:
+    """The mean of the neighbours, counted only inside the photo; by its options what is often made of it."""
+    around = np.pad(values, 1, mode="wrap" if wrap else "constant")
+    inside = np.pad(np.ones(mask.shape), 1, constant_values=four or wrap)
+    total, count = (x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:] for x in (around, inside))
+    return torch.from_numpy(np.where(mask | everywhere, total / count, values))
 
 
-def _in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     values = values.copy()
     for row, column in zip(*np.nonzero(mask), strict=True):
         around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
@@ -220,34 +180,25 @@ def _in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return values
 
 
-@check("Exercise 5")
-def relax(relax: Callable) -> str:
+@exercise(
+    5,
+    _relaxed,
+    [
+        (_relaxed_in_place, "some neighbours are new already: read from the old values, write into a copy."),
+        (partial(_relaxed, four=True), "at the photo's border a pixel has fewer than four neighbours to divide by."),
+        (partial(_relaxed, wrap=True),
+         "at the photo's border the neighbours come from the opposite side (`np.roll` does that)."),
+        (partial(_relaxed, everywhere=True), "known pixels change too."),
+        (lambda values, mask: values, "nothing is changed."),
+    ],
+    "Repeated long enough, this solves Laplace's equation.",
+    say=lambda values, mask: f"values of shape {values.shape} and {mask.sum()} hole pixels",
+)  # fmt: skip
+def relax():
     """`relax(values, mask)`: every hole pixel the mean of its old neighbours inside the photo, the others kept."""
-    cases, answers, wrong = [], [], None
-    for number, (height, width, share) in enumerate([(6, 7, 0.4), (5, 5, 0.8), (1, 8, 0.5), (9, 4, 0.6)]):
-        values = np.random.uniform(0, 255, (height, width))
+    for height, width, share in ((6, 7, 0.4), (5, 5, 0.8), (1, 8, 0.5), (9, 4, 0.6)):
         mask = np.random.random((height, width)) < share
         mask[0, 0], mask[-1, -1] = True, False  # a corner, and something known
-        if number == 0:
+        if width == 7:
             mask[2:4, 2:5] = True
-        shown = f"values of shape {values.shape} and {mask.sum()} hole pixels"
-        answer = _tensor(call(relax, values, mask, shown=shown, first=number == 0))
-        cases.append(dict(values=values, mask=mask))
-        answers.append(answer)
-        try:
-            compare_tensors(answer, torch.from_numpy(_relaxed(values, mask)), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        suspects = [
-            Suspect(lambda **c: torch.from_numpy(_in_place(**c)),
-                    "some neighbours are new already: read from the old values, write into a copy."),
-            Suspect(lambda **c: torch.from_numpy(_relaxed(**c, four=True)),
-                    "at the photo's border a pixel has fewer than four neighbours to divide by."),
-            Suspect(lambda **c: torch.from_numpy(_relaxed(**c, wrap=True)),
-                    "at the photo's border the neighbours come from the opposite side (`np.roll` does that)."),
-            Suspect(lambda **c: torch.from_numpy(_relaxed(**c, everywhere=True)), "known pixels change too."),
-            Suspect(lambda values, mask: torch.from_numpy(values), "nothing is changed."),
-        ]  # fmt: skip
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
-    return "Repeated long enough, this solves Laplace's equation."
+        yield dict(values=np.random.uniform(0, 255, (height, width)), mask=mask)

@@ -1,7 +1,7 @@
 """The checks of lesson 08."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,39 +10,28 @@ from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import NotYet, Suspect, call, check, old_likely_cause, try_tensors
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
-from glcic_lite.method.masks import hole_box
+from glcic_lite.method.masks import Box, hole_box
 
 
-def _as_mask(answer, shape: tuple[int, int], shown: str) -> torch.Tensor:
-    """The learner's mask as a bool tensor of the right shape, or words about what it is instead."""
-    if isinstance(answer, torch.Tensor):
-        answer = answer.numpy()
+def _as_tensor(reference: Callable) -> Callable:
+    """A function that returns a mask, made to return it as a tensor of 0 and 1."""
+    return lambda **case: torch.from_numpy(reference(**case)).float()
+
+
+def _read_mask(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
+    """The learner's mask, (H, W) of any type, as a tensor of 0 and 1."""
     try:
         answer = np.asarray(answer)
     except ValueError:
-        raise NotYet(f"For {shown} an array of shape {shape} is expected; your rows differ in length.") from None
-    if answer.shape != shape:
-        raise NotYet(f"For {shown} the shape should be {shape}; yours is {answer.shape}.")
-    if answer.dtype != bool:
-        if not np.isin(answer, (0, 1)).all():
-            raise NotYet(f"For {shown} a mask is True or False; yours holds other values.")
-        answer = answer.astype(bool)
-    return torch.from_numpy(np.ascontiguousarray(answer))
-
-
-def _try_masks(function: Callable, cases: list[dict], oracle: Callable, suspects: Sequence[Suspect], say: Callable):
-    """Hold a function that returns a mask equal to an oracle. `say` names a case in a message."""
-    try_tensors(
-        function,
-        cases,
-        lambda **case: torch.from_numpy(oracle(**case)).float(),
-        suspects,
-        say,
-        lambda answer, expected, shown: _as_mask(answer, tuple(expected.shape), shown).float(),
-    )
+        raise NotYet(f"For {shown} an array is expected; your rows differ in length.") from None
+    if answer.shape != expected.shape:
+        raise NotYet(f"For {shown} the shape should be {tuple(expected.shape)}; yours is {answer.shape}.")
+    if not np.isin(answer, (0, 1)).all():
+        raise NotYet(f"For {shown} a mask is True or False; yours has other values.")
+    return torch.from_numpy(np.ascontiguousarray(answer)).float()
 
 
 def _random_mask(random: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -52,95 +41,69 @@ def _random_mask(random: np.random.Generator, height: int, width: int) -> np.nda
     return mask
 
 
-@check("Exercise 1")
-def mask_from_runs(mask_from_runs: Callable) -> str:
-    """`mask_from_runs(runs, width, height)`: bool (height, width); the first run is known."""
-    random = np.random.default_rng(0)
-    cases = []
-    for height, width in ((3, 5), (6, 4), (7, 7), (5, 9)):
-        mask = _random_mask(random, height, width)
-        mask[0, 0] = height == 7  # one begins with a hole: its first run has length 0
-        cases.append(dict(runs=encode_runs(mask), width=width, height=height))
-    suspects = [
-        Suspect(lambda **c: torch.from_numpy(~decode_runs(**c)), "the first run is known, not hole."),
-        Suspect(lambda runs, width, height: torch.from_numpy(decode_runs(runs, height, width).T.copy()),
-                "the runs go row by row, not column by column."),
-        Suspect(lambda runs, width, height: torch.from_numpy(_without_zeros(runs, width, height)),
-                "a first run of length 0 counts as well: the mask then begins with a hole."),
-    ]  # fmt: skip
-    _try_masks(
-        mask_from_runs, cases, decode_runs, suspects, lambda runs, width, height: f"{runs} in {width} x {height}"
-    )
-    return "This is what Python does with every stroke that arrives."
-
-
 def _without_zeros(runs: list[int], width: int, height: int) -> np.ndarray:
     kept = [length for length in runs if length]
     return np.repeat(np.arange(len(kept)) % 2 == 1, kept).reshape(height, width)
 
 
-@check("Exercise 2")
-def newest(shown: Callable) -> str:
+@exercise(
+    1,
+    _as_tensor(decode_runs),
+    [
+        (lambda *case: ~decode_runs(*case), "the first run is known, not hole."),
+        (lambda runs, width, height: decode_runs(runs, height, width).T,
+         "the runs go row by row, not column by column."),
+        (_without_zeros, "a first run of length 0 counts as well: the mask then begins with a hole."),
+    ],
+    "This is what Python does with every stroke that arrives.",
+    say=lambda runs, width, height: f"{runs} in {width} x {height}",
+    read=_read_mask,
+)  # fmt: skip
+def mask_from_runs():
+    """`mask_from_runs(runs, width, height)`: bool (height, width); the first run is known."""
+    random = np.random.default_rng(0)
+    for height, width in ((3, 5), (6, 4), (7, 7), (5, 9)):
+        mask = _random_mask(random, height, width)
+        mask[0, 0] = height == 7  # one begins with a hole: its first run has length 0
+        yield dict(runs=encode_runs(mask), width=width, height=height)
+
+
+def _read_whole_numbers(answer, expected: list[int], shown: str) -> list[int]:
+    try:
+        return [int(stroke) for stroke in answer]
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} a list of numbers is expected.") from None
+
+
+def _compare_strokes(answer: list[int], expected: list[int], shown: str) -> None:
+    if answer != expected:
+        more = len(answer) - len(expected)
+        how = "too many" if more > 0 else "too few" if more else "as many as there are, but not the right ones"
+        raise NotYet(f"For {shown} you show {len(answer)} completions, {answer}; {how}.")
+
+
+@exercise(
+    2,
+    lambda arrivals, seconds: [span.stroke for span in newest_wins(arrivals, seconds) if span.shown],
+    [
+        (lambda arrivals, seconds: list(range(len(arrivals))), "every stroke is shown: nothing is dropped."),
+        (lambda arrivals, seconds: [span.stroke for span in newest_wins(arrivals, seconds)],
+         "a completion that a newer stroke has overtaken is begun, but not shown."),
+        (lambda arrivals, seconds: [len(arrivals) - 1],
+         "only the last one: in a pause between strokes there is time to show more."),
+    ],
+    "The last stroke is always among them: that is why it can be so simple.",
+    read=_read_whole_numbers,
+    compare=_compare_strokes,
+)  # fmt: skip
+def newest():
     """`shown(arrivals, seconds)`: the numbers of the strokes whose completion is shown."""
     random = np.random.default_rng(1)
-    cases = [dict(arrivals=[0.0], seconds=0.3), dict(arrivals=[0.0, 0.1, 0.2], seconds=0.3)]
+    yield dict(arrivals=[0.0], seconds=0.3)
+    yield dict(arrivals=[0.0, 0.1, 0.2], seconds=0.3)
     for count in (3, 5, 8, 12):
         gaps = random.choice([0.04, 0.11, 0.23, 0.47, 0.71], count)
-        cases.append(dict(arrivals=np.cumsum(gaps).round(2).tolist(), seconds=0.305))
-    answers, wrong = [], None
-    for number, case in enumerate(cases):
-        words = f"arrivals={case['arrivals']}, seconds={case['seconds']}"
-        answer = call(shown, *case.values(), shown=words, first=number == 0)
-        try:
-            answer = [int(stroke) for stroke in answer]
-        except (TypeError, ValueError):
-            raise NotYet(f"For {words} a list of numbers is expected.") from None
-        answers.append(answer)
-        expected = [span.stroke for span in newest_wins(**case) if span.shown]
-        if answer != expected and wrong is None:
-            wrong = f"For {words} you show {len(answer)} completions, {answer}; "
-            if len(answer) != len(expected):
-                wrong += f"{'too many' if len(answer) > len(expected) else 'too few'}."
-            else:
-                wrong += "as many as there are, but not the right ones."
-    if wrong:
-        suspects = [
-            Suspect(lambda arrivals, seconds: list(range(len(arrivals))), "every stroke is shown: nothing is dropped."),
-            Suspect(lambda arrivals, seconds: [s.stroke for s in newest_wins(arrivals, seconds)],
-                    "an answer that a newer stroke has overtaken is begun, but not shown."),
-            Suspect(lambda arrivals, seconds: [len(arrivals) - 1],
-                    "only the last one: in a pause between strokes there is time to show more."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "The last stroke is always among them: that is why it can be so simple."
-
-
-@check("Exercise 3")
-def grown(grown: Callable) -> str:
-    """`grown(mask, pixels)`: all pixels less than pixels + 1/2 away from the hole."""
-    random = np.random.default_rng(2)
-    cases = [dict(mask=_random_mask(random, 14, 18), pixels=pixels) for pixels in (1, 2, 3, 4, 5)]
-    edge = np.zeros((12, 15), dtype=bool)
-    edge[0, 3] = edge[11, 14] = True
-    cases.append(dict(mask=edge, pixels=3))
-    square = np.ones((3, 3), dtype=bool)
-    suspects = [
-        Suspect(lambda mask, pixels: torch.from_numpy(ndimage.binary_dilation(mask, square, pixels)),
-                "grown by a square: in the corners a pixel lies further away than `pixels`."),
-        Suspect(lambda mask, pixels: torch.from_numpy(ndimage.binary_dilation(mask, None, pixels)),
-                "grown by a diamond: steps across and down, none in between."),
-        Suspect(lambda mask, pixels: torch.from_numpy(ndimage.distance_transform_edt(~mask) <= pixels),
-                "only half a pixel is missing: less than `pixels + 0.5`."),
-        Suspect(lambda mask, pixels: torch.from_numpy(_rolled(mask, pixels)),
-                "what leaves the photo on one side comes back on the other (`np.roll` does that)."),
-        Suspect(lambda mask, pixels: torch.from_numpy(~grow(~mask, pixels)), "the hole shrinks."),
-        Suspect(lambda mask, pixels: torch.from_numpy(grow(mask, pixels) & ~mask), "the hole itself is lost."),
-    ]  # fmt: skip
-    _try_masks(
-        grown, cases, grow, suspects,
-        lambda mask, pixels: f"a mask of {mask.shape[1]} x {mask.shape[0]} and pixels={pixels}",
-    )  # fmt: skip
-    return "The same pixels as the canvas's brush would paint along the rim."
+        yield dict(arrivals=np.cumsum(gaps).round(2).tolist(), seconds=0.305)
 
 
 def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -149,45 +112,81 @@ def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
     return np.logical_or.reduce([np.roll(mask, step, (0, 1)) for step in near])
 
 
-@check("Exercise 4")
-def box(box: Callable) -> str:
+@exercise(
+    3,
+    _as_tensor(grow),
+    [
+        (lambda mask, pixels: ndimage.binary_dilation(mask, np.ones((3, 3)), pixels),
+         "grown by a square: in the corners a pixel lies further away than `pixels`."),
+        (lambda mask, pixels: ndimage.binary_dilation(mask, None, pixels),
+         "grown by a diamond: steps across and down, none in between."),
+        (lambda mask, pixels: ndimage.distance_transform_edt(~mask) <= pixels,
+         "only half a pixel is missing: less than `pixels + 0.5`."),
+        (_rolled, "what leaves the photo on one side comes back on the other (`np.roll` does that)."),
+        (lambda mask, pixels: ~grow(~mask, pixels), "the hole shrinks."),
+        (lambda mask, pixels: grow(mask, pixels) & ~mask, "the hole itself is lost."),
+    ],
+    "The same pixels as the canvas's brush would paint along the rim.",
+    say=lambda mask, pixels: f"a mask of {mask.shape[1]} x {mask.shape[0]} and pixels={pixels}",
+    read=_read_mask,
+)  # fmt: skip
+def grown():
+    """`grown(mask, pixels)`: all pixels less than pixels + 1/2 away from the hole."""
+    random = np.random.default_rng(2)
+    for pixels in (1, 2, 3, 4, 5):
+        yield dict(mask=_random_mask(random, 14, 18), pixels=pixels)
+    edge = np.zeros((12, 15), dtype=bool)
+    edge[0, 3] = edge[11, 14] = True
+    yield dict(mask=edge, pixels=3)
+
+
+def _read_box(answer, expected: Box, shown: str) -> tuple[int, ...]:
+    try:
+        answer = tuple(int(value) for value in answer)
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} four whole numbers are expected.") from None
+    if len(answer) != 4:
+        raise NotYet(f"For {shown} four numbers are expected: left, top, right, bottom. You return {len(answer)}.")
+    return answer
+
+
+def _compare_boxes(answer: tuple[int, ...], expected: Box, shown: str) -> None:
+    differing = [name for name, a, b in zip(Box._fields, answer, expected, strict=True) if a != b]
+    if differing:
+        raise NotYet(f"For {shown} this differs: {', '.join(differing)}.")
+
+
+def _of_box(change: Callable[[Box], tuple]) -> Callable:
+    return lambda mask: change(hole_box(mask))
+
+
+@exercise(
+    4,
+    hole_box,
+    [
+        (_of_box(lambda b: (b.left, b.top, b.right - 1, b.bottom - 1)),
+         "right and bottom lie just outside the hole."),
+        (_of_box(lambda b: (b.top, b.left, b.bottom, b.right)),
+         "columns and rows are exchanged: left and right are columns."),
+        (_of_box(lambda b: (b.left, b.top, b.width, b.height)),
+         "that is the width and the height, not the right and lower end."),
+        (lambda mask: hole_box(~mask), "that is the box around what is known."),
+    ],
+    "Lesson 07 builds its crop on this box, and the local discriminator its patch.",
+    say=lambda mask: f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels"
+    + ", in which the hole has two parts," * (ndimage.label(mask)[1] == 2),
+    read=_read_box,
+    compare=_compare_boxes,
+)  # fmt: skip
+def box():
     """`box(mask)`: (left, top, right, bottom) around the hole, the last two just outside."""
     random = np.random.default_rng(3)
-    masks = [_random_mask(random, height, width) for height, width in ((9, 14), (20, 11), (16, 16), (7, 25))]
-    one = np.zeros((6, 8), dtype=bool)
-    one[5, 2] = True
-    parts = np.zeros((10, 16), dtype=bool)
-    parts[6:8, 2:5] = parts[1, 11:14] = True
-    masks += [one, np.ones((4, 5), dtype=bool), parts]
-    cases, answers, wrong = [dict(mask=mask) for mask in masks], [], None
-    for number, mask in enumerate(masks):
-        shown = f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels"
-        answer = call(box, mask, shown=shown, first=number == 0)
-        try:
-            answer = tuple(int(value) for value in answer)
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} four whole numbers are expected.") from None
-        if len(answer) != 4:
-            raise NotYet(f"For {shown} four numbers are expected: left, top, right, bottom. Yours are {len(answer)}.")
-        answers.append(answer)
-        if mask is parts:
-            shown += ", in which the hole has two parts,"
-        differing = [name for name, a, b in zip(hole_box(mask)._fields, answer, hole_box(mask), strict=True) if a != b]
-        if differing and wrong is None:
-            wrong = f"For {shown} this differs: {', '.join(differing)}."
-    if wrong:
-        suspects = [
-            Suspect(lambda mask: (lambda b: (b.left, b.top, b.right - 1, b.bottom - 1))(hole_box(mask)),
-                    "right and bottom lie just outside the hole."),
-            Suspect(lambda mask: (lambda b: (b.top, b.left, b.bottom, b.right))(hole_box(mask)),
-                    "columns and rows are exchanged: left and right are columns."),
-            Suspect(lambda mask: (lambda b: (b.left, b.top, b.width, b.height))(hole_box(mask)),
-                    "that is the width and the height, not the right and lower end."),
-            Suspect(lambda mask: tuple(hole_box(~mask)) if not mask.all() else (),
-                    "that is the box around what is known."),
-        ]  # fmt: skip
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "Lesson 07 builds its crop on this box, and the local discriminator its patch."
+    for height, width in ((9, 14), (20, 11), (16, 16), (7, 25)):
+        yield dict(mask=_random_mask(random, height, width))
+    one, parts = np.zeros((6, 8), dtype=bool), np.zeros((10, 16), dtype=bool)
+    one[5, 2] = parts[6:8, 2:5] = parts[1, 11:14] = True
+    for mask in (one, np.ones((4, 5), dtype=bool), parts):
+        yield dict(mask=mask)
 
 
 def _parts(widget) -> Iterator[widgets.Widget]:

@@ -1,26 +1,17 @@
 """The checks of lesson 09."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from scipy import ndimage
 
-from glcic_lite.course.shared.checks import (
-    NotAttempted,
-    NotYet,
-    Suspect,
-    call,
-    check,
-    compare_tensors,
-    expect_number,
-    old_likely_cause,
-)
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number, read_value
 from glcic_lite.course.shared.samples import sample_photo
 from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
 from glcic_lite.evaluation.metrics import gradient_energy_ratio, hole_psnr
-from glcic_lite.method.masks import Box, box_mask, free_form_strokes
+from glcic_lite.method.masks import Box, box_mask, free_form_strokes, hole_box
 
 
 def _scene(random: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -59,11 +50,64 @@ def _psnr(error: float, peak: float = 255**2, factor: float = 10, logarithm: Cal
     return float(factor * logarithm(np.float64(peak) / np.float64(error)))
 
 
-@check("Exercise 1")
-def psnr_in_hole(psnr_in_hole: Callable) -> str:
+def _wrong_psnr(where: str = "hole", cast: type = float, measure: Callable = np.square, **change) -> Callable:
+    def compute(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+        chosen = {"hole": mask, "all": np.ones_like(mask), "known": ~mask}[where]
+        return _psnr(np.mean(measure(photo[chosen].astype(cast) - filled[chosen].astype(cast))), **change)
+
+    return compute
+
+
+def _over_hole_count(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    return _psnr(np.sum((photo.astype(float) - filled) ** 2) / (3 * np.count_nonzero(mask)))
+
+
+def _by_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    errors = np.mean((photo[mask].astype(float) - filled[mask]) ** 2, axis=0)
+    return float(np.mean([_psnr(error) for error in errors]))
+
+
+_OVERFLOW = (
+    "a uint8 holds 0 to 255 only: 3 − 5 becomes 254, and a square wraps round as well. Make floats of the photos first."
+)
+_FLATTERY = (
+    "the mean is taken over the whole photo. What is known is right by itself, so every fill looks good, and the "
+    "smaller its hole, the better."
+)
+
+
+def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
+    touched = ", known pixels changed too," if (photo != filled)[~mask].any() else ""
+    return f"a photo of {mask.shape[1]} x {mask.shape[0]} pixels with a hole of {np.count_nonzero(mask)}{touched}"
+
+
+@exercise(
+    1,
+    hole_psnr,
+    [
+        (_wrong_psnr("all"), _FLATTERY),
+        (_wrong_psnr(cast=np.uint8), _OVERFLOW),
+        (_wrong_psnr("all", cast=np.uint8), f"two at once: {_OVERFLOW} And {_FLATTERY}"),
+        (lambda p, f, m: _psnr(np.mean((p[m] - f[m]).astype(float) ** 2)),
+         "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
+        (_over_hole_count, "changed pixels outside the hole are counted, too."),
+        (_wrong_psnr("known"), "inside and outside are swapped: the mask is True in the hole."),
+        (_wrong_psnr(peak=1), "the peak is 1, but these photos go up to 255."),
+        (_wrong_psnr(peak=255), "the peak is squared, like the error."),
+        (_wrong_psnr(factor=20), "20 belongs to the logarithm of a root; the mean *square* takes 10."),
+        (_wrong_psnr(logarithm=np.log), "a decibel needs the logarithm to base 10."),
+        (_wrong_psnr(factor=-10), "the sign: a smaller error is a higher PSNR."),
+        (_wrong_psnr(measure=np.abs), "the differences are not squared."),
+        (_by_channel, "one mean over pixels *and* channels, and then one logarithm."),
+    ],
+    "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike.",
+    noun="PSNR in dB",
+    tolerance=1e-4,
+    say=_shown_hole,
+)  # fmt: skip
+def psnr_in_hole():
     """`psnr_in_hole(photo, filled, mask)`: (H, W, 3) uint8 twice and (H, W) bool; decibels over the hole's pixels."""
     random = np.random.default_rng()
-    cases, answers, wrong = [], [], None
     for number in range(4):
         height, width = (int(n) for n in random.integers(24, 40, 2))
         photo, mask = _scene(random, height, width), _random_box(random, height, width)
@@ -71,66 +115,11 @@ def psnr_in_hole(psnr_in_hole: Callable) -> str:
             mask &= random.random(mask.shape) < 0.6
         # Not the same in all channels: else a mean of three PSNRs, one a channel, can come out right by chance.
         filled = _spoiled(photo, mask, random, spread=random.uniform(12, 40) * random.permutation((0.4, 0.8, 1.2)))
-        shown = f"a photo of {width} x {height} pixels with a hole of {np.count_nonzero(mask)}"
         if number == 1:  # an error whose square is more than an int16 can hold
             photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
         if number == 3:  # and a fill that has touched what is known
             filled = _spoiled(filled, ~mask, random, spread=3)
-            shown += ", known pixels changed too,"
-        case = dict(photo=photo, filled=filled, mask=mask)
-        answer = float(expect_number(call(psnr_in_hole, *case.values(), shown=shown, first=number == 0), shown))
-        cases.append(case)
-        answers.append(torch.tensor(answer))
-        expected = hole_psnr(**case)
-        if not abs(answer - expected) < 0.01:
-            how = "large" if answer > expected else "small"
-            wrong = wrong or f"For {shown} your PSNR, {answer:.2f} dB, is too {how}."
-    if wrong:
-
-        def variant(where: str = "hole", cast: type = float, measure: Callable = np.square, **change) -> Callable:
-            def compute(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-                chosen = {"hole": mask, "all": np.ones_like(mask), "known": ~mask}[where]
-                difference = photo[chosen].astype(cast) - filled[chosen].astype(cast)
-                return torch.tensor(_psnr(np.mean(measure(difference)), **change))
-
-            return compute
-
-        def subtracted_first(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-            return torch.tensor(_psnr(np.mean((photo[mask] - filled[mask]).astype(float) ** 2)))
-
-        def over_hole_count(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-            total = np.sum((photo.astype(float) - filled) ** 2)
-            return torch.tensor(_psnr(total / (3 * np.count_nonzero(mask))))
-
-        def by_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-            errors = np.mean((photo[mask].astype(float) - filled[mask]) ** 2, axis=0)
-            return torch.tensor(np.mean([_psnr(error) for error in errors]))
-
-        overflow = (
-            "a uint8 holds 0 to 255 only: 3 − 5 becomes 254, and a square wraps round as well. Make floats of the "
-            "photos first."
-        )
-        flattery = (
-            "the mean is taken over the whole photo. What is known is right by itself, so every fill looks good, and "
-            "the better the smaller its hole."
-        )
-        suspects = [
-            Suspect(variant("all"), flattery),
-            Suspect(variant(cast=np.uint8), overflow),
-            Suspect(variant("all", cast=np.uint8), f"two at once: {overflow} And {flattery}"),
-            Suspect(subtracted_first, "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
-            Suspect(over_hole_count, "changed pixels outside the hole are counted, too."),
-            Suspect(variant("known"), "inside and outside are swapped: the mask is True in the hole."),
-            Suspect(variant(peak=1), "the peak is 1, but these photos go up to 255."),
-            Suspect(variant(peak=255), "the peak is squared, like the error."),
-            Suspect(variant(factor=20), "20 belongs to the logarithm of a root; the mean *square* takes 10."),
-            Suspect(variant(logarithm=np.log), "a decibel needs the logarithm to base 10."),
-            Suspect(variant(factor=-10), "the sign: a smaller error is a higher PSNR."),
-            Suspect(variant(measure=np.abs), "the differences are not squared."),
-            Suspect(by_channel, "one mean over pixels *and* channels, and then one logarithm."),
-        ]
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-    return "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike."
+        yield dict(photo=photo, filled=filled, mask=mask)
 
 
 # Exercise 2
@@ -167,15 +156,19 @@ def _letters(answer, words: str) -> str:
     return text
 
 
+def _two(value) -> tuple:
+    first, second = value
+    return first, second
+
+
 @check("Exercise 2")
 def prediction(prediction: tuple[str, str] | None) -> str:
     """A pair: the letters of `four_fills` by PSNR, best first; those with a texture ratio of 0.85 to 1.15."""
-    if prediction is None or prediction is ...:
-        raise NotAttempted
-    try:
-        order, textured = prediction
-    except (TypeError, ValueError):
-        raise NotYet('A pair is expected, such as ("ABCD", "AB"): the order by PSNR, and those with texture.') from None
+    order, textured = read_value(
+        prediction,
+        _two,
+        'A pair is expected, such as ("ABCD", "AB"): the order by PSNR, and those with texture.',
+    )
     order, textured = _letters(order, "The order by PSNR"), _letters(textured, "Those with texture")
     if len(order) < 4:
         raise NotYet(f"The order by PSNR has all four letters; yours has {len(order)}.")
@@ -227,75 +220,77 @@ def _near(answer: tuple[float, float], expected: tuple[float, float]) -> bool:
     return all(abs(a - b) < allowed for a, b in zip(answer, expected, strict=True))
 
 
-@check("Exercise 3")
-def interval(paired_interval: Callable) -> str:
+def _read_interval(answer, expected: tuple[float, float], shown: str) -> tuple[float, float]:
+    try:
+        low, high = answer
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} a pair (low, high) is expected.") from None
+    low, high = (float(expect_number(end, shown)) for end in (low, high))
+    if low > high:
+        raise NotYet(f"For {shown} your interval goes from {low:.2f} to {high:.2f} dB: the lower end comes first.")
+    return low, high
+
+
+def _compare_intervals(answer: tuple[float, float], expected: tuple[float, float], shown: str) -> None:
+    if not _near(answer, expected):
+        ratio = (answer[1] - answer[0]) / (expected[1] - expected[0])
+        how = "too wide" if ratio > 1.08 else "too narrow" if ratio < 0.92 else "not in the right place"
+        raise NotYet(f"For {shown} your interval, {answer[0]:+.2f} to {answer[1]:+.2f} dB, is {how}.")
+
+
+def _gains(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    return (ours - theirs).mean(axis=1)
+
+
+def _around_mean(values: np.ndarray, spread: float) -> tuple[float, float]:
+    return values.mean() - spread, values.mean() + spread
+
+
+_SCATTER = "that is how far single photos scatter; asked is how far their *mean* would."
+
+
+@exercise(
+    3,
+    lambda ours, theirs, random: _percentiles(_resampled_means(_gains(ours, theirs), random)),
+    [
+        (lambda o, t, random: _percentiles(_resampled_means((o - t).ravel(), random)),
+         "every hole is drawn for itself. Holes of one photo are alike, so there are fewer independent numbers than "
+         "holes: draw whole photos, which are rows."),
+        (lambda o, t, random: _percentiles(
+            _resampled_means(o.mean(axis=1), random) - _resampled_means(t.mean(axis=1), random)),
+         "the two fills are drawn apart from each other. A hard photo is hard for both; draw photos, and take both "
+         "fills from the same ones."),
+        (lambda o, t, random: _percentiles(_resampled_means(_gains(o, t), random), 90),
+         "this holds 90 %: 5 % are cut off at each end instead of 2.5 %."),
+        (lambda o, t, random: _percentiles(_resampled_means(_gains(t, o), random)), "the sign: ours minus theirs."),
+        (lambda o, t, random: _percentiles(_resampled_means(o.mean(axis=1), random)), "theirs is not subtracted."),
+        (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std()), f"mean ± standard deviation: {_SCATTER}"),
+        (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std() / len(o) ** 0.5),
+         "one standard error to each side holds about two thirds, not 95 %."),
+        (lambda o, t, random: _percentiles(_gains(o, t)), f"nothing is resampled: {_SCATTER}"),
+        (lambda o, t, random: _percentiles((o - t).ravel()),
+         "nothing is resampled: that is how far single holes scatter."),
+    ],
+    "An interval above 0 says: with other photos of this kind the sign would most likely be the same.",
+    say=lambda ours, theirs, random: f"{len(ours)} photos with {ours.shape[1]} holes each",
+    read=_read_interval,
+    compare=_compare_intervals,
+    same=_near,
+    otherwise=" Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
+    '`bootstrap` without `method="percentile"`?',
+)  # fmt: skip
+def interval():
     """`paired_interval(ours, theirs, random)`: the 95 % bootstrap interval of the mean paired difference, over photos.
 
     `ours` and `theirs` are PSNR in dB, (photos, holes); `random` is a numpy Generator.
     """
     random = np.random.default_rng()
-    cases, answers, wrong = [], [], None
-    for number, (photos, holes, ahead) in enumerate([(22, 4, 0.5), (30, 3, 0.0), (18, 5, -0.7)]):
+    for photos, holes, ahead in ((22, 4, 0.5), (30, 3, 0.0), (18, 5, -0.7)):
         level = random.normal(22, 4, (photos, 1))  # how hard a photo is, for any fill
         gain = ahead + random.normal(0, 0.8, (photos, 1)) + random.normal(0, 0.35, (photos, holes))
         gain[0], gain[-1] = gain[0] + 3, gain[-1] - 3  # whoever never draws the first or the last photo, misses one
         theirs = level + random.normal(0, 0.5, (photos, holes))
-        ours = theirs + gain
-        shown = f"{photos} photos with {holes} holes each"
-        answer = call(paired_interval, ours, theirs, np.random.default_rng(number), shown=shown, first=number == 0)
-        try:
-            low, high = answer
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} a pair (low, high) is expected.") from None
-        low, high = (float(expect_number(end, shown)) for end in (low, high))
-        if low > high:
-            raise NotYet(f"For {shown} your interval goes from {low:.2f} to {high:.2f} dB: the lower end comes first.")
-        cases.append((ours, theirs))
-        answers.append((low, high))
-        expected = _percentiles(_resampled_means((ours - theirs).mean(axis=1), random))
-        if not _near((low, high), expected) and wrong is None:
-            ratio = (high - low) / (expected[1] - expected[0])
-            how = "too wide" if ratio > 1.08 else "too narrow" if ratio < 0.92 else "not in the right place"
-            wrong = f"For {shown} your interval, {low:+.2f} to {high:+.2f} dB, is {how}."
-    if wrong:
-        raise NotYet(wrong + _cause_of_interval(cases, answers, random))
-    return "An interval above 0 says: with other photos of this kind the sign would most likely be the same."
-
-
-def _cause_of_interval(cases: Sequence, answers: Sequence, random: np.random.Generator) -> str:
-    def gains(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-        return (ours - theirs).mean(axis=1)
-
-    def about(values: np.ndarray, spread: float) -> tuple[float, float]:
-        return values.mean() - spread, values.mean() + spread
-
-    def unpaired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-        return _percentiles(_resampled_means(ours.mean(axis=1), random) - _resampled_means(theirs.mean(axis=1), random))
-
-    spread_of_photos = "that is how far single photos scatter; asked is how far their *mean* would."
-    suspects = [
-        (lambda o, t: _percentiles(_resampled_means((o - t).ravel(), random)),
-         "every hole is drawn for itself. Holes of one photo are alike, so there are fewer independent numbers than "
-         "holes: draw whole photos, which are rows."),
-        (unpaired, "the two fills are drawn apart from each other. A hard photo is hard for both; draw photos, and "
-                   "take both fills from the same ones."),
-        (lambda o, t: _percentiles(_resampled_means(gains(o, t), random), 90),
-         "this holds 90 %: 5 % are cut off at each end instead of 2.5 %."),
-        (lambda o, t: _percentiles(_resampled_means(gains(t, o), random)), "the sign: ours minus theirs."),
-        (lambda o, t: _percentiles(_resampled_means(o.mean(axis=1), random)), "theirs is not subtracted."),
-        (lambda o, t: about(gains(o, t), gains(o, t).std()), f"mean ± standard deviation: {spread_of_photos}"),
-        (lambda o, t: about(gains(o, t), gains(o, t).std() / len(o) ** 0.5),
-         "one standard error to each side holds about two thirds, not 95 %."),
-        (lambda o, t: _percentiles(gains(o, t)), f"nothing is resampled: {spread_of_photos}"),
-        (lambda o, t: _percentiles((o - t).ravel()), "nothing is resampled: that is how far single holes scatter."),
-    ]  # fmt: skip
-    for compute, cause in suspects:
-        if all(_near(answer, compute(*case)) for case, answer in zip(cases, answers, strict=True)):
-            return f" Likely cause: {cause}"
-    return (
-        " Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
-        '`bootstrap` without `method="percentile"`?'
-    )
+        yield dict(ours=theirs + gain, theirs=theirs, random=np.random.default_rng(photos))
 
 
 # Exercise 4
@@ -321,7 +316,7 @@ def _by_depth(
     whole = np.floor(depths(mask)).astype(int)
     chosen = among(mask)
     bins = [errors[chosen & (whole == depth)] for depth in range(first, whole[chosen].max() + 1)]
-    return torch.tensor([finish(values.mean()) if values.size else -1 for values in bins], dtype=torch.double)
+    return torch.tensor([finish(values.mean()) if values.size else np.nan for values in bins], dtype=torch.double)
 
 
 def _from_border(mask: np.ndarray) -> np.ndarray:
@@ -335,8 +330,56 @@ def _from_centre(mask: np.ndarray) -> np.ndarray:
     return np.hypot(rows - row, columns - column) + 1
 
 
-@check("Exercise 4")
-def errors_by_depth(errors_by_depth: Callable) -> str:
+def _padded_depths(mask: np.ndarray) -> np.ndarray:
+    return _depths(np.pad(mask, 1))[1:-1, 1:-1]
+
+
+def _steps(metric: str) -> Callable:
+    return lambda mask: ndimage.distance_transform_cdt(mask, metric)
+
+
+def _read_depths(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
+    try:
+        return torch.from_numpy(np.array(answer, dtype=float))
+    except (TypeError, ValueError):
+        raise NotYet(f"For {shown} an array of numbers is expected, one for each depth.") from None
+
+
+def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
+    count, share = ndimage.label(mask)[1], mask.sum() / hole_box(mask).area
+    name = "a large and a small box" if count > 1 else "a box" if share == 1 else "a stroke"
+    at_border = " at the border" if share == 1 and mask[0].any() else ""
+    return f"{name}{at_border} in a photo of {mask.shape[1]} x {mask.shape[0]} pixels"
+
+
+@exercise(
+    4,
+    _by_depth,
+    [
+        (partial(_by_depth, depths=_from_border), "that is the distance from the photo's border."),
+        (partial(_by_depth, depths=_from_centre), "that is the distance from the hole's middle."),
+        (partial(_by_depth, depths=lambda mask: _depths(~mask), among=np.logical_not),
+         "the distance of known pixels from the hole. The distance transform measures the way from a True to the "
+         "nearest False: hand it the mask as it is."),
+        (partial(_by_depth, depths=_steps("chessboard")), "a step across a corner is counted as 1; it is √2."),
+        (partial(_by_depth, depths=_steps("taxicab")),
+         "steps along rows and columns are counted; asked is the straight line."),
+        (partial(_by_depth, depths=_padded_depths),
+         "beyond the photo's border nothing is known: do not pad with known pixels."),
+        (partial(_by_depth, depths=lambda mask: np.rint(_depths(mask))), "the distances are rounded, not cut off."),
+        (partial(_by_depth, first=0), "no pixel of the hole is nearer than 1: the first depth is 1 to 2."),
+        (partial(_by_depth, first=0, among=np.ones_like),
+         "the first number is that of the known pixels, at depth 0."),
+        (partial(_by_depth, cast=np.uint8), "a uint8 holds 0 to 255 only; make floats of the photos first."),
+        (partial(_by_depth, finish=float), "the root is missing."),
+        (partial(_by_depth, measure=np.abs, finish=float), "the differences are not squared."),
+        (lambda *case: _by_depth(*case).flip(0), "the order: begin at the rim, end in the depth."),
+    ],
+    "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known.",
+    say=_shown_depths,
+    read=_read_depths,
+)  # fmt: skip
+def errors_by_depth():
     """`errors_by_depth(photo, filled, mask)`: the root mean square error at depth 1 to 2, 2 to 3, ... in the hole."""
     random = np.random.default_rng()
     holes = [box_mask((50, 40), Box(12, 10, 33, 27)), box_mask((44, 36), Box(0, 8, 17, 25))]  # inside; at the border
@@ -344,59 +387,13 @@ def errors_by_depth(errors_by_depth: Callable) -> str:
     stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
     while _depths(stroke).max() % 1 == 0:  # else rounding the deepest down or up makes no difference
         stroke = free_form_strokes(random, (48, 48), (9, 14), 24)
-    holes.append(stroke)
-    names = ("a box", "a box at the border", "a large and a small box", "a stroke")
-    cases, answers, wrong = [], [], None
-    for name, mask in zip(names, holes, strict=True):
+    for mask in (*holes, stroke):
         photo = _scene(random, *mask.shape)
         deeper = np.where(mask, 4 * _depths(mask), 0)[..., None]  # the error grows inwards, as it does in life
         filled = np.where(mask[..., None], (photo + deeper * random.normal(1, 1, photo.shape)).clip(0, 255), photo)
         filled = filled.astype(np.uint8)
         photo[mask], filled[mask] = _with_large_errors(photo[mask], filled[mask])
-        case = dict(photo=photo, filled=filled, mask=mask)
-        shown = f"{name} in a photo of {mask.shape[1]} x {mask.shape[0]} pixels"
-        answer = call(errors_by_depth, *case.values(), shown=shown, first=not cases)
-        try:
-            answer = torch.from_numpy(np.array(answer, dtype=float))
-        except (TypeError, ValueError):
-            raise NotYet(f"For {shown} an array of numbers is expected, one for each depth.") from None
-        cases.append(case)
-        answers.append(answer.nan_to_num(-1))  # where a band is empty
-        try:
-            compare_tensors(answer, _by_depth(**case), shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, _depth_suspects()))
-    return "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known."
-
-
-def _depth_suspects() -> list[Suspect]:
-    def variant(**change) -> Callable:
-        return lambda photo, filled, mask: _by_depth(photo, filled, mask, **change)
-
-    def padded(mask: np.ndarray) -> np.ndarray:
-        return _depths(np.pad(mask, 1))[1:-1, 1:-1]
-
-    return [
-        Suspect(variant(depths=_from_border), "that is the distance from the photo's border."),
-        Suspect(variant(depths=_from_centre), "that is the distance from the hole's middle."),
-        Suspect(variant(depths=lambda mask: _depths(~mask), among=lambda mask: ~mask),
-                "the distance of known pixels from the hole. The distance transform measures the way from a True to "
-                "the nearest False: hand it the mask as it is."),
-        Suspect(variant(depths=lambda mask: ndimage.distance_transform_cdt(mask, "chessboard")),
-                "a step across a corner is counted as 1; it is √2."),
-        Suspect(variant(depths=lambda mask: ndimage.distance_transform_cdt(mask, "taxicab")),
-                "steps along rows and columns are counted; asked is the straight line."),
-        Suspect(variant(depths=padded), "beyond the photo's border nothing is known: do not pad with known pixels."),
-        Suspect(variant(depths=lambda mask: np.rint(_depths(mask))), "the distances are rounded, not cut off."),
-        Suspect(variant(first=0), "no pixel of the hole is nearer than 1: the first depth is 1 to 2."),
-        Suspect(variant(first=0, among=np.ones_like), "the first number is that of the known pixels, at depth 0."),
-        Suspect(variant(cast=np.uint8), "a uint8 holds 0 to 255 only; make floats of the photos first."),
-        Suspect(variant(finish=lambda error: error), "the root is missing."),
-        Suspect(variant(measure=np.abs, finish=lambda error: error), "the differences are not squared."),
-        Suspect(lambda **case: _by_depth(**case).flip(0), "the order: begin at the rim, end in the depth."),
-    ]  # fmt: skip
+        yield dict(photo=photo, filled=filled, mask=mask)
 
 
 # Exercise 5
@@ -452,7 +449,7 @@ def fair_psnr(fair_psnr: Callable) -> str:
     }
     for shown, (fill, cause) in fills.items():
         lent, lent_mask = photo.copy(), mask.copy()  # `call` would hand out copies, and not see them spoiled
-        answer = call(functools.partial(fair_psnr, fill, lent, lent_mask), shown=shown)
+        answer = call(partial(fair_psnr, fill, lent, lent_mask), shown=shown)
         answer = float(expect_number(answer, shown))
         expected = hole_psnr(photo, fill(photo.copy(), mask.copy()), mask)
         if not abs(answer - expected) < 0.01:

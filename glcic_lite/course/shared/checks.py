@@ -45,19 +45,6 @@ class NotYet(Exception):
     """The learner's work is wrong; the message says in what."""
 
 
-@dataclass(frozen=True)
-class Suspect:
-    """A wrong variant that is often met.
-
-    Attributes:
-        compute: takes what the learner's function takes, and gives the wrong answer.
-        cause: what to say if the learner's function gives the same.
-    """
-
-    compute: Callable
-    cause: str
-
-
 def check(exercise: str) -> Callable:
     """Decorator: turns a function that raises `NotAttempted` or `NotYet`, or returns praise, into a check."""
 
@@ -232,11 +219,16 @@ def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style
     if isinstance(expected, tuple):
         try:
             answers = tuple(answer)
-            pairs = list(zip(answers, expected, strict=True))
+            triples = list(zip(answers, expected, parts or ("a part",) * len(expected), strict=True))
         except (TypeError, ValueError):
             names = f": {' and '.join(parts)}" if parts else ""
             raise NotYet(f"For {shown} a pair is expected{names}.") from None
-        return tuple(read_answer(part, right, shown) for part, right in pairs)
+        return tuple(
+            expect_tensor(part, right, f"{name}, given {shown},")
+            if isinstance(right, torch.Tensor)
+            else read_answer(part, right, shown)
+            for part, right, name in triples
+        )
     return read_tensor(answer, shown) if isinstance(expected, torch.Tensor) else expect_number(answer, shown)
 
 
@@ -332,81 +324,6 @@ def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float
     )
 
 
-# OLD
-def try_numbers(
-    function: Callable, cases: Sequence[dict], oracle: Callable, suspects: Sequence[Suspect] = (), unit: str = ""
-) -> None:
-    """Hold a function of numbers equal to an oracle on many cases.
-
-    Raises:
-        NotAttempted, NotYet.
-    """
-    answers, wrong = [], None
-    for number, case in enumerate(cases):
-        shown = ", ".join(f"{name}={value}" for name, value in case.items())
-        answer = expect_number(call(function, shown=shown, first=number == 0, **case), shown)
-        answers.append(answer)
-        expected = oracle(**case)
-        if answer != expected and wrong is None:
-            wrong = f"For {shown} your answer, {answer:g}{unit}, is too {'large' if answer > expected else 'small'}."
-            if answer == int(answer) and abs(answer - expected) == 1:
-                wrong += " By one."
-    if wrong:
-        raise NotYet(wrong + old_likely_cause(cases, answers, suspects))
-
-
-def try_tensors(
-    function: Callable,
-    cases: Sequence[dict],
-    oracle: Callable,
-    suspects: Sequence[Suspect],
-    say: Callable[..., str],
-    adapt: Callable = lambda answer, expected, shown: answer,
-) -> None:
-    """Hold a function that returns a tensor equal to an oracle on many cases.
-
-    Args:
-        function: the learner's; it gets the values of a case in their order, whatever it calls them.
-        say: how to name a case in a message.
-        adapt: turns what the function returned into a tensor, given what is expected and the case's name.
-
-    Raises:
-        NotAttempted, NotYet.
-    """
-    answers, wrong = [], None
-    for number, case in enumerate(cases):
-        shown, expected = say(**case), oracle(**case)
-        answer = adapt(call(function, *case.values(), shown=shown, first=number == 0), expected, shown)
-        answers.append(answer)
-        try:
-            compare_tensors(answer, expected, shown)
-        except NotYet as difference:
-            wrong = wrong or difference
-    if wrong:
-        raise NotYet(str(wrong) + old_likely_cause(cases, answers, suspects))
-
-
-def old_likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence[Suspect]) -> str:
-    """The cause of the first suspect that gives just what the learner's code gave, in every case."""
-    for suspect in suspects:
-        try:
-            same = all(_old_same(suspect.compute(**case), answer) for case, answer in zip(cases, answers, strict=True))
-        except Exception:
-            continue
-        if same:
-            return f" Likely cause: {suspect.cause}"
-    return ""
-
-
-def _old_same(a, b) -> bool:
-    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
-    return not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) and a == b
-
-
-# END OLD
-
-
 def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence, same: Callable | None = None) -> str:
     """The cause of the first suspect that gives just what the learner's code gave, in every case."""
     for compute, cause in suspects:
@@ -426,7 +343,7 @@ def _same(a, b) -> bool:
     if isinstance(a, list | tuple):
         return all(_same(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5)
+        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
     a, b = (x.item() if isinstance(x, torch.Tensor) else x for x in (a, b))
     return _close(a, b)
 
@@ -444,6 +361,8 @@ def _kind(value) -> str:
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, float) and value != value:
         return "NaN"
+    name = type(value).__name__
+    article = "an" if name[0] in "aeiou" else "a"
     return {"NoneType": "None", "ellipsis": "dots", "bool": "True or False", "str": "text"}.get(
-        type(value).__name__, f"a {type(value).__name__}"
+        name, f"{article} {name}"
     )

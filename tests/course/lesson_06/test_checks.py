@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_06 import checks
-from glcic_lite.course.shared.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 
@@ -97,68 +97,68 @@ def timetable(iteration, s, rest=0.0, end=None, share=None, late=0, joint=None):
 # Exercise 4
 
 
-def step(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+def step(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
     output = network(photo, mask)
     completed = composite(photo, output, mask)
-    critic_loss = discriminator_loss(critic(photo), critic(completed.detach()))
-    critic_optimizer.zero_grad()
-    critic_loss.backward()
-    critic_optimizer.step()
-    critic.requires_grad_(False)
-    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    step_loss = discriminator_loss(discriminator(photo), discriminator(completed.detach()))
+    discriminator_optimizer.zero_grad()
+    step_loss.backward()
+    discriminator_optimizer.step()
+    discriminator.requires_grad_(False)
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(completed))
     network_optimizer.zero_grad()
     loss.backward()
     network_optimizer.step()
-    critic.requires_grad_(True)
-    return critic_loss, loss
+    discriminator.requires_grad_(True)
+    return step_loss, loss
 
 
-def step_by_autograd(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+def step_by_autograd(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
     """Another right way: gradients asked for by name, and the painting done twice."""
     with torch.no_grad():
         completed = composite(photo, network(photo, mask), mask)
-    critic_optimizer.zero_grad()
-    critic_loss = discriminator_loss(critic(photo), critic(completed))
-    critic_loss.backward()
-    critic_optimizer.step()
+    discriminator_optimizer.zero_grad()
+    step_loss = discriminator_loss(discriminator(photo), discriminator(completed))
+    step_loss.backward()
+    discriminator_optimizer.step()
     output = network(photo, mask)
-    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(composite(photo, output, mask)))
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(composite(photo, output, mask)))
     parameters = list(network.parameters())
     for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
         p.grad = gradient
     network_optimizer.step()
-    return [critic_loss.item(), loss.item()]
+    return [step_loss.item(), loss.item()]
 
 
-def leaking(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+def leaking(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
     """The bug of public implementations."""
     output = network(photo, mask)
     completed = composite(photo, output, mask)
-    critic_loss = discriminator_loss(critic(photo), critic(completed.detach()))
-    critic_loss.backward()
-    critic_optimizer.step()
-    critic_optimizer.zero_grad()
-    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    step_loss = discriminator_loss(discriminator(photo), discriminator(completed.detach()))
+    step_loss.backward()
+    discriminator_optimizer.step()
+    discriminator_optimizer.zero_grad()
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(completed))
     loss.backward()
     network_optimizer.step()
     network_optimizer.zero_grad()
-    return critic_loss, loss
+    return step_loss, loss
 
 
-def frozen_for_good(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
-    result = step(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha)
-    critic.requires_grad_(False)
+def frozen_for_good(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
+    result = step(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha)
+    discriminator.requires_grad_(False)
     return result
 
 
-def backward_twice(network, critic, network_optimizer, critic_optimizer, photo, mask, alpha):
+def backward_twice(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
     output = network(photo, mask)
     completed = composite(photo, output, mask)
-    critic_loss = discriminator_loss(critic(photo), critic(completed))
-    critic_loss.backward()
-    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(critic(completed))
+    step_loss = discriminator_loss(discriminator(photo), discriminator(completed))
+    step_loss.backward()
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(completed))
     loss.backward()
-    return critic_loss, loss
+    return step_loss, loss
 
 
 def varied(**change):
@@ -202,92 +202,91 @@ def weights_only(run, saved):
     return unpack(run, {**saved, "network": own})
 
 
+def checkpoint(functions):
+    """The check of the pair `checkpoint`, `resume`; what is no pair stands for both."""
+    return checks.checkpoint(*functions) if isinstance(functions, tuple) else checks.checkpoint(functions, functions)
+
+
 RIGHT = [
-    (checks.holes, (holes,)),
-    (checks.holes, (lambda *arguments: holes(*arguments).numpy(),)),
-    (checks.holes, (with_limits(lambda size, sides, h, w: (size - h, size - w)),)),
-    (checks.loss, (weighted,)),
-    (checks.loss, (one_by_one,)),
-    (checks.timetable, (timetable,)),
-    (checks.timetable, (lambda iteration, s: s.network_learning_rate(iteration),)),
-    (checks.joint_step, (step,)),
-    (checks.joint_step, (step_by_autograd,)),
-    (checks.checkpoint, (pack, unpack)),
+    (checks.holes, holes),
+    (checks.holes, lambda *arguments: holes(*arguments).numpy()),
+    (checks.holes, with_limits(lambda size, sides, h, w: (size - h, size - w))),
+    (checks.loss, weighted),
+    (checks.loss, one_by_one),
+    (checks.timetable, timetable),
+    (checks.timetable, lambda iteration, s: s.network_learning_rate(iteration)),
+    (checks.joint_step, step),
+    (checks.joint_step, step_by_autograd),
+    (checkpoint, (pack, unpack)),
 ]
 
 # (check, wrong answer, words that the message must hold)
 WRONG = [
-    (checks.holes, (lambda *a: holes(*a, one=True),), "same hole"),
-    (checks.holes, (lambda *a: holes(*a, square=True),), "squares"),
-    (checks.holes, (lambda *a: holes(*a, include=False),), "upper end left out"),
-    (checks.holes, (lambda *a: holes(*a, inside=False),), "border"),
-    (checks.holes, (lambda *a: holes(*a, same_size=True),), "same size"),
-    (checks.holes, (on_the_diagonal,), "diagonal"),
-    (checks.holes, (from_one_corner,), "same corner"),
-    (checks.holes, (with_limits(lambda size, sides, h, w: (size - sides[1],) * 2),), "both ends"),
+    (checks.holes, lambda *a: holes(*a, one=True), "same hole"),
+    (checks.holes, lambda *a: holes(*a, square=True), "squares"),
+    (checks.holes, lambda *a: holes(*a, include=False), "upper end left out"),
+    (checks.holes, lambda *a: holes(*a, inside=False), "border"),
+    (checks.holes, lambda *a: holes(*a, same_size=True), "same size"),
+    (checks.holes, on_the_diagonal, "diagonal"),
+    (checks.holes, from_one_corner, "same corner"),
+    (checks.holes, with_limits(lambda size, sides, h, w: (size - sides[1],) * 2), "both ends"),
     (
         checks.holes,
-        (with_limits(lambda size, sides, h, w: (size - w, size - h)),),
+        with_limits(lambda size, sides, h, w: (size - w, size - h)),
         "own height",
     ),
-    (checks.holes, (with_limits(lambda size, sides, h, w: (size - sides[0],) * 2),), "cut off"),
-    (checks.holes, (noisy,), "no single box"),
-    (checks.holes, (lambda c, n, s, r: torch.zeros(c, 1, n, n),), "empty"),
-    (checks.holes, (lambda *a: holes(*a)[:, 0],), "shape"),
-    (checks.holes, (lambda *a: holes(*a) * 0.5,), "other values"),
-    (checks.holes, (lambda c, n, s, r: holes(c, n, (s[0], s[1] + 4), r),), "wide"),
-    (checks.loss, (lambda output, photo, mask: ((output - photo) ** 2).mean(),), "all pixels"),
-    (checks.loss, (lambda output, photo, mask: (((output - photo) * mask) ** 2).mean(),), "whole photo"),
-    (checks.loss, (lambda o, p, m: (((o - p) * m) ** 2).sum() / (3 * m.sum()),), "pooled"),
+    (checks.holes, with_limits(lambda size, sides, h, w: (size - sides[0],) * 2), "cut off"),
+    (checks.holes, noisy, "not a single box"),
+    (checks.holes, lambda c, n, s, r: torch.zeros(c, 1, n, n), "empty"),
+    (checks.holes, lambda *a: holes(*a)[:, 0], "shape"),
+    (checks.holes, lambda *a: holes(*a) * 0.5, "values other than 0 and 1"),
+    (checks.holes, lambda c, n, s, r: holes(c, n, (s[0], s[1] + 4), r), "wide"),
+    (checks.loss, lambda output, photo, mask: ((output - photo) ** 2).mean(), "all pixels"),
+    (checks.loss, lambda output, photo, mask: (((output - photo) * mask) ** 2).mean(), "whole photo"),
+    (checks.loss, lambda o, p, m: (((o - p) * m) ** 2).sum() / (3 * m.sum()), "pooled"),
     (
         checks.loss,
-        (lambda o, p, m: ((((o - p) * m) ** 2).sum((1, 2, 3)) / m.sum((1, 2, 3))).mean(),),
+        lambda o, p, m: ((((o - p) * m) ** 2).sum((1, 2, 3)) / m.sum((1, 2, 3))).mean(),
         "three numbers a pixel",
     ),
-    (checks.loss, (lambda o, p, m: weighted(o, p, 1 - m),), "outside the hole"),
+    (checks.loss, lambda o, p, m: weighted(o, p, 1 - m), "outside the hole"),
     (
         checks.loss,
-        (lambda o, p, m: (((o - p) * m).abs().sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))).mean(),),
+        lambda o, p, m: (((o - p) * m).abs().sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))).mean(),
         "not squared",
     ),
-    (checks.loss, (lambda o, p, m: (((o - p) * m) ** 2).sum(),), "it is a sum"),
-    (checks.loss, (lambda o, p, m: ((o - p) * m) ** 2,), "a number is expected"),
-    (checks.timetable, (lambda i, s: timetable(i, s, rest=None),), "rests"),
-    (checks.timetable, (lambda i, s: timetable(i, s, end=0.0),), "not to 0"),
-    (checks.timetable, (lambda i, s: timetable(i, s, share=1.0),), "last share"),
-    (checks.timetable, (lambda i, s: timetable(i, s, late=1),), "one iteration late"),
-    (checks.timetable, (lambda i, s: timetable(i, s, joint=False),), "rate of its own"),
-    (checks.timetable, (lambda i, s: s.learning_rate,), "too large"),
-    (checks.joint_step, (leaking,), "leaves gradients in the critic"),
-    (checks.joint_step, (varied(clear="never"),), "never cleared"),
-    (checks.joint_step, (varied(clear="never", freeze=False),), "never cleared"),
-    (checks.joint_step, (varied(clear_network=False),), "step before"),
-    (checks.joint_step, (varied(shown="output"),), "bare output"),
-    (checks.joint_step, (varied(sign=-1),), "sign"),
-    (checks.joint_step, (varied(weighted=False),), "alpha"),
-    (checks.joint_step, (varied(detach=False),), "detached"),
-    (checks.joint_step, (frozen_for_good,), "requires_grad=False"),
-    (checks.joint_step, (backward_twice,), "RuntimeError"),
-    (checks.joint_step, (lambda *arguments: 1.0,), "two numbers"),
-    (checks.joint_step, (lambda *arguments: step(*arguments)[::-1],), "what is returned"),
-    (checks.joint_step, (lambda *arguments: [0 * loss for loss in step(*arguments)],), "what is returned"),
-    (checks.joint_step, (lambda *arguments: (0.0, 0.0),), "network's and the critic's"),
-    (checks.checkpoint, without("network"), "other weights"),
-    (checks.checkpoint, without("optimizer"), "optimizer has forgotten"),
-    (checks.checkpoint, without("generator"), "generator is not where it was"),
-    (checks.checkpoint, without("iteration"), "has done 0 steps"),
-    (checks.checkpoint, without("average"), "moving average"),
-    (checks.checkpoint, (pack, weights_only), "batch norm statistics"),
-    (checks.checkpoint, (lambda run: {"run": run}, unpack), "weights_only=True"),
-    (checks.checkpoint, (lambda run: [run.iteration], unpack), "dictionary"),
-    (checks.checkpoint, (pack, lambda run, saved: saved), "return the run"),
+    (checks.loss, lambda o, p, m: (((o - p) * m) ** 2).sum(), "it is a sum"),
+    (checks.loss, lambda o, p, m: ((o - p) * m) ** 2, "a number is expected"),
+    (checks.timetable, lambda i, s: timetable(i, s, rest=None), "rests"),
+    (checks.timetable, lambda i, s: timetable(i, s, end=0.0), "not to 0"),
+    (checks.timetable, lambda i, s: timetable(i, s, share=1.0), "last share"),
+    (checks.timetable, lambda i, s: timetable(i, s, late=1), "one iteration late"),
+    (checks.timetable, lambda i, s: timetable(i, s, joint=False), "rate of its own"),
+    (checks.timetable, lambda i, s: s.learning_rate, "too large"),
+    (checks.joint_step, leaking, "leaves gradients in the discriminator"),
+    (checks.joint_step, varied(clear="never"), "never cleared"),
+    (checks.joint_step, varied(clear="never", freeze=False), "never cleared"),
+    (checks.joint_step, varied(clear_network=False), "step before"),
+    (checks.joint_step, varied(shown="output"), "bare output"),
+    (checks.joint_step, varied(sign=-1), "sign"),
+    (checks.joint_step, varied(weighted=False), "alpha"),
+    (checks.joint_step, varied(detach=False), "detached"),
+    (checks.joint_step, frozen_for_good, "requires_grad=False"),
+    (checks.joint_step, backward_twice, "RuntimeError"),
+    (checks.joint_step, lambda *arguments: 1.0, "two numbers"),
+    (checks.joint_step, lambda *arguments: step(*arguments)[::-1], "what is returned"),
+    (checks.joint_step, lambda *arguments: [0 * loss for loss in step(*arguments)], "what is returned"),
+    (checks.joint_step, lambda *arguments: (0.0, 0.0), "network's and the discriminator's"),
+    (checkpoint, without("network"), "other weights"),
+    (checkpoint, without("optimizer"), "optimizer has forgotten"),
+    (checkpoint, without("generator"), "generator is not where it was"),
+    (checkpoint, without("iteration"), "has done 0 steps"),
+    (checkpoint, without("average"), "moving average"),
+    (checkpoint, (pack, weights_only), "batch norm statistics"),
+    (checkpoint, (lambda run: {"run": run}, unpack), "weights_only=True"),
+    (checkpoint, (lambda run: [run.iteration], unpack), "dictionary"),
+    (checkpoint, (pack, lambda run, saved: saved), "return the run"),
 ]
-
-CHECKS = list(dict.fromkeys(check for check, _ in RIGHT))
-
-
-def arguments_of(check, function):
-    return (function, function) if check is checks.checkpoint else (function,)
 
 
 @pytest.fixture(autouse=True)
@@ -297,41 +296,5 @@ def seeds():
     torch.manual_seed(0)
 
 
-def stub(*args):
-    # Your code: replace the dots.
-    ...
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("untouched", [stub, ..., None])
-def test_the_stub_is_not_attempted(check, untouched):
-    assert check(*arguments_of(check, untouched)).state == NOT_ATTEMPTED
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_what_raises_or_is_no_function_is_not_yet(check):
-    def broken(*args):
-        return 1 / 0
-
-    assert "ZeroDivisionError" in check(*arguments_of(check, broken)).message
-    assert check(*arguments_of(check, 7)).state == NOT_YET
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_is_correct(check, answer):
-    for _ in range(5):
-        verdict = check(*answer)
-        assert verdict.state == CORRECT, verdict
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_is_not_yet_and_says_why(check, answer, words):
-    for _ in range(3):
-        verdict = check(*answer)
-        assert verdict.state == NOT_YET, verdict
-        assert words in verdict.message, verdict
-
-
-def test_every_check_has_several_wrong_answers():
-    for check in CHECKS:
-        assert sum(wrong[0] is check for wrong in WRONG) >= 5, check.__name__
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG

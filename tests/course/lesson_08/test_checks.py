@@ -4,23 +4,15 @@ import io
 
 import ipywidgets as widgets
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from scipy import ndimage
 
+from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_08 import checks
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import CORRECT, NOT_ATTEMPTED, NOT_YET
+from glcic_lite.course.shared.checks import NOT_YET
 from glcic_lite.mask_canvas import MaskCanvas
-
-ALL = [
-    checks.mask_from_runs,
-    checks.newest,
-    checks.grown,
-    checks.box,
-    checks.mini_studio,
-]
 
 
 def from_runs(runs, width, height, first=False):
@@ -178,25 +170,8 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("check", ALL, ids=lambda check: check.__name__)
-def test_the_stub_is_not_attempted(check):
-    def stub(*args, **kwargs): ...
-
-    assert check(stub).state == NOT_ATTEMPTED
-    assert check(...).state == NOT_ATTEMPTED
-
-
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_answers(check, answer):
-    verdict = check(answer)
-    assert verdict.state == CORRECT, verdict
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong_answers(check, answer, words):
-    verdict = check(answer)
-    assert verdict.state == NOT_YET, verdict
-    assert words in verdict.message
+class TestChecks(ExerciseChecks):
+    RIGHT, WRONG = RIGHT, WRONG
 
 
 def test_a_picture_that_is_late_by_one_stroke_is_noticed():
