@@ -1,4 +1,4 @@
-"""What each part of the method is good for: small networks trained with the part left out, everything else equal.
+"""What each part of the method contributes: small networks trained with one part left out, everything else equal.
 
     python -m glcic_lite ablations -o runs/ablations
 
@@ -6,7 +6,6 @@ trains all of them, some hours on one CPU core; called again, it resumes where i
 copies what lesson 09 needs of them into the package.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from glcic_lite.evaluation.publishing import save_in_half
+from glcic_lite.evaluation.publishing import CARD_HEAD, save_in_half
 from glcic_lite.files import SHIPPED_ABLATIONS, write_text
 from glcic_lite.method.networks import CompletionNetwork, count_parameters
 from glcic_lite.training import LITE, Settings, train
@@ -44,11 +43,7 @@ FIRST_PHASE = replace(
 JOINT = replace(FIRST_PHASE, phase_1=0, phase_2=150, phase_3=450, joint_learning_rate=2e-4)
 SEEDS = (0, 1)
 
-CARD = """---
-library_name: glcic-lite
-license: mit
-tags: [image-inpainting, image-completion]
----
+CARD = """
 
 # The ablations of lesson 09
 
@@ -58,11 +53,11 @@ They are for comparison with each other, not for use: `glcic_lite/weights/lite` 
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains them with the seeds 0 and 1; `--seed 2`, with some of their names, trains these with another. The authors and
-licences of the photos, those in `data/photos/train`, are listed in `data/photos/ATTRIBUTION.csv`. Crops of {crop} x
-{crop} pixels, boxes with sides of {low} to {high} pixels. Each folder holds the weights in half precision, every
-setting in `settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of its
-name is the seed. The weights are under the MIT licence.
+trains them with the seeds 0 and 1; names and `--seed 2` train some of them with another seed. The authors and licences
+of the photos, those in `data/photos/train`, are listed in `data/photos/ATTRIBUTION.csv`. Crops of {crop} x {crop}
+pixels, boxes with sides of {low} to {high} pixels. Each folder holds the weights in half precision, all settings in
+`settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of its name is
+the seed. The weights are under the MIT licence.
 
 | folder | what | starts from | iterations | minutes |
 |---|---|---|---|---|
@@ -175,23 +170,22 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
             run, target = RunFolder(folder), out / folder.name
             if not is_finished(run):
                 continue
-            network = CompletionNetwork.from_pretrained(folder / "network")
             out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=out, prefix=f".{target.name}-") as parts:
                 new = Path(parts) / target.name
-                save_in_half(network, new)
+                save_in_half(CompletionNetwork.from_pretrained(folder / "network"), new)
                 for file in ("settings.json", "log.csv", "validation.csv"):
                     shutil.copyfile(folder / file, new / file)
                 shutil.rmtree(target, ignore_errors=True)  # not before the new one is whole
                 new.rename(target)
             published.append(folder.name)
     if published:
-        write_text(out / "README.md", _card(out, network))
+        write_text(out / "README.md", ablations_card(out))
     return published
 
 
-def _card(folder: Path, network: CompletionNetwork) -> str:
-    """The model card of a folder of published ablations, whose networks are of the size of this one."""
+def ablations_card(folder: str | os.PathLike) -> str:
+    """The model card of a folder of published ablations."""
     lines = []
     for name, seeds in shipped_ablations(folder).items():
         ablation = ABLATIONS[name]
@@ -200,10 +194,10 @@ def _card(folder: Path, network: CompletionNetwork) -> str:
             last = RunFolder(path).rows("log.csv")[-1]
             minutes = float(last["seconds"]) / 60
             lines.append(f"| `{path.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
-    settings, _ = RunFolder(path).settings()
-    return CARD.format(
-        parameters=count_parameters(network),
-        width=json.loads((path / "config.json").read_text(encoding="utf-8"))["width"],
+    settings, _ = RunFolder(path).settings()  # what the card says of one is true of all
+    return CARD_HEAD + CARD.format(
+        parameters=count_parameters(CompletionNetwork.from_pretrained(path)),
+        width=settings.width,
         crop=settings.crop_size,
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
@@ -212,7 +206,7 @@ def _card(folder: Path, network: CompletionNetwork) -> str:
 
 
 def shipped_ablations(folder: str | os.PathLike = SHIPPED_ABLATIONS) -> dict[str, dict[int, Path]]:
-    """The published ablations: name to seed to folder, in the order of `ABLATIONS`; those not there are left out."""
+    """The published ablations: name to seed to folder, in the order of `ABLATIONS`; missing ones are left out."""
     found: dict[str, dict[int, Path]] = {}
     for name in ABLATIONS:
         for path in sorted(Path(folder).glob(f"{name}-[0-9]*")):

@@ -1,9 +1,9 @@
-"""Networks that grew from one another, mixed: the mean of their weights, number by number.
+"""Mixing networks that grew from one another: the mean of their weights, number by number.
 
-Two runs that start from the same weights and go on with other settings or other batches end not far from each other.
-What they have in common survives in the mean of their weights, and what either has of its own, chance included, fades:
-between a network that paints fog and one that paints too much texture lie all degrees. Of networks that were each
-trained from scratch the mean is good for nothing: the same feature sits in another channel of each.
+Two runs that start from the same weights and continue with other settings or other batches end up close to each other.
+What they have in common survives in the mean of their weights, and what is peculiar to one, including chance, fades:
+between a network that paints fog and one that paints too much texture lie all degrees. For networks that were trained
+from scratch the mean is useless: the same feature sits in a different channel of each.
 
 M. Wortsman and others: "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022.
 """
@@ -25,14 +25,15 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
 
     Args:
         parts: for each network its weights (a folder or a Hub id) and its share. The shares add up to 1. One may be
-            negative, which goes beyond the other networks, away from this one.
+            negative: the mixture then lies beyond the other networks, away from this one.
 
     Returns:
         A network in evaluation mode.
 
     Raises:
-        WeightsError: fewer than two networks, shares that do not add up to 1, weights that cannot be read or are of
-            different networks; or shares so far from 0 to 1 that a variance of batch normalisation would be negative.
+        WeightsError: fewer than two networks, shares that do not add up to 1, weights that cannot be read or belong to
+            different architectures; or shares so far outside 0 to 1 that a variance of batch normalisation would be
+            negative.
     """
     if len(parts) < 2:
         raise WeightsError("a mixture needs at least two networks")
@@ -45,11 +46,11 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
             raise WeightsError(f"{source}: not a network like {parts[0][0]}, but one with {', '.join(differing)}")
         if any(value.shape != states[0][name].shape for name, value in state.items()):
             raise WeightsError(f"{source}: not of the same width as {parts[0][0]}")
-        if not torch.allclose(network.mean_colour, networks[0].mean_colour, rtol=0, atol=1e-3):  # which is inherited
-            raise WeightsError(f"{source}: did not grow from {parts[0][0]}, whose mean colour is another")
+        if not torch.allclose(network.mean_colour, networks[0].mean_colour, rtol=0, atol=1e-3):  # which a run inherits
+            raise WeightsError(f"{source}: has another mean colour than {parts[0][0]}, so neither grew from the other")
     shares = [share for _, share in parts]
     for name, mixed in states[0].items():
-        if mixed.is_floating_point():  # all but batch normalisation's count of batches
+        if mixed.is_floating_point():  # everything but batch normalisation's count of batches
             mixed.copy_(sum(share * state[name] for share, state in zip(shares, states, strict=True)))
             if name.endswith("running_var") and (mixed < 0).any():
                 raise WeightsError(f"these shares go too far: a variance in {name} would be negative")
@@ -57,10 +58,10 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
 
 
 def write_mixture(parts: Sequence[tuple[str | os.PathLike, float]], out: str | os.PathLike) -> CompletionNetwork:
-    """Mix networks, as `mix` does, and write a folder with config.json, model.safetensors and what was mixed.
+    """Mix networks, as `mix` does, and write a folder: config.json, model.safetensors and a README of what was mixed.
 
     Raises:
-        WeightsError: as for `mix`; or `out` holds something already.
+        WeightsError: as for `mix`; or `out` is not empty.
     """
     out = new_folder(out)
     mixture = mix(parts)

@@ -1,4 +1,4 @@
-"""Turning a training run into weights worth sharing: measured, shown and described by this code, not by hand."""
+"""Turning a training run into published weights: measured, shown and described by code, not by hand."""
 
 import json
 import os
@@ -18,18 +18,21 @@ from glcic_lite.files import csv_text, write_text
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.method.photos import save_image
 from glcic_lite.method.pretrained import Pretrained
-from glcic_lite.training.run_folder import RunError, RunFolder, stretches
+from glcic_lite.training.log import split_phases
+from glcic_lite.training.run_folder import RunError, RunFolder
 
 SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
 SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
 SHEET_FILLS = ("Telea", "network", "network, blended")
 COLUMNS = ("hole", "photo", "Telea", "network", "blended")
 
-CARD = """---
+CARD_HEAD = """---
 library_name: glcic-lite
 license: mit
 tags: [image-inpainting, image-completion]
 ---
+"""
+CARD = """
 
 # {name}: completion network, width {width}
 
@@ -48,34 +51,35 @@ completed = complete("photo.jpg", "mask.png", network)
 
 {iterations:,} iterations, {hours:.1f} hours of computing: {phases}.
 In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes of {low} to {high} pixels or, for
-{strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (where there were several
-runs, those of the last), the losses in `log.csv`, the validation in `validation.csv`.{history}
+{strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (after several runs,
+those of the last one), the losses in `log.csv`, the validation in `validation.csv`.{history}
 
-`discriminators/` holds a global and a local discriminator, for `ContextDiscriminator.from_pretrained`: the pair it was
-trained against, as it was when its training ended, unless it says otherwise above. Before phase 2 there is none.
+`discriminators/` holds the global and the local discriminator that it was trained against, as they were when its
+training ended (unless the text above says otherwise), for `ContextDiscriminator.from_pretrained`. Before phase 2 there
+are none.
 
 ## Evaluation
 
 The test photos (`data/photos/test`, never trained on), reduced to at most 640 pixels, one crop of 256 x 256 each, with
-seeded holes: boxes of 32, 48 and 64 pixels, and a brush stroke 20 pixels wide. All numbers are of the pixels inside
-the hole, averaged over photos: PSNR in dB / SSIM / gradient magnitude relative to the real photo's (1 would be as much
-texture; near 0 is fog). Every single measurement is in `evaluation.csv`; `python -m glcic_lite evaluate` makes it anew.
-Computed on {machine}.
+seeded holes: boxes of 32, 48 and 64 pixels, and a brush stroke 20 pixels wide. All numbers are computed over the pixels
+inside the hole and averaged over photos: PSNR in dB / SSIM / gradient magnitude relative to the real photo's (1 is as
+much texture; near 0 is fog). Every single measurement is in `evaluation.csv`; `python -m glcic_lite evaluate` repeats
+them all. Computed on {machine}.
 
 {table}
 
-"network" is the bare output, "network, blended" what `complete` returns. The harmonic fill is the smoothest of all;
-PSNR likes it, and it is pure fog.
+"network" is the bare output, "network, blended" is what `complete` returns. The harmonic fill is the smoothest of all:
+PSNR favours it, and it is pure fog.
 
 ![Every test photo with a box of 48 pixels and with a brush stroke: the hole, the photo, Telea's fill, the network's
 output, and the blended result](completions.jpg)
 
 ## Limits
 
-- The middle of a box of 48 pixels is soft already: "texture" in the table says how much is missing. Holes much larger
-  than {high} pixels, which it never saw, come out as fog.
+- The middle of a box of 48 pixels is already soft: "texture" in the table says how much is missing. Holes much larger
+  than {high} pixels, which it never saw in training, come out as fog.
 - It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
-- {photos} photos are few. What they do not show (text, faces of people, interiors), it has not learned.
+- {photos} photos are few. It has not learned what they do not show (text, people's faces, interiors).
 """
 
 
@@ -87,58 +91,61 @@ def publish(
     weights: str = "network",
     on_case: Callable[[HoleCase, dict[str, np.ndarray]], None] | None = None,
 ) -> list[dict]:
-    """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write sheet and model card.
+    """Copy a run's weights, its discriminators and logs to `out`, evaluate them, and write a sheet and a model card.
 
-    All is written to a folder beside it first and then moved: a call that fails or is killed while it measures leaves
-    what was published before as it was.
+    Everything is written to a folder beside it first and then moved: a call that fails or is killed while it measures
+    leaves what was published before untouched.
 
     Args:
         run: a training run's folder.
         out: the folder to write, such as glcic_lite/weights/lite.
         test_photos: photos never trained on.
-        train_photos: how many photos the run trained on, for the card.
+        train_photos: how many photos the run was trained on, for the card.
         weights: "network", the latest weights, or "best", those with the best validation.
         on_case: as for `evaluate`.
 
     Returns:
-        The rows of the evaluation, as they stand in evaluation.csv.
+        The rows of the evaluation, as in evaluation.csv.
 
     Raises:
-        RunError: no run there, or one that has not come to its first validation.
+        RunError: there is no run, or it has not reached its first validation.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        rows = _write(RunFolder(run), Path(folder), out.name, test_photos, train_photos, weights, on_case)
+        new = Path(folder)
+        _copy_run(RunFolder(run), new, weights)
+        rows = _write_evaluation(new, test_photos, on_case)
+        write_text(new / "README.md", model_card(new, out.name, train_photos))
         out.mkdir(exist_ok=True)
         shutil.rmtree(out / "discriminators", ignore_errors=True)
         (out / "history.md").unlink(missing_ok=True)  # these two are not always part of what is published
-        for written in Path(folder).iterdir():
+        for written in new.iterdir():
             os.replace(written, out / written.name)
     return rows
 
 
-def _write(
-    run: RunFolder, out: Path, name: str, test_photos, train_photos: int, weights: str, on_case: Callable | None
-) -> list[dict]:
-    """All that `publish` does, in a new folder `out`, for weights that are to be called `name`."""
-    settings, _ = run.settings()
+def _copy_run(run: RunFolder, out: Path, weights: str) -> None:
+    """A run's settings, logs, history and weights, these in half precision."""
+    run.settings()  # raises where there is no run
     for needed in ("log.csv", "validation.csv", weights):
         if not (run.path / needed).exists():
             raise RunError(f"{run.path}: no {needed} in it yet; a run can be published after its first validation")
-    log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be going on
-    # The weights are those of the last validation; the log of a run that goes on, or was stopped, is longer.
+    log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be in progress
+    # The weights are those of the last validation; the log of a run in progress, or of a stopped one, is longer.
     log = [row for row in log if int(row["iteration"]) <= int(validation[-1]["iteration"])]
     for file, rows in (("log.csv", log), ("validation.csv", validation)):
         write_text(out / file, csv_text(rows))
-    shutil.copyfile(run.path / "settings.json", out / "settings.json")
-    history = run.path / "history.md"
-    if history.exists():
-        shutil.copyfile(history, out / history.name)  # a run that starts from these weights goes on with it
+    for file in ("settings.json", "history.md"):  # a run that starts from these weights continues the history
+        if (run.path / file).exists():
+            shutil.copyfile(run.path / file, out / file)
     save_in_half(CompletionNetwork.from_pretrained(run.path / weights), out)
     if (run.path / "discriminators").is_dir():
         save_in_half(ContextDiscriminator.from_pretrained(run.path / "discriminators"), out / "discriminators")
-    network = CompletionNetwork.from_pretrained(out)  # what is measured is what is shipped
+
+
+def _write_evaluation(out: Path, test_photos: str | os.PathLike, on_case: Callable | None) -> list[dict]:
+    """Evaluate the weights in a folder, and write every measurement and the sheet of completions."""
     strips: dict[str, list[np.ndarray]] = {hole: [] for hole in SHEET_HOLES}
 
     def keep_strip(case: HoleCase, filled: dict[str, np.ndarray]) -> None:
@@ -147,49 +154,63 @@ def _write(
         if on_case:
             on_case(case, filled)
 
-    measured = evaluate(test_photos, network, on_case=keep_strip)
+    measured = evaluate(test_photos, CompletionNetwork.from_pretrained(out), on_case=keep_strip)
     # Rounded first, so that the card's averages are those of the file to the last digit.
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in measured]
     write_text(out / "evaluation.csv", csv_text(rows))
     save_image(completion_sheet(*strips.values()), out / "completions.jpg", quality=85)
-    done = iterations_of_phases(log)
-    card = CARD.format(
+    return rows
+
+
+def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine: str | None = None) -> str:
+    """The README of a folder of weights, from the other files in it.
+
+    Args:
+        folder: config.json, the weights, settings, logs and evaluation, and history.md if there is one.
+        name: of the weights.
+        train_photos: how many photos they were trained on.
+        machine: where they were evaluated; None: here.
+    """
+    run, history = RunFolder(folder), Path(folder) / "history.md"
+    settings, _ = run.settings()
+    log = run.rows("log.csv")
+    phases = [
+        f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}"
+        for phase, count in iterations_of_phases(log).items()
+    ]
+    return CARD_HEAD + CARD.format(
         name=name,
-        width=json.loads((out / "config.json").read_text(encoding="utf-8"))["width"],
-        parameters=count_parameters(network),
+        width=json.loads((run.path / "config.json").read_text(encoding="utf-8"))["width"],
+        parameters=count_parameters(CompletionNetwork.from_pretrained(folder)),
         photos=train_photos,
         argument="" if name == "lite" else f'"{name}"',
         iterations=int(log[-1]["iteration"]),
         batch_size=settings.batch_size,
         crop_size=settings.crop_size,
         hours=float(log[-1]["seconds"]) / 3600,
-        phases=", ".join(
-            f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}" for phase, count in done.items()
-        ),
+        phases=", ".join(phases),
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
         strokes=settings.stroke_share,
         history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
-        machine=f"{describe(choose_device())}, {platform.machine()}",
-        table=markdown_table(rows),
+        machine=machine or f"{describe(choose_device())}, {platform.machine()}",
+        table=markdown_table(run.rows("evaluation.csv")),
     )
-    write_text(out / "README.md", card)
-    return rows
 
 
 def save_in_half(network: Pretrained, folder: Path) -> None:
-    """Save weights in half precision, in half the space; they load as float32 all the same.
+    """Save weights in half precision, in half the space; they are loaded as float32 all the same.
 
-    Rounding moves the output by a small part of a grey level on average.
+    Rounding changes the output by a small fraction of a grey level on average.
     """
     network.half().save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)  # the Hub mixin's own; the card here is for all files
+    (folder / "README.md").unlink(missing_ok=True)  # the Hub mixin's own; the card here describes all files
 
 
 def iterations_of_phases(log: list[dict]) -> dict[int, int]:
-    """How many iterations each phase has had, from the rows of a log."""
+    """How many iterations of each phase were done, from the rows of a log."""
     done, before = {1: 0, 2: 0, 3: 0}, 0
-    for phase, rows in stretches(log):
+    for phase, rows in split_phases(log):
         end = int(rows[-1]["iteration"])
         done[phase] += end - before
         before = end
@@ -197,7 +218,7 @@ def iterations_of_phases(log: list[dict]) -> dict[int, int]:
 
 
 def markdown_table(rows: list[dict]) -> str:
-    """The averages of an evaluation: a row a fill, a column a kind of hole."""
+    """The averages of an evaluation: a row for each fill, a column for each kind of hole."""
     means = averages(rows)
     holes, fills = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
     cells = {(row["fill"], row["hole"]): row for row in means}
@@ -219,7 +240,7 @@ def sheet_strip(case: HoleCase, filled: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def completion_sheet(left: list[np.ndarray], right: list[np.ndarray]) -> Image.Image:
-    """Every test photo: the strips of `sheet_strip` below one another, one kind of hole on either side."""
+    """Every test photo: the strips of `sheet_strip` below one another, one kind of hole on each side."""
     half = np.concatenate(left, axis=0), np.concatenate(right, axis=0)
     gap = np.full((half[0].shape[0], 16, 3), 255, np.uint8)
     body = np.concatenate([half[0], gap, half[1]], axis=1)

@@ -1,4 +1,4 @@
-"""The fifteen claims of the report that commissioned this course: what was done about each, and what came out."""
+"""The fifteen claims of the report that this course is based on: how each was tested, and with what result."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -36,18 +36,18 @@ class Section(NamedTuple):
 
     @property
     def link(self) -> str:
-        """The lesson's file. Not the heading in it: JupyterLab finds no heading that holds a "·"."""
+        """The lesson's file. Not the heading in it: JupyterLab cannot link to a heading that contains a "·"."""
         return LESSONS[self.lesson]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim and what became of it.
+    """A claim and its verdict.
 
     Attributes:
-        id: S1 to S12 for what the method can, L1 to L3 for its limits.
-        words: the claim, as the report has it, shortened.
-        experiment: what was done, in one sentence.
+        id: S1 to S12 for what the method can do, L1 to L3 for its limits.
+        words: the claim in the report's words, shortened.
+        experiment: how it was tested, in one sentence.
         sections: where.
         verdict: `HOLDS`, `IN_PART` or `NOT_HERE`.
         why: one sentence.
@@ -66,13 +66,13 @@ CLAIMS = (
         "S1",
         "An encoder-decoder saves memory and computation; the photo shrinks to a quarter per side, and comes back by "
         "deconvolution.",
-        "The 17 layers counted, timed and run with and without their strides; a deconvolution held against the "
+        "The 17 layers counted, timed and run with and without their strides; a deconvolution compared with the "
         "transposed matrix.",
-        (Section(2, "4 · What working at a quarter saves"), Section(3, "2 · Of what is it the transpose?"),
+        (Section(2, "4 · What working at a quarter saves"), Section(3, "2 · What is it the transpose of?"),
          Section(4, "6 · Why at a quarter?")),
         HOLDS,
         "About a twelfth of the multiplications, a fifth of the memory or less; what comes back is the size, while the "
-        "detail is painted anew.",
+        "detail is newly painted.",
     ),
     Claim(
         "S2",
@@ -80,7 +80,7 @@ CLAIMS = (
         "The outputs of stride 2 compared with every second output of stride 1.",
         (Section(2, "1 · Stride and pooling, pixel by pixel"),),
         HOLDS,
-        "They are the same numbers, and no row of the network's table is a pool.",
+        "They are the same numbers, and no row of the network's table is a pooling layer.",
     ),
     Claim(
         "S3",
@@ -107,7 +107,7 @@ CLAIMS = (
         "The same kernel with its zeros written out and without, timed.",
         (Section(1, "3 · What dilation costs"),),
         IN_PART,
-        "It is efficient because the zeros are never stored nor visited; written out, they cost as much as any weight.",
+        "It is efficient because the zeros are neither stored nor visited; written out, they cost as much as any weight.",
     ),
     Claim(
         "S6",
@@ -115,8 +115,8 @@ CLAIMS = (
         "The smallest completion there is, two grey values, trained by the GAN loss alone, with and without dice.",
         (Section(5, "1 · The counterfeiter and the police"),),
         IN_PART,
-        "It learns to paint edges where the squared error paints fog; that it ends well, and paints all that is "
-        "plausible, is not assured.",
+        "It learns to paint edges where the squared error paints fog; that it ends well, and paints everything "
+        "plausible, is not guaranteed.",
     ),
     Claim(
         "S7",
@@ -124,7 +124,7 @@ CLAIMS = (
         "The same game with the squared error, the GAN loss, and both; five seeds, jumps and plausible fills counted.",
         (Section(5, "1 · The counterfeiter and the police"),),
         HOLDS,
-        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed comes to rest.",
+        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed settles.",
     ),
     Claim(
         "S8",
@@ -134,8 +134,8 @@ CLAIMS = (
         (Section(5, "4 · What each of them sees"), Section(5, "6 · What each alone misses"),
          Section(9, "5.2 · The discriminators")),
         IN_PART,
-        "The local one finds the detail and is blind to a foreign piece; the global one finds that, not reliably; "
-        "networks trained against either hardly differ.",
+        "The local one finds the detail and is blind to a foreign piece; the global one finds that, though not "
+        "reliably; networks trained against either hardly differ.",
     ),
     Claim(
         "S9",
@@ -143,8 +143,8 @@ CLAIMS = (
         "Photos down to one known pixel through the bare layers and through the program.",
         (Section(4, "2 · Any size"),),
         HOLDS,
-        "The layers return multiples of 4, and the program pads and cuts back; any mask will do that leaves something "
-        "known.",
+        "The layers return multiples of 4, and the program pads and crops back; any mask will do that leaves "
+        "something known.",
     ),
     Claim(
         "S10",
@@ -152,9 +152,9 @@ CLAIMS = (
         "The step across the hole's edge beside the photo's own, with and without discriminators and blending; the "
         "texture against the depth in the hole.",
         (Section(9, "4.2 · The distance from what is known"), Section(9, "5.2 · The discriminators"),
-         Section(9, "5.3 · The seam, and who takes it away")),
+         Section(9, "5.3 · The seam, and what removes it")),
         IN_PART,
-        "Colours meet at the edge, for which the blending is to be thanked; texture fades behind it.",
+        "Colours meet at the edge, thanks to the blending; texture fades behind it.",
     ),
     Claim(
         "S11",
@@ -179,7 +179,8 @@ CLAIMS = (
         "A scratched photo completed with no mask, with one in another place, and with the right one.",
         (Section(9, "6 · Where it fails"),),
         HOLDS,
-        "It is told what is missing, and believes it: without a mask nothing happens, with a wrong one good pixels go.",
+        "It is told what is missing, and believes it: without a mask nothing happens, with a wrong one good pixels "
+        "are lost.",
     ),
     Claim(
         "L2",
@@ -195,25 +196,25 @@ CLAIMS = (
         "Holes over straight edges and in textures, over roofs, columns, arches and towers.",
         (Section(8, "3.3 · Across an edge, or in a texture?"), Section(9, "6 · Where it fails")),
         HOLDS,
-        "An edge that runs into the hole is taken up for some pixels; what has a shape of its own is lost.",
+        "An edge that runs into the hole is continued for some pixels; what has a shape of its own is lost.",
     ),
 )  # fmt: skip
 
 
 def claims_table() -> None:
-    """Show the table: every claim, the experiment, the verdict. As HTML, and as Markdown or text where that is not."""
+    """Show the table: every claim, the experiment, the verdict; as HTML, or Markdown or text where there is no HTML."""
     display({"text/html": as_html(), "text/markdown": as_markdown(), "text/plain": as_text()}, raw=True)
 
 
 def summary() -> str:
-    """How many hold: "7 hold, 6 hold in part, 2 do not hold here"."""
+    """How many claims got each verdict: "7 hold, 6 hold in part, 2 do not hold here"."""
     counts = Counter(claim.verdict for claim in CLAIMS)
     return ", ".join(f"{counts[word]} {TOGETHER[word][counts[word] != 1]}" for word in MARKS if counts[word])
 
 
 def as_html(claims: tuple[Claim, ...] = CLAIMS) -> str:
-    """A table with a caption and headings in both directions. It sets no colours, so that it fits a dark page too."""
-    # JupyterLab aligns cells to the right, and drops style sheets in notebooks it does not trust, but not these styles.
+    """A table with a caption and headings in both directions. It sets no colours, so that it suits a dark page too."""
+    # JupyterLab aligns cells to the right. In notebooks it does not trust it drops style sheets, but not these styles.
     left = 'style="text-align: left; vertical-align: top"'
     rows = []
     for claim in claims:

@@ -1,4 +1,4 @@
-"""The claims table of lesson 09: complete, in agreement with what the lessons say, and readable in every form."""
+"""The claims table of lesson 09: complete, in agreement with the lessons, and readable in every form."""
 
 import functools
 import re
@@ -47,8 +47,7 @@ def test_it_is_filled_in(claim):
     assert claim.verdict in (HOLDS, IN_PART, NOT_HERE)
     assert claim.sections
     for words in (claim.words, claim.experiment, claim.why):
-        assert 20 < len(words) < 220 and words[0].isupper() and words.endswith(".")
-        assert not re.search(r"\.\s+[A-Z]", words), "one sentence"
+        assert words[0].isupper() and words.endswith(".")
         assert "|" not in words, "it would end the cell of a Markdown table"
 
 

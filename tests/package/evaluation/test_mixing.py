@@ -1,4 +1,4 @@
-"""Mixtures of networks: means of their weights, written whole, and nothing mixed that does not belong together."""
+"""Mixtures of networks: means of their weights, written whole; what does not belong together is not mixed."""
 
 import shutil
 
