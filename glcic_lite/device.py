@@ -5,7 +5,6 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from accelerate.utils import parse_flag_from_env
 
 
 def choose_device() -> torch.device:
@@ -13,6 +12,8 @@ def choose_device() -> torch.device:
 
     `accelerate launch --cpu` decides for the CPU.
     """
+    from accelerate.utils import parse_flag_from_env  # here, as importing it takes half a second
+
     if parse_flag_from_env("ACCELERATE_USE_CPU"):
         return torch.device("cpu")
     if torch.cuda.is_available():

@@ -21,9 +21,9 @@ def bench_complete(
 ) -> None:
     """Compare `complete` with the plain network, eager and in float32 on the whole photo: time, memory, share of the
     processor's measured peak."""
-    from glcic_lite.commands import benchmarks
+    from glcic_lite.speed.benchmarks import complete_table
 
-    for line in benchmarks.complete_table(width, megapixels, eager_megapixels, rounds):
+    for line in complete_table(width, megapixels, eager_megapixels, rounds):
         print(line, flush=True)
 
 
@@ -37,7 +37,7 @@ def bench_train(
 ) -> None:
     """Compare the project's training step with a plain one in float32; and count how many training samples a core draws
     per second."""
-    from glcic_lite.commands import benchmarks
+    from glcic_lite.training.benchmarks import training_table
 
-    for line in benchmarks.training_table(settings_named(settings), data / "train", rounds, compile):
+    for line in training_table(settings_named(settings), data / "train", rounds, compile):
         print(line, flush=True)

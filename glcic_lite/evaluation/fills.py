@@ -5,9 +5,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from glcic_lite.method.blending import poisson_blend, smooth_fill
+from glcic_lite.method.blending import poisson_blend
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.speed.completion import complete, paint, shipped_network
+from glcic_lite.speed.quadtree import add_correction, smooth_fill
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]  # photo (H, W, 3) uint8 and mask (H, W) bool to (H, W, 3) uint8
 
@@ -47,7 +48,8 @@ def network_fills(
     """The bare output and the blended one, by the names they have in `evaluate`; the network is run once for both."""
     painted = paint(photo, mask, network or shipped_network())
     filled = {}
-    for name, values in (("network", painted), ("network, blended", poisson_blend(photo, painted, mask))):
+    blended = poisson_blend(photo, painted, mask, add_correction)
+    for name, values in (("network", painted), ("network, blended", blended)):
         filled[name] = photo.copy()
         filled[name][mask] = np.rint(values[mask]).clip(0, 255)
     return filled

@@ -31,8 +31,51 @@ class Box(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to cut the box out of an array whose last two axes are height and width."""
+        """Rows and columns: `mask[box.slices]` is what a mask (H, W) holds in the box."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    @property
+    def halves(self) -> tuple["Box", ...]:
+        """Two boxes that share the longer side; a single pixel is returned as it is."""
+        if max(self.width, self.height) < 2:
+            return (self,)
+        if self.width >= self.height:
+            middle = (self.left + self.right) // 2
+            return self._replace(right=middle), self._replace(left=middle)
+        middle = (self.top + self.bottom) // 2
+        return self._replace(bottom=middle), self._replace(top=middle)
+
+    def inside(self, shape: tuple[int, int]) -> "Box":
+        """The part of the box that lies in a photo of (height, width)."""
+        return Box(max(self.left, 0), max(self.top, 0), min(self.right, shape[1]), min(self.bottom, shape[0]))
+
+    def with_rim(self, shape: tuple[int, int]) -> "Box":
+        """The box and one pixel around it, inside a photo of (height, width)."""
+        return Box(self.left - 1, self.top - 1, self.right + 1, self.bottom + 1).inside(shape)
+
+    def union(self, other: "Box") -> "Box":
+        """The smallest box that holds both."""
+        left, top = min(self.left, other.left), min(self.top, other.top)
+        return Box(left, top, max(self.right, other.right), max(self.bottom, other.bottom))
+
+    def touches(self, other: "Box") -> bool:
+        """Whether the two boxes, each with its rim, have a pixel in common."""
+        beside = self.left <= other.right + 1 and other.left <= self.right + 1
+        return beside and self.top <= other.bottom + 1 and other.top <= self.bottom + 1
+
+    def relative_to(self, origin: "Box") -> "Box":
+        """The same box in the pixels of another one that holds it."""
+        left, top = origin[:2]
+        return Box(self.left - left, self.top - top, self.right - left, self.bottom - top)
+
+    def shrunk_to(self, mask: np.ndarray) -> "Box":
+        """The smallest box around the part of the hole that lies in this one; there must be some."""
+        inner = hole_box(mask[self.slices])
+        return Box(inner.left + self.left, inner.top + self.top, inner.right + self.left, inner.bottom + self.top)
 
 
 def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.ndarray:

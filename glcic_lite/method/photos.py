@@ -3,9 +3,6 @@
 import io
 import os
 import warnings
-from array import array
-from bisect import bisect
-from collections.abc import Iterator, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -218,73 +215,26 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
         partial.unlink(missing_ok=True)
 
 
-class PhotoIndex(Sequence):
-    """The photos in a folder and the folders below it, sorted by path; told by their suffix, not opened.
+def list_photos(folder: str | os.PathLike) -> list[Path]:
+    """The photos in a folder and the folders below it, sorted by path; recognized by their suffix, not opened.
 
-    Made for millions of photos: their names lie in one string of bytes, 32 bytes a photo for names of 28 letters, where
-    paths take hundreds. While it is made, the names in the largest single folder are in memory as a list too. Processes
-    forked to decode photos share it. Folders are not followed through links.
-
-    It is not kept on disk: listing takes some seconds a million photos on a local disk, and is never out of date.
+    Folders are not followed through links, and one that cannot be read is skipped with a warning.
 
     Raises:
         PhotoError: where there is no such folder, or no photo in it.
     """
+    if not Path(folder).is_dir():
+        raise PhotoError(f"{folder}: no such folder")
 
-    def __init__(self, folder: str | os.PathLike):
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise PhotoError(f"{folder}: no such folder")
-        names, ends = bytearray(), array("Q")
-        self._starts, self._folders = [], []  # the number of the first photo in each stretch of one folder
-        for place, name in _photo_names(os.fsencode(self.folder)):
-            if not self._folders or self._folders[-1] != place:
-                self._starts.append(len(ends))
-                self._folders.append(place)
-            names += name
-            ends.append(len(names))
-        if not ends:
-            raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
-        self._names = bytes(names)
-        self._ends = np.array(ends, dtype=np.min_scalar_type(ends[-1]))
+    def warn(error: OSError) -> None:
+        warnings.warn(f"folder skipped: {error.filename}: {error.strerror}", stacklevel=3)
 
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __getitem__(self, number: int) -> Path:
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"photo {number} of {len(self)}")
-        number %= len(self)
-        start = int(self._ends[number - 1]) if number else 0
-        place = self._folders[bisect(self._starts, number) - 1]
-        return Path(os.fsdecode(place), os.fsdecode(self._names[start : int(self._ends[number])]))
-
-
-def _photo_names(folder: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Folder and name of each photo, in the order of their paths: files and folders side by side, by name."""
-    found = []
-    try:
-        entries = os.scandir(folder)
-    except PermissionError as error:
-        warnings.warn(f"folder skipped: {os.fsdecode(folder)}: {error.strerror}", stacklevel=2)
-        return
-    with entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                found.append((entry.name, True))
-            elif (
-                not entry.name.startswith(b".")
-                and os.fsdecode(os.path.splitext(entry.name)[1]).lower() in PHOTO_SUFFIXES
-            ):
-                found.append((entry.name, False))
-    found.sort()
-    for name, is_folder in found:
-        if is_folder:
-            yield from _photo_names(os.path.join(folder, name))
-        else:
-            yield folder, name
-
-
-def list_photos(folder: str | os.PathLike) -> list[Path]:
-    """As `PhotoIndex`, as a list."""
-    return list(PhotoIndex(folder))
+    photos = [
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=warn)
+        for name in names
+        if os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and not name.startswith(".")
+    ]
+    if not photos:
+        raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
+    return sorted(photos)

@@ -13,10 +13,38 @@ from glcic_lite.method.architecture import COMPLETION_NETWORK, Layer, without_di
 from glcic_lite.method.masks import Box
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.receptive_field import input_span
-from glcic_lite.speed import winograd
 
 Span = tuple[int, int]  # (first, one past the last)
 BAND = 128  # rows of the photo: about so many at a time go through the layers before and after the quarter size
+
+
+class Need(NamedTuple):
+    """What a layer needs along one axis, to compute a part of its output.
+
+    Attributes:
+        output: the part of the output, (first, one past the last).
+        span: the part of the input that it is computed from.
+        zeros: how many zeros of the padding lie before and after that: none but at the photo's border.
+    """
+
+    output: Span
+    span: Span
+    zeros: Span
+
+
+class PreparedLayer(NamedTuple):
+    """One layer as it is run.
+
+    Attributes:
+        row: of the layer table.
+        weight, bias: of the convolution, with the normalisation before the activation folded in.
+        norm: (factor, summand), (C, 1, 1) each, of a normalisation after the activation, or None.
+    """
+
+    row: Layer
+    weight: Tensor
+    bias: Tensor
+    norm: tuple[Tensor, Tensor] | None
 
 
 class FastNetwork:
@@ -30,7 +58,6 @@ class FastNetwork:
       on Apple's MPS, where some releases of PyTorch take a part of such a tensor for a whole one.
     - On a CPU the first and the last layers, whose pixels are many, go through the photo in bands of rows: memory that
       is used again and again costs less time than fresh memory, and less of it is needed.
-    - On a CPU the wide layers in the middle take fewer multiplications (`winograd.py`).
     - All layers but the last compute in bfloat16 where that is faster; the last one, whose output becomes pixels,
       in float32.
 
@@ -52,22 +79,10 @@ class FastNetwork:
         inner = 1 + max(i for i, row in enumerate(self.table) if row.stride > 1)
         outer = min(i for i, row in enumerate(self.table) if row.upsamples)
         self.stages = slice(0, inner), slice(inner, outer), slice(outer, len(self.table))  # down, at a quarter, up
-        self.weights = []  # of each layer: (weight, bias)
-        self.filters = []  # of each layer: those of `winograd.py`, or None
-        self.norms = []  # of each layer: (factor, summand) after its activation, or None
-        for row, block in zip(self.table, network.layers, strict=True):
-            own = torch.float32 if row.kind == "output" else dtype
-            norm = getattr(block, "norm", None)  # the last layer has none
-            before, after = (None, norm) if network.norm_after_activation else (norm, None)
-            weight, bias = _folded(block.convolution, before)
-            self.weights.append((weight.to(own, memory_format=self.layout, copy=True), bias.to(own, copy=True)))
-            wide = min(block.convolution.in_channels, block.convolution.out_channels) >= winograd.CHANNELS
-            if wide and row.kernel == 3 and row.stride == 1 and self.device.type == "cpu":
-                four = winograd.filters(weight)
-                self.filters.append([taps.to(own, memory_format=torch.channels_last) for taps in four])
-            else:
-                self.filters.append(None)
-            self.norms.append(None if after is None else tuple(x.to(own) for x in _factor_and_summand(after)))
+        self.layers = [
+            _prepared(row, block, network.norm_after_activation, dtype, self.layout)
+            for row, block in zip(self.table, network.layers, strict=True)
+        ]
 
     @torch.inference_mode()
     def __call__(self, photo: Tensor, mask: Tensor, target: Box | None = None) -> Tensor:
@@ -107,30 +122,42 @@ class FastNetwork:
         return values
 
     def _run(
-        self, stage: slice, values: Tensor, origin: tuple[int, int], rows: "list[Need]", columns: "list[Need]"
+        self, stage: slice, values: Tensor, origin: tuple[int, int], rows: list[Need], columns: list[Need]
     ) -> Tensor:
         """Some layers, for a part of what they paint: what the last of `rows` and `columns` says."""
-        parts = (self.table, self.weights, self.filters, self.norms)
-        for row, weights, four, norm, down, across in zip(*(p[stage] for p in parts), rows, columns, strict=True):
+        for layer, down, across in zip(self.layers[stage], rows, columns, strict=True):
+            row = layer.row
             if row.kind == "output":
                 values = values.float()
             values = _cut(values, origin, down.span, across.span)
             if row.upsamples:
                 stride = int(1 / row.stride)
-                values = F.conv_transpose2d(values, *weights, stride=stride, padding=row.padding)
+                values = F.conv_transpose2d(values, layer.weight, layer.bias, stride=stride, padding=row.padding)
                 origin = down.span[0] * stride, across.span[0] * stride
             else:
-                made = down.output[1] - down.output[0]
-                if four and across.zeros[0] == across.zeros[1] and winograd.is_worth_it(made, row.dilation):
-                    values = winograd.convolution(values, four, weights[1], row.dilation, down.zeros, across.zeros[0])
-                else:
-                    values = _convolution(values, *weights, row, down.zeros, across.zeros)
+                values = _convolution(values, layer, down.zeros, across.zeros)
                 origin = down.output[0], across.output[0]
             values = torch.sigmoid_(values) if row.kind == "output" else F.relu_(values)
-            if norm is not None:
-                factor, summand = norm
+            if layer.norm is not None:
+                factor, summand = layer.norm
                 values = values.mul_(factor).add_(summand)
         return values
+
+
+def _prepared(
+    row: Layer, block: nn.Module, norm_after_activation: bool, dtype: torch.dtype, layout: torch.memory_format
+) -> PreparedLayer:
+    """A layer's own copy of its weights, in the format it computes in; the last one's is float32."""
+    dtype = torch.float32 if row.kind == "output" else dtype
+    norm = getattr(block, "norm", None)  # the last layer has none
+    before, after = (None, norm) if norm_after_activation else (norm, None)
+    weight, bias = _folded(block.convolution, before)
+    return PreparedLayer(
+        row,
+        weight.to(dtype, memory_format=layout, copy=True),
+        bias.to(dtype, copy=True),
+        None if after is None else tuple(x.to(dtype) for x in _factor_and_summand(after)),
+    )
 
 
 def _folded(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tensor]:
@@ -156,20 +183,6 @@ def _factor_and_summand(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """
     factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return factor.view(-1, 1, 1), (norm.bias - norm.running_mean * factor).view(-1, 1, 1)
-
-
-class Need(NamedTuple):
-    """What a layer needs along one axis, to compute a part of its output.
-
-    Attributes:
-        output: the part of the output, (first, one past the last).
-        span: the part of the input that it is computed from.
-        zeros: how many zeros of the padding lie before and after that: none but at the photo's border.
-    """
-
-    output: Span
-    span: Span
-    zeros: Span
 
 
 def needs(start: int, stop: int, size: int, table: tuple[Layer, ...] = COMPLETION_NETWORK) -> list[Need]:
@@ -199,8 +212,9 @@ def _cut(values: Tensor, origin: tuple[int, int], rows: Span, columns: Span) -> 
     return values[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
 
 
-def _convolution(values: Tensor, weight: Tensor, bias: Tensor, row: Layer, above_below: Span, sides: Span) -> Tensor:
+def _convolution(values: Tensor, layer: PreparedLayer, above_below: Span, sides: Span) -> Tensor:
     """A convolution with just the zeros that belong to the photo's border, none at the edges of a crop."""
+    row, weight, bias = layer.row, layer.weight, layer.bias
     room = (row.kernel - 1) * row.dilation + 1
     same_on_both_sides = all(
         before >= after and (size + 2 * before - room) // row.stride == (size + before + after - room) // row.stride

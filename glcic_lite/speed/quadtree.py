@@ -6,11 +6,12 @@ in (a quadtree), with unknowns at their corners and straight interpolation insid
 length of the rim and not with the hole's area: a hole of 24 million pixels has some 100,000. (After A. Agarwala:
 "Efficient gradient-domain compositing using quadtrees", SIGGRAPH 2007.)
 
-Where all squares are 1 pixel wide, the equations are those of `blending.laplace_equations`.
+Where all squares are 1 pixel wide, the equations are those of `blending.laplace_equations`. The result stays within
+half a per cent of the range of the rim's values of the exact one, and on average within 0.02 %.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -18,10 +19,59 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import sparse
 
-# A square of s pixels keeps at least this many times s away from the rim. The larger, the more exact and the slower:
-# at 4 the result stays within half a per cent of the range of the rim's values, and on average within 0.02 %.
+from glcic_lite.method import blending
+from glcic_lite.method.masks import Box
+
+EVERY_PIXEL = 20_000  # holes of up to this many pixels are solved on every pixel
+WINDOW = 1_000_000  # pixels of a photo up to which arrays of its size do not matter
+# A square of s pixels keeps at least this many times s away from the rim. The larger, the more exact and the slower.
 DISTANCE = 4
 CHUNK = 1_000_000  # values interpolated at once
+
+
+def add_correction(photo: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> None:
+    """`blending.add_correction` with time and memory that follow the length of the rim; arguments as there."""
+    for window, piece in _pieces(mask):
+        if _on_every_pixel(piece):
+            blending.add_correction(photo[window], painted[window], piece)
+        else:
+            equations = QuadtreeEquations(piece)
+            rim = np.unravel_index(equations.known_pixels, piece.shape)
+            tint = photo[window][rim].astype(np.float64) - painted[window][rim]
+            equations.add_to(painted[window], equations.solve(tint))
+
+
+def smooth_fill(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`blending.smooth_fill` with time and memory that follow the length of the rim; arguments and result as there."""
+    filled = np.zeros(values.shape)
+    add_correction(values, filled, mask)
+    return filled[mask]
+
+
+def _on_every_pixel(mask: np.ndarray) -> bool:
+    return min(mask.shape) < 2 or (mask.size <= WINDOW and np.count_nonzero(mask) <= EVERY_PIXEL)
+
+
+def _pieces(mask: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Connected pieces of a hole have nothing to do with each other: memory is needed for some at a time.
+
+    Yields:
+        (rows and columns, mask): a window of the photo, and the part of the hole to be solved in it, which touches the
+        window's border only at the photo's. Small neighbours come together.
+    """
+    if _on_every_pixel(mask):
+        yield (slice(None), slice(None)), mask
+        return
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count == 2:  # the known pixels and one piece: no need for the labels
+        labels = mask
+    group = np.cumsum(boxes[1:, cv2.CC_STAT_AREA]) // EVERY_PIXEL
+    first = 1
+    for number in np.unique(group, return_counts=True)[1]:
+        left, top, width, height = boxes[first : first + number, :4].T
+        window = Box(left.min(), top.min(), (left + width).max(), (top + height).max()).with_rim(mask.shape).slices
+        yield window, (labels[window] >= first) & (labels[window] < first + number)
+        first += number
 
 
 class Quadtree(NamedTuple):
@@ -160,20 +210,12 @@ class QuadtreeEquations:
         everything = (np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns)))
         return sparse.csr_array(sparse.coo_array(everything, shape=(len(self.pixels),) * 2))
 
-    def solve(self, rim: np.ndarray, solver: Callable) -> np.ndarray:
-        """The values at all corners, from those at the known ones.
-
-        Args:
-            rim: (len(self.known_pixels), C), the values there.
-            solver: takes the sparse matrix and the right-hand side (n, C), returns the solution (n, C).
-
-        Returns:
-            (len(self.pixels), C).
-        """
+    def solve(self, rim: np.ndarray) -> np.ndarray:
+        """The values at all corners (len(self.pixels), C), from those at the known ones (len(self.known_pixels), C)."""
         values = np.zeros((len(self.pixels), rim.shape[1]))
         values[self._known] = rim
         if len(rim) and len(self.unknown):
-            values[self.unknown] = solver(self.matrix, -(self.from_known @ rim))
+            values[self.unknown] = blending.solve(self.matrix, -(self.from_known @ rim))
         return self.spread @ values
 
     def add_to(self, target: np.ndarray, values: np.ndarray) -> None:

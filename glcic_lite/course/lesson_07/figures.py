@@ -1,4 +1,4 @@
-"""The figures of lesson 07: what each layer computes, squares in a hole, and how far a blend moves a completion."""
+"""The figures of lesson 07: what is looked at and computed, how long it takes, squares in a hole, how blends move."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 
-from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, show_figure, with_hole
+from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, show_figure, with_hole
 from glcic_lite.method.architecture import COMPLETION_NETWORK
 from glcic_lite.method.masks import Box
+from glcic_lite.method.receptive_field import reach
+from glcic_lite.speed.benchmarks import Measured
 from glcic_lite.speed.fast_network import Need
 from glcic_lite.speed.quadtree import Quadtree
 
@@ -36,7 +38,26 @@ def show_looked_at(photo, mask: np.ndarray, regions: Sequence[Box], alternative_
     show_figure(figure, alternative_text)
 
 
-def draw_needs(ax: Axes, needs: Sequence[Need], size: int, target: tuple[int, int]) -> None:
+def show_margins(margins: Sequence[int], differences: dict[str, list[float]]) -> None:
+    """How far crops with ever larger margins differ from the whole photo, on a logarithmic scale.
+
+    Args:
+        margins: around the hole, in pixels.
+        differences: the largest difference at each margin, in grey levels, by the network's name.
+    """
+    figure, ax = plt.subplots(figsize=(9.5, 4.2), layout="constrained")
+    for (name, values), colour, style in zip(differences.items(), (INPUT, WEIGHT), ("o-", "s--"), strict=True):
+        ax.plot(margins, np.maximum(values, 1e-6), style, color=colour, label=name)
+    ax.axvline(reach()[0], color=HIGHLIGHT, linewidth=2)
+    ax.text(reach()[0] + 2, 3, f"{reach()[0]} px", color="black")
+    ax.set_yscale("log")
+    ax.set_xlabel("margin around the hole, in pixels")
+    ax.set_ylabel("largest difference from the\nwhole photo, in grey levels")
+    ax.legend(loc="lower left")
+    plt.show()
+
+
+def show_needs(needs: Sequence[Need], size: int, target: tuple[int, int]) -> None:
     """One bar a layer: the pixels of the photo, along one axis, for which the layer computes its output.
 
     Args:
@@ -44,6 +65,7 @@ def draw_needs(ax: Axes, needs: Sequence[Need], size: int, target: tuple[int, in
         size: of the photo along this axis, in pixels.
         target: the part of the output that is wanted, (first, one past the last).
     """
+    _, ax = plt.subplots(figsize=(10.5, 6), layout="constrained")
     jump, rows = 1.0, []
     for layer, need in zip(COMPLETION_NETWORK, needs, strict=True):
         jump *= float(layer.stride)
@@ -58,9 +80,46 @@ def draw_needs(ax: Axes, needs: Sequence[Need], size: int, target: tuple[int, in
     ax.invert_yaxis()
     ax.set_xlim(0, size)
     ax.set_xlabel("column, in pixels of the photo")
+    plt.show()
 
 
-def draw_squares(ax: Axes, tree: Quadtree, mask: np.ndarray, corner: tuple[int, int], side: int) -> None:
+def show_times(by_photo: Sequence[Measured], by_hole: Sequence[Measured]) -> None:
+    """The seconds of `complete` and of the plain network: one hole in ever larger photos, ever larger holes in one."""
+    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.2), layout="constrained", sharey=True)
+    megapixels = [row.size[0] * row.size[1] / 1e6 for row in by_photo]
+    plain = [(m, row.plain_seconds) for m, row in zip(megapixels, by_photo, strict=True) if row.plain_seconds]
+    axes[0].plot(*zip(*plain, strict=True), "s--", color=QUIET, label="plain network, whole photo")
+    axes[0].plot(megapixels, [row.seconds for row in by_photo], "o-", color=OUTPUT, label="complete")
+    axes[0].set_xlabel(f"photo, in megapixels (hole: {by_photo[0].hole} px)")
+    axes[0].set_ylabel("seconds")
+    sides = [row.hole for row in by_hole]
+    axes[1].plot(sides, [row.seconds for row in by_hole], "o-", color=OUTPUT, label="complete")
+    axes[1].axhline(plain[-1][1], linestyle="--", color=QUIET, label="plain network, whole photo")
+    width, height = by_hole[0].size
+    axes[1].set_xlabel(f"side of the hole, in pixels (photo: {width} × {height})")
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.minorticks_off()
+        ax.set_yticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
+        ax.legend()
+    axes[0].set_ylim(min(row.seconds for row in (*by_photo, *by_hole)) * 0.7, plain[-1][1] * 1.5)
+    axes[0].set_xticks(megapixels, [f"{m:.1f}" for m in megapixels])
+    axes[1].set_xticks(sides, [str(side) for side in sides])
+    plt.show()
+
+
+def show_squares(tree: Quadtree, mask: np.ndarray) -> None:
+    """The squares of a quadtree in two parts of a hole, bool (500, 700): wide, and close to its rim."""
+    _, axes = plt.subplots(1, 2, figsize=(11.5, 5.6), layout="constrained")
+    _draw_squares(axes[0], tree, mask, (25, 40), 300)
+    _draw_squares(axes[1], tree, mask, (120, 90), 60)
+    axes[0].set_title("the squares in a part of the hole")
+    axes[1].set_title("closer to the rim")
+    plt.show()
+
+
+def _draw_squares(ax: Axes, tree: Quadtree, mask: np.ndarray, corner: tuple[int, int], side: int) -> None:
     """The squares of a quadtree in a part of the photo, `side` pixels wide, from (row, column) `corner` on."""
     top, left = corner
     ax.imshow(np.where(mask[..., None], 255, 205).astype(np.uint8).repeat(3, axis=2), extent=_pixels(mask))

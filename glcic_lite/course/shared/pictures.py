@@ -20,7 +20,8 @@ from glcic_lite.method.masks import Box, hole_box, local_patch
 from glcic_lite.method.photos import save_image
 from glcic_lite.speed.completion import complete
 from glcic_lite.speed.crops import seen_by
-from glcic_lite.training.run_folder import RunFolder, stretches
+from glcic_lite.training.log import split_phases
+from glcic_lite.training.run_folder import RunFolder
 
 FOLDER = NOTEBOOKS / "pictures"
 LESSONS = (
@@ -144,7 +145,7 @@ def _discriminators(ax: Axes) -> None:
 
 def _training(ax: Axes) -> None:
     """The first run of phase 1; later ones saw other samples, so their losses cannot be compared with it."""
-    _, first = stretches(RunFolder(SHIPPED_WEIGHTS).rows("log.csv"))[0]
+    _, first = split_phases(RunFolder(SHIPPED_WEIGHTS).rows("log.csv"))[0]
     losses = np.array([float(row["reconstruction"]) for row in first])
     window = max(1, len(losses) // 40)
     smooth = np.convolve(losses, np.ones(window) / window, mode="valid")

@@ -22,7 +22,6 @@ from glcic_lite.files import DATA
 from glcic_lite.method.photos import (
     PHOTO_SUFFIXES,
     PhotoError,
-    PhotoIndex,
     list_photos,
     open_image,
     open_photo,
@@ -493,7 +492,7 @@ def every_path(folder):
     )
 
 
-def test_the_index_has_the_order_of_paths(tmp_path):
+def test_the_listing_has_the_order_of_paths(tmp_path):
     """Sample n of a run is a photo by its number: the order must never change."""
     names = ("b/1.jpg", "b.jpg", "b-c/2.jpg", "b/a/9.jpg", "b/a.jpg", "B/x.PNG", "é/ü.jpg", "a b.jpeg", "z/.h/k.webp")
     for name in (*names, "b/10.jpg", "b/a/note.txt", "z/.hidden.jpg"):
@@ -501,29 +500,27 @@ def test_the_index_has_the_order_of_paths(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
-    index = PhotoIndex(tmp_path)
-    assert list(index) == every_path(tmp_path)
-    assert len(index) == len(names) + 2
-    assert index[-1] == list(index)[-1]
-    with pytest.raises(IndexError):
-        index[len(index)]
+    photos = list_photos(tmp_path)
+    assert photos == every_path(tmp_path)
+    assert len(photos) == len(names) + 2
 
 
-def test_the_index_of_the_course_photos_is_the_list_of_their_paths():
-    assert list(PhotoIndex(DATA / "photos")) == every_path(DATA / "photos")
+def test_the_listing_of_the_course_photos_is_the_list_of_their_paths():
+    assert list_photos(DATA / "photos") == every_path(DATA / "photos")
 
 
-def test_the_index_takes_few_bytes_a_photo(tmp_path):
+def test_training_keeps_few_bytes_a_photo(tmp_path):
     for number in range(3000):
         (tmp_path / f"Places365_train_{number:08d}.jpg").touch()
-    PhotoIndex(tmp_path)
+    longest = len(str(tmp_path / "Places365_train_00000000.jpg"))
+    PhotoCrops(tmp_path, 32, (32, 40))
     tracemalloc.start()
-    index = PhotoIndex(tmp_path)
+    crops = PhotoCrops(tmp_path, 32, (32, 40))
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(index) == 3000
-    assert kept < 32 * 3000 + 100_000, "paths would be a million"
-    assert len(pickle.dumps(index)) < 32 * 3000 + 10_000, "what a worker that is not forked is sent"
+    assert len(crops.paths) == 3000
+    assert kept < longest * 3000 + 100_000, "paths would be a million"
+    assert len(pickle.dumps(crops)) < longest * 3000 + 10_000, "what a worker that is not forked is sent"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
@@ -531,7 +528,7 @@ def test_a_folder_that_cannot_be_read_is_skipped_with_a_warning(tmp_path):
     folder_with(tmp_path, a_png=PHOTO)
     (tmp_path / "locked").mkdir(mode=0)
     with pytest.warns(UserWarning, match="locked"):
-        assert len(PhotoIndex(tmp_path)) == 1
+        assert len(list_photos(tmp_path)) == 1
 
 
 def test_sample_n_shows_the_photo_that_its_seed_draws(tmp_path):

@@ -9,17 +9,63 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
+from glcic_lite.method import completion as plain
 from glcic_lite.method.architecture import COMPLETION_NETWORK
-from glcic_lite.method.masks import MaskError, mask_image
+from glcic_lite.method.masks import MaskError, mask_image, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork, composite
-from glcic_lite.speed import completion
-from glcic_lite.speed.completion import complete, paint, regions
+from glcic_lite.method.photos import open_photo, photo_to_tensor
+from glcic_lite.speed import completion, crops, quadtree
+from glcic_lite.speed.completion import complete, paint
+from glcic_lite.speed.crops import regions
 from glcic_lite.speed.fast_network import FastNetwork
 from inputs import hole, narrow_network, noise
-from whole_photo import assert_same_as_on_the_whole_photo, on_the_whole_photo, photos_with_holes
+from whole_photo import assert_same_as_on_the_whole_photo, photos_with_holes
 
 NETWORK = narrow_network()
 both_ways = pytest.mark.parametrize("blend", [True, False], ids=["blended", "bare"])
+
+
+# Plain and fast
+
+
+@settings(max_examples=12)
+@given(photo_and_mask=photos_with_holes(), blend=st.booleans(), option=st.sampled_from(["", "dilated", "mask_channel"]))
+def test_plain_and_fast_complete_any_photo_alike(photo_and_mask, blend, option):
+    network = narrow_network(**({option: False} if option else {}))
+    expected = np.asarray(plain.complete(*photo_and_mask, network, blend)).astype(int)
+    result = np.asarray(complete(*photo_and_mask, network, blend, torch.float32))
+    assert np.abs(result - expected).max() <= 1, "a number halfway between two grey levels may be rounded either way"
+    assert (result != expected).mean() < 0.001
+
+
+@settings(max_examples=4)
+@given(st.integers(0, 2**32), st.booleans())
+def test_plain_and_fast_agree_in_holes_so_large_that_they_are_tiled_and_solved_on_a_quadtree(seed, scattered):
+    random = np.random.default_rng(seed)
+    height, width = random.integers(120, 200, size=2)
+    mask = hole(height, width, (*random.integers(0, 4, size=2), width - 2, height - 3))
+    if scattered:
+        mask &= random.random(mask.shape) < 0.7
+    photo = noise(height, width)
+    expected = np.asarray(plain.complete(photo, mask, NETWORK)).astype(int)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crops, "TILE", 100)
+        patch.setattr(quadtree, "EVERY_PIXEL", 1000)
+        result = np.asarray(complete(photo, mask, NETWORK, dtype=torch.float32))
+    assert np.abs(result - expected).max() <= 3  # a quadtree stays within half a per cent of the tint's range
+    assert np.abs(result - expected).mean() < 0.3
+
+
+@pytest.mark.parametrize("complete", [plain.complete, complete])
+@both_ways
+def test_both_keep_the_profile_the_mode_and_the_callers_arrays(complete, blend):
+    image = Image.fromarray(noise(20, 30))
+    image.info = {"icc_profile": b"a profile", "comment": "left behind"}
+    mask, network = hole(20, 30, (5, 5, 15, 15)), narrow_network().train()
+    before = np.array(image), mask.copy()
+    assert complete(image, mask, network, blend).info == {"icc_profile": b"a profile"}
+    assert network.training
+    assert np.array_equal(np.asarray(image), before[0]) and np.array_equal(mask, before[1])
 
 
 # Any photo, any mask
@@ -40,7 +86,7 @@ def test_photos_of_any_size_and_mode_keep_their_size_and_their_known_pixels(heig
     mask[random.integers(height), random.integers(width)] = False
     result = complete(image, mask, NETWORK, blend)
     assert result.mode == "RGB" and result.size == image.size
-    known = np.asarray(completion.open_photo(image))
+    known = np.asarray(open_photo(image))
     assert np.array_equal(np.asarray(result)[~mask], known[~mask])
 
 
@@ -53,7 +99,7 @@ def test_the_hole_is_filled_with_something_else(blend):
 
 def test_without_blending_the_hole_holds_exactly_what_the_network_says():
     photo, mask = noise(64, 64), hole(64, 64, (20, 20, 50, 40))
-    inputs = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255, torch.from_numpy(mask)[None, None].float()
+    inputs = photo_to_tensor(photo), mask_to_tensor(mask)
     with torch.no_grad():
         answer = composite(inputs[0], NETWORK(*inputs), inputs[1])[0].permute(1, 2, 0) * 255
     completed = np.asarray(complete(photo, mask, NETWORK, blend=False, dtype=torch.float32))
@@ -64,7 +110,7 @@ def test_without_blending_the_hole_holds_exactly_what_the_network_says():
 def test_an_empty_mask_returns_the_photo(mode):
     image = Image.fromarray(noise(31, 17)).convert(mode)
     result = complete(image, np.zeros((31, 17), bool), NETWORK)
-    assert np.array_equal(np.asarray(result), np.asarray(completion.open_photo(image)))
+    assert np.array_equal(np.asarray(result), np.asarray(open_photo(image)))
     assert result is not image
 
 
@@ -215,12 +261,12 @@ every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWOR
 @settings(max_examples=6)
 @given(photo_and_mask=photos_with_holes(), tile=st.sampled_from([768, 24]))
 def test_cropping_to_the_receptive_field_changes_nothing(network, photo_and_mask, tile):
-    whole = completion.TILE
+    whole = crops.TILE
     try:
-        completion.TILE = tile
+        crops.TILE = tile
         assert_same_as_on_the_whole_photo(*photo_and_mask, network)
     finally:
-        completion.TILE = whole
+        crops.TILE = whole
 
 
 @every_network
@@ -236,12 +282,12 @@ def test_far_sighted_networks_see_the_outermost_pixels_of_the_field():
     mask = hole(320, 320, (162, 162, 163, 163))
     for name, corner in (("looks up and left", (9, 9)), ("looks down and right", None)):
         photo = np.full((320, 320, 3), 128, np.uint8)
-        before = on_the_whole_photo(photo, mask, NETWORKS[name])[162, 162]
+        before = plain.paint(photo, mask, NETWORKS[name])[162, 162]
         if corner:
             photo[corner] = 255
         else:
             photo[311, 311] = 255
-        after = on_the_whole_photo(photo, mask, NETWORKS[name])[162, 162]
+        after = plain.paint(photo, mask, NETWORKS[name])[162, 162]
         assert np.abs(after - before).max() > 0.02, name
 
 
@@ -265,7 +311,7 @@ def test_no_crop_exceeds_a_tile_and_its_surroundings():
     mask = np.zeros((2400, 3200), bool)
     mask[100:2300, 60:3100] = True
     for target, region in regions(mask):
-        assert target.width * target.height <= completion.TILE**2
+        assert target.width * target.height <= crops.TILE**2
         assert region.width <= target.width + 153 + 152 + 2 * 4
         assert region.height <= target.height + 153 + 152 + 2 * 4
 
@@ -276,16 +322,16 @@ def test_targets_hold_the_whole_hole_and_lie_in_their_regions(seed, share, tile)
     random = np.random.default_rng(seed)
     mask = random.random((60, 80)) < share
     covered = np.zeros_like(mask)
-    whole = completion.TILE
+    whole = crops.TILE
     try:
-        completion.TILE = tile
+        crops.TILE = tile
         for target, region in regions(mask):
             covered[target.slices] = True
             assert region.left <= target.left and target.right <= region.right
             assert region.top <= target.top and target.bottom <= region.bottom
             assert not any(edge % 4 for edge in region)
     finally:
-        completion.TILE = whole
+        crops.TILE = whole
     assert covered[mask].all()
 
 

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glcic_lite.method.architecture import COMPLETION_NETWORK
-from glcic_lite.method.masks import Box
+from glcic_lite.method.masks import Box, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.speed import fast_network, winograd
+from glcic_lite.method.photos import photo_to_tensor
+from glcic_lite.speed import fast_network
 from glcic_lite.speed.completion import paint
 from glcic_lite.speed.fast_network import FastNetwork, needs
 from inputs import hole, narrow_network, noise
@@ -19,9 +20,7 @@ NETWORKS = {dilated: narrow_network(dilated=dilated) for dilated in (True, False
 
 @pytest.fixture
 def inputs():
-    photo = torch.from_numpy(noise(64, 72)).permute(2, 0, 1)[None] / 255
-    mask = torch.from_numpy(hole(64, 72, (20, 20, 50, 44)))[None, None].float()
-    return photo, mask
+    return photo_to_tensor(noise(64, 72)), mask_to_tensor(hole(64, 72, (20, 20, 50, 44)))
 
 
 def test_in_float32_it_equals_the_network_to_rounding(inputs):
@@ -55,8 +54,7 @@ def test_each_layer_may_compute_only_what_is_wanted(size, dilated, seed):
     random = np.random.default_rng(seed)
     left, top = int(random.integers(width)), int(random.integers(height))
     right, bottom = int(random.integers(left + 1, width + 1)), int(random.integers(top + 1, height + 1))
-    photo = torch.from_numpy(noise(height, width)).permute(2, 0, 1)[None] / 255
-    mask = torch.from_numpy(hole(height, width, (left, top, right, bottom)))[None, None].float()
+    photo, mask = photo_to_tensor(noise(height, width)), mask_to_tensor(hole(height, width, (left, top, right, bottom)))
     with torch.inference_mode():
         expected = network(photo, mask)[..., top:bottom, left:right]
     target = Box(left, top, right, bottom)
@@ -124,23 +122,3 @@ def test_bands_of_rows_change_nothing(target, monkeypatch):
             assert len(runs) == 3
     assert len(runs) > 3 + 8, "several bands"
     assert (results[0] - results[1]).abs().max() < 1e-6
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("target", [None, Box(30, 40, 90, 100)])
-def test_wide_layers_paint_the_same_with_fewer_multiplications(dtype, target, monkeypatch):
-    network = narrow_network()
-    photo, mask = torch.rand(1, 3, 160, 144), torch.zeros(1, 1, 160, 144)
-    mask[..., 40:100, 30:90] = 1
-    plain = FastNetwork(network, dtype)(photo, mask, target)
-    used = []
-    convolution = winograd.convolution
-    monkeypatch.setattr(winograd, "CHANNELS", 8)
-    monkeypatch.setattr(winograd, "convolution", lambda *args: used.append(args[3]) or convolution(*args))
-    fast = FastNetwork(network, dtype)(photo, mask, target)
-    assert {1, 2} <= set(used)
-    difference = (plain - fast).abs() * 255
-    if dtype == torch.float32:
-        assert difference.max() < 0.01
-    else:
-        assert difference.mean() < 1
