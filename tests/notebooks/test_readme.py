@@ -40,6 +40,16 @@ def test_continuous_integration_runs_exactly_the_readmes_test_command():
     assert found.stdout.strip() == command("the test command")
 
 
+def test_the_workflow_for_other_systems_holds_the_readmes_commands_and_nothing_else():
+    text = (REPOSITORY / ".ci" / "workflow.yml").read_text(encoding="utf-8")
+    blocks = re.findall(r"run: \|\n((?: {10}.+\n)+)", text)
+    unix, windows = ([line.strip() for line in block.splitlines()] for block in blocks)
+    assert text.count("run:") == 2 and unix == [command("the test command")]
+    environment = ["py -m venv .venv", r".venv\Scripts\activate"]
+    assert all(f"`{line}`" in TEXT for line in environment)
+    assert windows == environment + command("the test command").split(" && ")[2:]
+
+
 def test_every_module_of_the_package_is_in_the_table():
     for path in (REPOSITORY / "glcic_lite").iterdir():
         known_elsewhere = path.name in ("__init__.py", "__main__.py", "__pycache__", "weights")

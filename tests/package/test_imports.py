@@ -1,21 +1,25 @@
-"""Imports point one way: method, what builds on it, then commands and course. Read from the source."""
+"""Imports point one way: method, what builds on it, then course and commands. Read from the source."""
 
 import ast
+import re
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
 
+import glcic_lite
 from glcic_lite.files import PACKAGE
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# What a room may import besides itself; `files` and `device` are the ground that all stand on.
+# What a folder of the package may import besides itself; `files` and `device` are open to all.
 GROUND = {"files", "device"}
 MIDDLE = {"speed", "training", "evaluation", "mask_canvas"}
 ALLOWED = {
     "files": set(),
     "device": set(),
     "method": {"files", "device"},
-    **{room: GROUND | {"method"} | MIDDLE for room in MIDDLE},
+    **{folder: GROUND | {"method"} | MIDDLE for folder in MIDDLE},
     "course": GROUND | {"method", "course"} | MIDDLE,
     "commands": GROUND | {"method", "course", "commands"} | MIDDLE,
     "__main__": GROUND | {"method", "commands"} | MIDDLE,
@@ -23,8 +27,14 @@ ALLOWED = {
 }
 
 
-def room_of(path):
+def folder_name(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def forbidden(folder, names):
+    """Those of the imported names that a folder must not import; `from glcic_lite import ...` is for users alone."""
+    others = {name: name.split(".")[1] if "." in name else "__init__" for name in names}
+    return [name for name, other in others.items() if other != folder and other not in ALLOWED[folder]]
 
 
 def imported(path):
@@ -52,10 +62,23 @@ def file_of(name):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_it_imports_only_what_it_may(path):
-    room = room_of(path)
-    for name in imported(path):
-        other = name.split(".")[1] if "." in name else "__init__"
-        assert other == room or other in ALLOWED[room], f"{room} must not import {name}"
+    assert not forbidden(folder_name(path), imported(path))
+
+
+def test_only_the_package_itself_imports_by_a_string():
+    """Such imports are invisible here; those of `__init__` are the ones it also writes out for type checkers."""
+    for path in MODULES:
+        by_string = re.search(r"import_module|__import__|run_module", path.read_text(encoding="utf-8"))
+        assert not by_string or path == PACKAGE / "__init__.py", path
+    public = {name: f"glcic_lite.{module}" for name, module in glcic_lite.MODULES.items()}
+    assert set(public.values()) == imported(PACKAGE / "__init__.py") and set(public) == set(glcic_lite.__all__)
+    for name, module in public.items():
+        assert getattr(glcic_lite, name).__module__ == module
+
+
+def test_help_does_not_wait_for_pytorch():
+    code = "import sys, glcic_lite.__main__; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("number", range(10))
@@ -66,7 +89,7 @@ def test_a_lesson_imports_no_other_lesson(number):
             assert parts[1] != "course" or parts[2] in ("shared", f"lesson_{number:02d}"), f"{path.name} imports {name}"
 
 
-def test_shared_knows_no_lesson():
+def test_shared_imports_no_lesson():
     for path in (PACKAGE / "course" / "shared").glob("*.py"):
         for name in imported(path):
             assert ".course.lesson_" not in name, f"{path.name} imports {name}"
@@ -81,7 +104,15 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 def test_the_rules_can_be_broken(tmp_path):
-    """The reader of imports sees those inside functions, and whole packages."""
+    """Imports inside functions, of whole packages and of modules are seen, and refused where they point upwards."""
     file = tmp_path / "bad.py"
     file.write_text("def f():\n    from glcic_lite.course.shared import figures\n    import glcic_lite.training.loop\n")
     assert imported(file) == {"glcic_lite.course.shared.figures", "glcic_lite.training.loop"}
+    assert forbidden("method", imported(file)) and forbidden("commands", {"glcic_lite"})
+    assert (
+        forbidden("speed", imported(file))
+        == ["glcic_lite.course.shared.figures"]
+        == forbidden("__main__", imported(file))
+    )
+    file.write_text("from glcic_lite import course, complete\n")
+    assert imported(file) == {"glcic_lite.course", "glcic_lite"}
