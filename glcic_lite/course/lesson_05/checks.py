@@ -81,7 +81,7 @@ def _of_d(change: Callable) -> Callable:
          "these are the derivatives by D. By the logit there is one more factor, the sigmoid's derivative D(1 − D)."),
         (_of_d(lambda d: (d * (1 - d), d * (1 - d))), "this is the derivative of the sigmoid alone."),
     ],
-    "One pulls hardest where the police are sure of a counterfeit; the other lets go there.",
+    "One pulls hardest where the discriminator is sure of a fake; the other lets go there.",
     parts=("the derivative of −log D", "that of log(1 − D)"),
     say=lambda logits: "six random logits",
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Move a hole about a photo, and see what both discriminators get to see, and what they say of it."""
+"""Move a hole about a photo; see what each of the two discriminators gets, and what they say of it."""
 
 import ipywidgets as widgets
 import numpy as np
 import torch
 from PIL import Image
 
-from glcic_lite.course.shared.discriminator_scores import CROP, PATCH, fills, views, votes
+from glcic_lite.course.shared.discriminator_scores import CROP, PATCH, fills, scores, views
 from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, with_hole
 from glcic_lite.course.shared.samples import sample_photo
@@ -34,18 +34,18 @@ def scene_photo(name: str) -> np.ndarray:
     return np.asarray(small.crop((left, top, left + CROP, top + CROP)))
 
 
-class CriticExplorer(Explorer):
+class DiscriminatorExplorer(Explorer):
     """Sliders for the hole's place and size, menus for photo and fill.
 
     Args:
-        critics: the discriminators that are asked.
+        discriminators: those that are asked.
         network: completes the photo where the fill is "network".
     """
 
     words_height = 86
 
-    def __init__(self, critics: ContextDiscriminator, network: CompletionNetwork, **settings):
-        self._critics, self._fills = critics, fills(network)
+    def __init__(self, discriminators: ContextDiscriminator, network: CompletionNetwork, **settings):
+        self._discriminators, self._fills = discriminators, fills(network)
         self._photos = {name: scene_photo(name) for name in SCENES}
         super().__init__(**settings)
 
@@ -70,20 +70,20 @@ class CriticExplorer(Explorer):
         patch = local_patch(hole, PATCH, (CROP, CROP))
         mask = box_mask((CROP, CROP), hole)
         filled = self._fills[fill](original, mask)
-        logits = votes(self._critics, *(torch.stack(pair) for pair in zip(
-            views(filled, patch), views(original, patch), strict=True)))["both"]  # fmt: skip
-        chance, of_photo = torch.sigmoid(logits).tolist()
+        both = zip(views(filled, patch), views(original, patch), strict=True)
+        logits = scores(self._discriminators, *(torch.stack(view) for view in both))
+        of_fill, of_photo = torch.sigmoid(logits).tolist()
         return Scene(
-            _draw(original, filled, mask, hole, patch),
+            _sketch(original, filled, mask, hole, patch),
             words(
-                _where(hole, patch),
-                f"The two together say: <b>{chance:.0%} real</b>"
+                _patch_in_words(hole, patch),
+                f"The two together say: <b>{of_fill:.0%} real</b>"
                 + ("." if fill == "photo" else f" (of the untouched photo, seen in the same place: {of_photo:.0%})."),
             ),
         )
 
 
-def _where(hole: Box, patch: Box) -> str:
+def _patch_in_words(hole: Box, patch: Box) -> str:
     """Where the patch lies, in words, and why."""
     asked = ((hole.left + hole.right - PATCH) // 2, (hole.top + hole.bottom - PATCH) // 2)
     across, down = patch.left - asked[0], patch.top - asked[1]
@@ -94,15 +94,12 @@ def _where(hole: Box, patch: Box) -> str:
     else:
         text += f"The patch of {PATCH} px lies centred on it."
     if hole.width > PATCH or hole.height > PATCH:
-        text += f" <b>The hole is larger than the patch</b>: the local discriminator misses part of it{_nothing(hole)}."
+        unknown = ", and sees no known pixel" if hole.width >= PATCH and hole.height >= PATCH else ""
+        text += f" <b>The hole is larger than the patch</b>: the local discriminator misses part of it{unknown}."
     return text
 
 
-def _nothing(hole: Box) -> str:
-    return ", and sees no known pixel" if hole.width >= PATCH and hole.height >= PATCH else ""
-
-
-def _draw(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Box, patch: Box) -> Sketch:
+def _sketch(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Box, patch: Box) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
     titles = ("hole and patch", f"global gets {CROP} × {CROP} px", f"local gets {PATCH} × {PATCH} px")
     pictures = (with_hole(original, mask), filled, filled[patch.slices])

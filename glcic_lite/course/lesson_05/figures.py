@@ -11,9 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from glcic_lite.course.lesson_05.defects import blurred
+from glcic_lite.course.lesson_05.defects import PATCH, blurred
 from glcic_lite.course.lesson_05.toy_gan import FOG, strips
-from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_figure
+from glcic_lite.course.shared.figures import (
+    HIGHLIGHT,
+    HOLE,
+    INPUT,
+    OUTPUT,
+    QUIET,
+    WEIGHT,
+    WRONG,
+    show_drawing,
+    show_figure,
+)
 from glcic_lite.method.masks import Box
 
 LOW, HIGH = -0.75, 1.75  # the part of the plane that is drawn
@@ -116,17 +126,18 @@ def compare_figure(histories: dict[str, Tensor], real: Tensor) -> Figure:
 
 
 def dots_figure(
-    measures: dict[str, dict[str, Sequence[float]]], limits: dict[str, tuple[float, float]], width: float = 12
+    measures: dict[str, dict[str, Sequence[float]]], limits: dict[str, tuple[float, float]], guessing: bool = False
 ) -> Figure:
     """One panel a measure, one row a way of training, one dot a seed, a line at their mean.
 
     Args:
         measures: measure to way to one number a seed.
         limits: of each measure's axis.
+        guessing: whether the measures are shares of which guessing reaches one half, which is then marked.
     """
     names = list(next(iter(measures.values())))
     figure, axes = plt.subplots(
-        1, len(measures), figsize=(width, 0.55 * len(names) + 1.3), layout="constrained", sharey=True
+        1, len(measures), figsize=(12, 0.55 * len(names) + 1.3), layout="constrained", sharey=True
     )
     for ax, (measure, ways) in zip(axes, measures.items(), strict=True):
         for row, name in enumerate(names):
@@ -138,7 +149,49 @@ def dots_figure(
         ax.set_xlim(*limits[measure])
         ax.set_title(measure, fontsize=12)
         ax.set_ylim(len(names) - 0.5, -0.5)
+        if guessing:
+            ax.axvline(0.5, color=QUIET, linestyle=":")
+            ax.set_xticks((0.5, 0.75, 1), ["50 %\nguessing", "75 %", "100 %"])
     axes[0].set_yticks(range(len(names)), names)
+    return figure
+
+
+def show_strips(strips: dict[str, Tensor], alternative_text: str) -> None:
+    """Strips of eight pixels, by title, lying side by side; the hole between the pink lines."""
+    figure, axes = plt.subplots(1, len(strips), figsize=(10.5, 1.5), layout="constrained")
+    for ax, (title, strip) in zip(axes, strips.items(), strict=True):
+        ax.imshow(strip[None], cmap="gray", vmin=0, vmax=1, aspect="auto")
+        for edge in (2.5, 4.5):
+            ax.axvline(edge, color=HOLE, linewidth=3, linestyle="--")
+        ax.set(title=title, xticks=(), yticks=())
+    show_drawing(figure, alternative_text)
+
+
+def pull_figure(
+    logits: Tensor, curves: dict[str, tuple[Tensor, Tensor]], pulls: dict[str, Sequence[Sequence[float]]]
+) -> Figure:
+    """Both ways to write the loss: the loss, its slope, and its pull on the fog while the discriminator learns.
+
+    Args:
+        curves: by name, the loss and the size of its slope at the logits.
+        pulls: by name, one row for each seed, a number for each step.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.7), layout="constrained")
+    for name, colour, style in zip(curves, (OUTPUT, WEIGHT), ("-", "--"), strict=True):
+        for ax, values in zip(axes, curves[name], strict=False):
+            ax.plot(logits, values, style, color=colour, label=name, linewidth=2)
+        for run in pulls[name]:
+            calm = np.convolve(run, np.ones(15) / 15, "valid")  # the mean of 15 steps
+            axes[2].plot(np.arange(7, len(run) - 7), calm, style, color=colour, linewidth=1.4)
+    for ax in axes[:2]:
+        ax.axvspan(-6, -2.5, color=HIGHLIGHT, alpha=0.18)
+        ax.set_xlabel("logit of a fake")
+    for ax, title in zip(axes, ("the loss", "its pull on the logit", "pull on the fog's pixels"), strict=True):
+        ax.set_title(title)
+    axes[0].legend(fontsize=10.5, loc="lower left")
+    axes[1].text(-5.9, 0.47, "the discriminator\nis sure", fontsize=11)
+    axes[2].set_yscale("log")
+    axes[2].set_xlabel("steps the discriminator is ahead")
     return figure
 
 
@@ -184,7 +237,7 @@ def framed(ax: Axes, picture: np.ndarray, hole: Box | None = None, patch: Box | 
         side.set_visible(False)
 
 
-def show_verdicts(
+def show_probabilities(
     pictures: dict[str, np.ndarray], hole: Box, patch: Box, probabilities: Sequence[float], alternative_text: str
 ) -> None:
     """A photo filled in several ways: the whole above, the patch below, the probability of being real between them."""
@@ -223,23 +276,23 @@ def show_views(rows: Sequence[tuple[str, np.ndarray, np.ndarray, Box, Box]], alt
 # What they say
 
 
-def votes_figure(votes: dict[str, Tensor]) -> Figure:
+def probabilities_figure(logits: dict[str, Tensor]) -> Figure:
     """One row a fill, one dot a photo: its probability of being real; a dark line at the median.
 
     Args:
-        votes: logits by fill, (N,) each.
+        logits: by fill, (N,) each.
     """
-    figure, ax = plt.subplots(figsize=(10.5, 0.62 * len(votes) + 1.1), layout="constrained")
-    for row, (name, logits) in enumerate(votes.items()):
-        values = torch.sigmoid(logits).numpy()
+    figure, ax = plt.subplots(figsize=(10.5, 0.62 * len(logits) + 1.1), layout="constrained")
+    for row, (name, of_fill) in enumerate(logits.items()):
+        values = torch.sigmoid(of_fill).numpy()
         spread = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.6  # evenly, and the same every time
         colour = INPUT if name == "photo" else OUTPUT
         ax.plot(values, row + spread, "o", color=colour, markersize=4.5, alpha=0.6, markeredgewidth=0)
         ax.plot([np.median(values)] * 2, [row - 0.4, row + 0.4], color=WEIGHT, linewidth=3)
         ax.text(1.015, row, f"median {np.median(values):.2f}", va="center", fontsize=11)
     ax.axvline(0.5, color=QUIET, linestyle=":")
-    ax.set_yticks(range(len(votes)), list(votes))
-    ax.set_ylim(len(votes) - 0.5, -0.5)
+    ax.set_yticks(range(len(logits)), list(logits))
+    ax.set_ylim(len(logits) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.set_xlabel("probability of being real, by the two discriminators together")
     return figure
@@ -266,6 +319,21 @@ def show_gradients(
             framed(axes[line, column], np.zeros((*values.shape, 3)), hole, patch if line == 2 else None)
             axes[line, column].images[0].remove()
             axes[line, column].imshow(values, cmap="magma", vmin=0, vmax=np.quantile(values[values > 0], 0.995))
-    for line, name in enumerate(("what is judged", "sways the global", "sways the local")):
+    for line, name in enumerate(("what they get", "sways the global", "sways the local")):
         axes[line, 0].set_ylabel(name, fontsize=13)
+    show_figure(figure, alternative_text)
+
+
+def show_defects(rows: dict[str, Sequence[np.ndarray]], corners: Tensor, alternative_text: str) -> None:
+    """One row a defect, by title, one column a photo; the local patch is framed.
+
+    Args:
+        rows: (H, W, 3) uint8 each.
+        corners: (photos, 2), top and left of each photo's patch.
+    """
+    figure, axes = plt.subplots(len(rows), len(corners), figsize=(6.6, 6.9), layout="constrained")
+    for line, (title, pictures) in zip(axes, rows.items(), strict=True):
+        for ax, picture, (top, left) in zip(line, pictures, corners.tolist(), strict=True):
+            framed(ax, picture, patch=Box(left, top, left + PATCH, top + PATCH))
+        line[0].set_ylabel(title, fontsize=13)
     show_figure(figure, alternative_text)

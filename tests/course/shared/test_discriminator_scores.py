@@ -1,4 +1,4 @@
-"""The jury of lesson 05: exhibits, votes, the share of each critic, and the explorer over them."""
+"""What discriminators say: crops, fills, scores, the share of each discriminator, and the explorer of lesson 05."""
 
 import time
 
@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from glcic_lite import CompletionNetwork, ContextDiscriminator
-from glcic_lite.course.lesson_05.explorer import SCENES, CriticExplorer, scene_photo
+from glcic_lite.course.lesson_05.explorer import SCENES, DiscriminatorExplorer, scene_photo
 from glcic_lite.course.shared import explorers
 from glcic_lite.course.shared.discriminator_scores import (
     CROP,
     PATCH,
-    exhibits,
+    crops_with_holes,
     fill_all,
     fills,
     gradients,
     hole_factor,
+    preferred_share,
+    scores,
     views,
-    votes,
-    won,
 )
 from glcic_lite.files import NOTEBOOKS
 from glcic_lite.method.masks import Box
@@ -29,7 +29,7 @@ LESSON = NOTEBOOKS / "05_context_discriminators.ipynb"
 
 
 @pytest.fixture(scope="module")
-def critics():
+def discriminators():
     torch.manual_seed(0)
     return ContextDiscriminator(CROP, PATCH, width=1 / 8).eval()
 
@@ -42,11 +42,11 @@ def network():
 
 @pytest.fixture(scope="module")
 def shown():
-    return exhibits(3)
+    return crops_with_holes(3)
 
 
-def test_exhibits_are_the_same_every_time_and_fit(shown):
-    for one, other in zip(shown, exhibits(3), strict=True):
+def test_crops_are_the_same_every_time_and_fit(shown):
+    for one, other in zip(shown, crops_with_holes(3), strict=True):
         assert (one.photo == other.photo).all() and one.hole == other.hole
         assert one.photo.shape == (CROP, CROP, 3) and one.photo.dtype == np.uint8
         assert (one.patch.width, one.patch.height) == (PATCH, PATCH)
@@ -64,15 +64,20 @@ def test_fills_change_the_hole_only_and_never_read_it(shown, network):
         assert ((fill(other, mask) == filled).all()) == (name != "photo"), name
 
 
-def test_the_two_shares_and_the_bias_add_up_to_the_logit(critics, shown, network):
+def test_the_two_shares_and_the_bias_add_up_to_the_logit(lesson, discriminators, shown, network):
+    source = next(source for source in lesson["cells"] if "def logit_and_shares" in source)
+    names = {**lesson, "discriminators": discriminators, "device": "cpu"}
+    exec(source[: source.index("\n\n\n")], names)
+    split = names["logit_and_shares"]
     seen = fill_all(shown, network)
     for photos, patches in seen.values():
         assert photos.shape == (3, 3, CROP, CROP) and patches.shape == (3, 3, PATCH, PATCH)
-        parts = votes(critics, photos, patches)
-        bias = critics.concatenation.bias.item()
+        parts = split(photos, patches)
+        bias = discriminators.concatenation.bias.item()
         assert torch.allclose(parts["global"] + parts["local"] + bias, parts["both"], atol=1e-5)
-    changed = votes(critics, seen["photo"][0], torch.zeros_like(seen["photo"][1]))
-    assert torch.equal(changed["global"], votes(critics, *seen["photo"])["global"])
+        assert torch.equal(parts["both"], scores(discriminators, photos, patches))
+    changed = split(seen["photo"][0], torch.zeros_like(seen["photo"][1]))
+    assert torch.equal(changed["global"], split(*seen["photo"])["global"])
 
 
 def test_views_are_the_whole_and_its_patch(shown):
@@ -81,11 +86,11 @@ def test_views_are_the_whole_and_its_patch(shown):
     assert whole[:, 5, 7].mul(255).tolist() == pytest.approx(shown[0].photo[5, 7].tolist())
 
 
-def test_won_counts_pairs():
-    assert won(torch.tensor([1.0, 2, 3, 4]), torch.tensor([0.0, 3, 3, 0])) == 0.625
+def test_preferred_share_counts_ties_half():
+    assert preferred_share(torch.tensor([1.0, 2, 3, 4]), torch.tensor([0.0, 3, 3, 0])) == 0.625
 
 
-def test_gradients_are_those_of_finite_differences(critics):
+def test_gradients_are_those_of_finite_differences(discriminators):
     torch.manual_seed(1)
     double = ContextDiscriminator(CROP, PATCH, width=1 / 16).double().eval()
     photos, patches = torch.rand(1, 3, CROP, CROP).double(), torch.rand(1, 3, PATCH, PATCH).double()
@@ -98,8 +103,8 @@ def test_gradients_are_those_of_finite_differences(critics):
             for step in (1e-5, -1e-5):
                 moved = tensor.clone()
                 moved[0, channel, row, column] += step
-                pair = (moved, patches) if tensor is photos else (photos, moved)
-                difference.append(double(*pair).item())
+                inputs = (moved, patches) if tensor is photos else (photos, moved)
+                difference.append(double(*inputs).item())
             slopes.append((difference[0] - difference[1]) / 2e-5)
         assert values[0, row, column].item() == pytest.approx(np.linalg.norm(slopes), rel=1e-3)
 
@@ -115,9 +120,9 @@ def test_hole_factor_compares_means():
 
 
 @pytest.fixture
-def explorer(critics, network):
+def explorer(discriminators, network):
     explorers.callback_errors.clear()
-    yield CriticExplorer(critics, network)
+    yield DiscriminatorExplorer(discriminators, network)
     assert explorers.callback_errors == []
 
 
@@ -175,7 +180,7 @@ def test_scenes_are_whole_crops():
 @pytest.fixture(scope="module")
 def lesson():
     cells = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
-    names = {}
+    names = {"cells": cells}
     imports = cells[0][: cells[0].index("device = set_up")]
     exec(imports, names)
     source = next(source for source in cells if "class TwoDiscriminators" in source)
