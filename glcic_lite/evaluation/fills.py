@@ -1,4 +1,4 @@
-"""Ways to fill a hole: classical ones, and the network's. None of them reads the photo inside the hole."""
+"""Ways to fill a hole: classical ones, and the network. None of them reads the photo inside the hole."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]  # photo (H, W, 3) uint8 a
 
 
 def mean_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The mean colour of what is known of this photo, all over the hole."""
+    """The mean colour of the known pixels, everywhere in the hole."""
     result = photo.copy()
     result[mask] = np.rint(photo[~mask].mean(axis=0))
     return result
@@ -38,14 +38,14 @@ def navier_stokes_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def network_fill(network: CompletionNetwork | None = None, blend: bool = True) -> Fill:
-    """`complete` as a fill, with a network of one's choice."""
+    """`complete` as a fill, with the given network; None: the shipped one."""
     return lambda photo, mask: np.asarray(complete(photo, mask, network, blend))
 
 
 def network_fills(
     photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None
 ) -> dict[str, np.ndarray]:
-    """The bare output and the blended one, by the names they have in `evaluate`; the network is run once for both."""
+    """The bare output and the blended one, by their names in `evaluate`; the network runs once for both."""
     painted = paint(photo, mask, network or shipped_network())
     filled = {}
     blended = poisson_blend(photo, painted, mask, add_correction)
@@ -56,7 +56,7 @@ def network_fills(
 
 
 def every_fill(photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None) -> dict[str, np.ndarray]:
-    """A photo with its hole filled in every way of `evaluate`, by name."""
+    """A photo with its hole filled in each of the ways that `evaluate` measures, by name."""
     classical = {name: fill(photo, mask) for name, fill in CLASSICAL_FILLS.items()}
     return network_fills(photo, mask, network) | classical
 

@@ -107,7 +107,7 @@ CLAIMS = (
         "The same kernel with its zeros written out and without, timed.",
         (Section(1, "3 · What dilation costs"),),
         IN_PART,
-        "It is efficient because the zeros are neither stored nor visited; written out, they cost as much as any weight.",
+        "It is efficient because zeros are neither stored nor visited; written out, they cost as much as any weight.",
     ),
     Claim(
         "S6",

@@ -1,4 +1,4 @@
-"""Choose a photo, a hole and its place, and see every fill with its numbers."""
+"""Choose a photo, the size of the hole and its place, and see every fill with its numbers."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from glcic_lite.course.shared.figures import OUTPUT, QUIET, with_hole
 from glcic_lite.course.shared.samples import sample_photo
 from glcic_lite.course.shared.sketch import SCALE, Sketch
 from glcic_lite.evaluation.fills import every_fill
-from glcic_lite.evaluation.metrics import METRICS
+from glcic_lite.evaluation.metrics import measure_all
 from glcic_lite.method.masks import Box, box_mask
 from glcic_lite.method.networks import CompletionNetwork
 
@@ -40,10 +40,10 @@ SCENES = {
 
 
 class FillExplorer(Explorer):
-    """Menu for the photo, sliders for the hole's side and place.
+    """A menu for the photo, sliders for the hole's side and place.
 
     Args:
-        network: whose fill is compared with the classical ones.
+        network: its fill is compared with the classical ones.
     """
 
     words_height = 60
@@ -54,14 +54,11 @@ class FillExplorer(Explorer):
             for name, (left, top) in SCENES.items()
         }
 
-        @lru_cache(maxsize=64)  # a hole that was looked at once comes back at once
+        @lru_cache(maxsize=64)  # returning to a hole takes no time
         def filled(photo: str, side: int, left: int, top: int):
             mask = box_mask((CROP, CROP), Box(left, top, left + side, top + side))
             found = every_fill(photos[photo], mask, network)
-            numbers = {
-                name: {metric: measure(photos[photo], result, mask) for metric, measure in METRICS.items()}
-                for name, result in found.items()
-            }
+            numbers = {name: measure_all(photos[photo], result, mask) for name, result in found.items()}
             return photos[photo], mask, found, numbers
 
         self.network, self._filled = network, filled
@@ -120,7 +117,7 @@ class FillExplorer(Explorer):
         )
 
     def _repr_mimebundle_(self, **kwargs):
-        """As for every explorer, but the picture that stands in for it is a JPEG: it holds eight photos."""
+        """As for every explorer, but the picture that stands in for it is a JPEG, because it contains eight photos."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         buffer = io.BytesIO()
         image = self.picture()

@@ -83,9 +83,7 @@ def show_grid(
     columns = max(len(row) for row in rows)
     gap, left, line = 0.1, 0.3 if row_titles else 0.0, 0.19  # in inches
     side = (width - left - gap * (columns - 1)) / columns
-    above = [
-        0.1 + 0.2 * max(t.count("\n") + 1 for t in titles[i]) if i < len(titles) else 0.0 for i in range(len(rows))
-    ]
+    above = [0.3 if i < len(titles) else 0.0 for i in range(len(rows))]
     below = [
         0.08 + line * max(t.count("\n") + 1 for t in texts[i]) if i < len(texts) else 0.0 for i in range(len(rows))
     ]
