@@ -83,7 +83,7 @@ def shrink(mask: np.ndarray, pixels: int) -> np.ndarray:
 def encode_runs(mask: np.ndarray) -> list[int]:
     """The lengths of the runs of equal pixels, row by row from the top left: known, hole, known, hole, and so on.
 
-    Only the first length may be 0: it is, where the mask begins with a hole.
+    Only the first length may be 0: it is where the mask begins with a hole.
 
     >>> encode_runs(np.array([[False, False, True], [True, False, False]]))
     [2, 2, 2]
@@ -98,8 +98,8 @@ def decode_runs(runs: Iterable[int], width: int, height: int) -> np.ndarray:
     """The mask that `encode_runs` was given: bool (height, width).
 
     Raises:
-        RunLengthError: `runs` is no list, has more runs than pixels, holds anything but whole numbers above 0 (the
-            first may be 0), or does not add up to width x height.
+        RunLengthError: `runs` is not a list, has more runs than pixels, contains anything but whole numbers above 0
+            (the first may be 0), or does not add up to width x height.
     """
     if not isinstance(runs, list | tuple):
         raise RunLengthError(f"run lengths are a list, not a {type(runs).__name__}")

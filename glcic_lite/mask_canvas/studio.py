@@ -325,9 +325,9 @@ def completion_studio(
         studio.result          # in a later cell: the completed photo, a PIL image
         studio.hole            # and the mask it was made with
 
-    The photo is completed in a thread of its own, so that the notebook goes on; if a stroke follows before that is
-    done, the newer one counts. In the browser are lists of sample photos and masks, a way to open photos of one's own,
-    switches for blending, growing the mask and the network, a before/after slider, and saving.
+    The photo is completed in a thread of its own, so that the notebook stays responsive; if another stroke
+    follows before it is done, the newer one counts. The browser offers lists of sample photos and masks, a way to open
+    photos of one's own, switches for blending, growing the mask and the network, a before/after slider, and saving.
 
     Args:
         photo: a path, a PIL image or an array, used at its full size; the name of a sample photo; or None for the first

@@ -65,13 +65,13 @@ class MaskCanvas(anywidget.AnyWidget):
 
     Args:
         photo: a path, a PIL image or an array.
-        mask: a mask to begin with: anything that `glcic_lite.method.masks.open_mask` reads, of the photo's size.
+        mask: a mask to start with: anything that `glcic_lite.method.masks.open_mask` reads, of the photo's size.
         brush_size: the brush's diameter in pixels of the photo as shown; odd. A twentieth of the long side if left out.
 
     Attributes:
         photo: the PIL image, RGB. Setting another one clears the mask.
-        mask: bool (H, W), True in the hole, of the photo's size. Every reading gives a new array; to change the mask,
-            set it. Observable: `canvas.observe(function, names="mask")` hears of every change, from either side.
+        mask: bool (H, W), True in the hole, of the photo's size. Each access returns a new array; to change the mask,
+            set it. Observable: `canvas.observe(function, names="mask")` is told of every change, from either side.
         completed_strokes: counts what the reader did: strokes, rectangles, undoing, growing and so on. Observable.
             While Python is busy several of them may arrive as one change, always with the latest mask.
         brush_size: settable and observable.
@@ -204,5 +204,5 @@ class MaskCanvas(anywidget.AnyWidget):
         for callback in list(self._callbacks):
             try:
                 callback(self)
-            except Exception:  # whatever it is: in a log, which is where it would go from here, nobody would see it
+            except Exception:  # of any kind: from here it would go to a log, where nobody would see it
                 self.error = traceback.format_exc()

@@ -13,7 +13,7 @@ def _in_a_thread(run: Callable[[], None]) -> None:
 
 
 class Worker:
-    """Answers requests one at a time, while whoever asks goes on.
+    """Answers requests one at a time, while the caller carries on.
 
     - When it is free, it takes the newest request; older ones that still wait are forgotten.
     - If a newer request has arrived while it worked, its answer is dropped.

@@ -1,4 +1,4 @@
-"""The completion studio in a real JupyterLab: from the pen's lifting to the picture, and all that may be in its way."""
+"""The completion studio in a real JupyterLab: from lifting the pen to the picture, and all that may get in between."""
 
 import os
 import time
@@ -352,7 +352,7 @@ def test_a_path_and_saving(studio, tmp_path):
 
 
 def test_every_stroke_says_how_long_it_took_from_pen_up_to_picture(studio):
-    """The times are printed, for `pytest -s`; they are no test, as machines differ."""
+    """The times are printed, for `pytest -s`; they are not tested, as machines differ."""
     times = []
     for number in range(6):
         studio.drag((0.2 + 0.1 * number, 0.6), (0.25 + 0.1 * number, 0.65))

@@ -389,7 +389,7 @@ def test_bad_photos_and_weights_are_refused(tmp_path, photo):
         ("nonsense", "does not know"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_answered_in_words(ready, photo, message, words):
+def test_requests_that_cannot_be_met_are_answered_in_words(ready, photo, message, words):
     network = ready.network
     ready._receive_message(ready, message, [])
     assert words in ready.error and not ready._note
