@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.course.shared.checks import NotYet, check, exercise, read_tensor, read_value
+from glcic_lite.course.shared.checks import NotYet, check, exercise, read_as, read_value
 
 
 def _torch_size(size: int, kernel: int, stride: int, padding: int, output_padding: int) -> int:
@@ -28,7 +28,7 @@ def _torch_size(size: int, kernel: int, stride: int, padding: int, output_paddin
         (lambda n, k, s, p, o: (n - 1) * s - p + k + o, "the padding cuts on both sides."),
         (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k, "output_padding is not used: it adds rows at one end."),
         (lambda n, k, s, p, o: (n + 2 * p - k) // s + 1,
-         "that is the ordinary convolution's formula; here it is turned round."),
+         "that is the ordinary convolution's formula; here it is turned around."),
     ],
     "It agrees with torch on {count} random settings.",
     by_name=True,
@@ -104,16 +104,6 @@ def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
     return _stamped(torch.ones(size), torch.ones(kernel), stride)
 
 
-def _read_row(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
-    """An array, a tensor or a list of counts as a tensor."""
-    if not isinstance(answer, list | tuple):
-        return read_tensor(answer, shown).float()
-    try:
-        return torch.tensor(answer, dtype=torch.float)
-    except (TypeError, ValueError):
-        raise NotYet(f"For {shown} a list of numbers is expected.") from None
-
-
 @exercise(
     4,
     _overlaps,
@@ -122,7 +112,7 @@ def _read_row(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
         (lambda *case: _overlaps(*case) - 1, "a single stamp counts as one."),
     ],
     "Every stamp is counted.",
-    read=_read_row,
+    read=read_as(lambda answer: torch.as_tensor(answer).float(), "a list of numbers is"),
 )
 def overlaps():
     """`overlaps(size, kernel, stride)`: how many stamps meet at each output pixel of a row."""
@@ -166,5 +156,5 @@ def interpolating_weights(weights: Sequence[float] | None) -> str:
             "between two old ones: how much of each is it?"
         )
     if not torch.allclose(slope, torch.arange(2.0, 2 + len(slope)).double() / 2 - 0.25, atol=1e-6):
-        raise NotYet("Slopes stay straight, but they are moved or turned round. Are the weights symmetric?")
+        raise NotYet("Slopes stay straight, but they are shifted or reversed. Are the weights symmetric?")
     return "Even rows stay even and slopes stay straight: linear interpolation, written as a transposed convolution."

@@ -171,11 +171,11 @@ def block(block: Callable) -> str:
         if not isinstance(module, nn.Module):
             raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
         kind = "deconv" if stride < 1 else "dilated conv" if dilation > 1 else "conv"
-        _hold_block(module, ConvolutionBlock(Layer(1, kind, kernel, dilation, stride, outs), ins, outs), ins, shown)
+        _compare_block(module, ConvolutionBlock(Layer(1, kind, kernel, dilation, stride, outs), ins, outs), ins, shown)
     return "Blocks of every kind in the table do what the package's do, with the same weights."
 
 
-def _hold_block(module: nn.Module, reference: ConvolutionBlock, ins: int, shown: str) -> None:
+def _compare_block(module: nn.Module, reference: ConvolutionBlock, ins: int, shown: str) -> None:
     """Raise `NotYet` unless a block computes what `reference` does, once both have the same weights."""
     convolutions, norms = _kinds(module, nn.Conv2d, nn.ConvTranspose2d), _kinds(module, nn.BatchNorm2d)
     right = reference.convolution
@@ -213,15 +213,10 @@ def _hold_block(module: nn.Module, reference: ConvolutionBlock, ins: int, shown:
 
 def _block_cause(answer: torch.Tensor, reference: ConvolutionBlock, photo: torch.Tensor) -> str:
     convolution, norm = reference.convolution, reference.norm
-    plain = convolution(photo)
+    plain = mirrored = convolution(photo)
     if isinstance(convolution, nn.Conv2d):
-        shown_padding = convolution.padding
-        mirrored = F.conv2d(
-            F.pad(photo, [shown_padding[0]] * 4, mode="replicate"), convolution.weight, convolution.bias,
-            stride=convolution.stride, dilation=convolution.dilation,
-        )  # fmt: skip
-    else:
-        mirrored = plain
+        around = F.pad(photo, [convolution.padding[0]] * 4, mode="replicate")
+        mirrored = F.conv2d(around, convolution.weight, convolution.bias, convolution.stride, 0, convolution.dilation)
     for variant, cause in (
         (norm(F.relu(plain)), "the ReLU comes before the normalisation."),
         (norm(plain), "there is no ReLU."),
@@ -251,7 +246,7 @@ def _four(known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         (lambda p, m, c: _four(p * (1 - m) + c * m, m),
          "the hole has the mean colour, but the mean colour is not subtracted yet."),
         (lambda p, m, c: _four(p * (1 - m) - c, m),
-         "the hole is black before the mean colour is subtracted, not of the mean colour."),
+         "the hole is black before the mean colour is subtracted; it should have the mean colour."),
         (lambda p, m, c: _four(p * (1 - m), m), "the mean colour is not subtracted from the known part."),
         (lambda p, m, c: _four((p - c) * (1 - m), 1 - m),
          "the mask is 1 in the hole; yours says where the photo is known."),
@@ -302,7 +297,7 @@ ODD_SIZES = ((22, 31), (24, 30), (27, 32), (25, 33))  # no multiples of 4
 
 @check("Exercise 5")
 def repaired(make: Callable) -> str:
-    """`make(width, mean_colour)`: a network to do what `CompletionNetwork` does; it starts with five mistakes."""
+    """`make(width, mean_colour)`: the network `CompletionNetwork`, once its five mistakes are fixed."""
     if make is None or make is ...:
         raise NotAttempted
     mean = (0.3, 0.55, 0.6)
@@ -317,42 +312,28 @@ def repaired(make: Callable) -> str:
     network.eval()
     photo, mask = torch.rand(2, 3, 24, 32), (torch.rand(2, 1, 24, 32) < 0.3).float()
     trace = _Trace(network, photo, mask, "a photo of 24 × 32")
-    symptoms = [
-        words
-        for words in (
-            _mask_symptom(network, mean),
-            _row_symptom(trace),
-            _order_symptom(trace),
-            _output_symptom(trace),
-            _size_symptom(network),
-        )
-        if words
-    ]
+    found = [_mask_symptom(network, mean), _row_symptom(trace), _order_symptom(trace), _output_symptom(trace)]
+    symptoms = [words for words in (*found, _size_symptom(network)) if words]
     if len(symptoms) == MISTAKES:
-        raise NotAttempted(f"All {MISTAKES} mistakes are still in it. Mend one, then run this cell again.")
+        raise NotAttempted(f"All {MISTAKES} mistakes are still in it. Fix one, then run this cell again.")
     if symptoms:
         mended = MISTAKES - len(symptoms)
-        raise NotYet(f"{mended} of {MISTAKES} {'is' if mended == 1 else 'are'} mended. A symptom: {symptoms[0]}")
-    _hold_network(network, trace, photo, mask, mean)
+        raise NotYet(f"{mended} of {MISTAKES} {'is' if mended == 1 else 'are'} fixed. A symptom: {symptoms[0]}")
+    _compare_network(network, trace, photo, mask, mean)
     for height, width in ODD_SIZES:
-        _hold_pixels_in_place(network, torch.rand(1, 3, height, width), mean)
+        _check_pixels_in_place(network, torch.rand(1, 3, height, width), mean)
     return "With the same weights your network gives the same output as the package's."
 
 
 def _mask_symptom(network: nn.Module, mean: tuple[float, float, float]) -> str:
     photo = torch.tensor(mean).view(1, 3, 1, 1).expand(1, 3, 24, 32)
+    left, right = torch.zeros(2, 1, 1, 24, 32)
+    left[..., :10], right[..., 20:] = 1, 1
     with torch.no_grad():
-        left, right = torch.zeros(1, 1, 24, 32), torch.zeros(1, 1, 24, 32)
-        left[..., :10], right[..., 20:] = 1, 1
-        same = torch.equal(
-            call(network, photo, left, shown="a photo of the mean colour"),
-            call(network, photo, right, shown="a photo of the mean colour"),
-        )
-    return (
-        "in a photo that has the mean colour everywhere, the output does not depend on where the hole is."
-        if same
-        else ""
-    )
+        outputs = [call(network, photo, mask, shown="a photo of the mean colour") for mask in (left, right)]
+    if torch.equal(*outputs):
+        return "in a photo that has the mean colour everywhere, the output does not depend on where the hole is."
+    return ""
 
 
 def _row_symptom(trace: _Trace) -> str:
@@ -364,7 +345,7 @@ def _row_symptom(trace: _Trace) -> str:
             return f"the convolution of row {row.number} is a `{type(convolution).__name__}`."
         for name, what in (("kernel_size", "kernel"), ("stride", "stride"), ("dilation", "dilation")):
             if getattr(convolution, name) != getattr(right, name):
-                return f"the {what} of row {row.number} is {getattr(convolution, name)[0]}; hold it against the table."
+                return f"the {what} of row {row.number} is {getattr(convolution, name)[0]}; compare it with the table."
         if (convolution.padding, convolution.output_padding) != (right.padding, right.output_padding):
             return f"the padding of row {row.number} does not fit its kernel."
         if convolution.bias is None:
@@ -415,7 +396,7 @@ def _size_symptom(network: nn.Module) -> str:
         try:
             with torch.no_grad():
                 answer = network(photo, mask)
-        except ValueError:  # refusing such sizes is sound too: the package's own network does
+        except ValueError:  # refusing such sizes is fine too: the package's own network does
             continue
         except Exception as error:
             return f"a photo of {height} × {width} stops it with {type(error).__name__}."
@@ -424,7 +405,7 @@ def _size_symptom(network: nn.Module) -> str:
     return ""
 
 
-def _hold_network(
+def _compare_network(
     network: nn.Module, trace: _Trace, photo: torch.Tensor, mask: torch.Tensor, mean: tuple[float, float, float]
 ) -> None:
     """Raise `NotYet` unless the network gives what the package's gives with the same weights."""
@@ -437,7 +418,7 @@ def _hold_network(
     try:
         compare_tensors(trace.inputs[0], prepared, "what the first convolution receives")
     except NotYet as difference:
-        raise NotYet(f"All {MISTAKES} are mended, but now the input is another one. {difference}") from None
+        raise NotYet(f"All {MISTAKES} are fixed, but now the input differs. {difference}") from None
     for i, block in enumerate(reference.layers):
         block.convolution.load_state_dict(trace.convolutions[i].state_dict())
         if i < len(trace.norms):
@@ -446,7 +427,7 @@ def _hold_network(
         compare_tensors(trace.answer, reference(photo, mask), "a photo of 24 × 32", tolerance=1e-4)
 
 
-def _hold_pixels_in_place(network: nn.Module, photo: torch.Tensor, mean: tuple[float, float, float]) -> None:
+def _check_pixels_in_place(network: nn.Module, photo: torch.Tensor, mean: tuple[float, float, float]) -> None:
     """Raise `NotYet` if a photo whose sides are no multiples of 4 is resized, not padded, or the output is."""
     height, width = photo.shape[2:]
     mask = torch.zeros(1, 1, height, width)
@@ -468,6 +449,6 @@ def _hold_pixels_in_place(network: nn.Module, photo: torch.Tensor, mean: tuple[f
             ):
                 return
     raise NotYet(
-        f"{MISTAKES - 1} of {MISTAKES} are mended. A symptom: a photo of {height} × {width} comes back in its own "
+        f"{MISTAKES - 1} of {MISTAKES} are fixed. A symptom: a photo of {height} × {width} comes back in its own "
         "size, but its pixels have moved: it, or what was painted, is resized. Pad the photo, and cut the result back."
     )

@@ -91,9 +91,7 @@ def pull():
         yield dict(logits=(3 * torch.randn(6)).clamp(-4, 4))  # further out, 1 - D has few digits left in float32
 
 
-def _counted_inputs(
-    layers: Sequence[Layer], size: int, width: float, power: int = 2, skip: int = 0, by_width: bool = True
-) -> int:
+def _counted_inputs(layers, size, width, power: int = 2, skip: int = 0, by_width: bool = True) -> int:
     channels = max(1, round(layers[-1].channels * width)) if by_width else layers[-1].channels
     return channels * (size // 2 ** max(len(layers) - skip, 0)) ** power
 
@@ -111,7 +109,7 @@ def _inputs(layers: Sequence[Layer], size: int, width: float) -> int:
         (partial(_counted_inputs, power=1), "a feature map has rows and columns: side × side."),
         (partial(_counted_inputs, power=0), "these are the channels only; each is a whole feature map."),
         (partial(_counted_inputs, skip=1), "one halving is missing: every layer of the table halves."),
-        (partial(_counted_inputs, by_width=False), "`width` scales the channels, too."),
+        (partial(_counted_inputs, by_width=False), "`width` scales the channels too."),
         (partial(_counted_inputs, skip=99), "the photo is halved by every layer before it gets there."),
     ],
     "Right for both tables and at every size. Double the photo's side, and this layer gets four times as large.",
@@ -155,38 +153,20 @@ def patch_start(patch_start: Callable) -> str:
         elif start in ((first + end) // 2, min((first + end) // 2, size - patch)):
             cause = " It begins at the hole's centre; half the patch should lie before that."
         elif right in (0, size - patch):
-            cause = " Near the border it should move inside only as far as it must."
+            cause = " Near the border it should move inside only as far as necessary."
         raise NotYet(f"For {shown} your patch begins at {start:g}, too far to the "
                      f"{'right' if start > right else 'left'}.{cause}")  # fmt: skip
     return f"On {len(cases)} holes, near the border and far from it, the patch lies where it should."
 
 
-def _cut(photos: Tensor, masks: Tensor, size: int, first_only: bool = False) -> Tensor:
-    holes = [hole_box(masks[0 if first_only else n, 0].numpy() > 0.5) for n in range(len(photos))]
-    boxes = [local_patch(hole, size, (photos.shape[3], photos.shape[2])) for hole in holes]
-    return torch.stack([photo[(slice(None), *box.slices)] for photo, box in zip(photos, boxes, strict=True)])
-
-
-def _completed(
-    photos: Tensor,
-    outputs: Tensor,
-    masks: Tensor,
-    size: int,
-    whole: str = "composite",
-    source: str = "composite",
-    first_hole: bool = False,
-) -> tuple[Tensor, Tensor]:
+def _completed(photos, outputs, masks, size, whole="composite", source="composite", first_hole=False):
     """The photos and patches that discriminators get; by the last three arguments what is often handed to them."""
-    options = {
-        "composite": composite(photos, outputs, masks),
-        "inverted": composite(outputs, photos, masks),
-        "output": outputs,
-        "photo": photos,
-    }
+    options = {"composite": composite(photos, outputs, masks), "inverted": composite(outputs, photos, masks)}
+    options |= {"output": outputs, "photo": photos}
     holes = [hole_box(masks[0 if first_hole else n, 0].numpy() > 0.5) for n in range(len(photos))]
     boxes = [local_patch(hole, size, (photos.shape[3], photos.shape[2])) for hole in holes]
     patches = [photo[(slice(None), *box.slices)] for photo, box in zip(options[source], boxes, strict=True)]
-    return options[whole], torch.stack(patches)  # fmt: skip
+    return options[whole], torch.stack(patches)
 
 
 _RAW = "outside the hole it is the photo that counts, not what the network painted over it."

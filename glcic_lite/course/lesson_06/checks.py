@@ -20,7 +20,7 @@ def _kept_box(mask: np.ndarray, shown: str) -> tuple[int, int, int, int]:
     """(top, left, height, width) of the one box that a mask is 1 in."""
     rows, columns = np.nonzero(mask)
     if not len(rows):
-        raise NotYet(f"For {shown} one of your holes is empty.")
+        raise NotYet(f"For {shown} one of your masks has no hole.")
     top, left = rows.min(), columns.min()
     height, width = rows.max() + 1 - top, columns.max() + 1 - left
     if len(rows) != height * width:
@@ -30,8 +30,8 @@ def _kept_box(mask: np.ndarray, shown: str) -> tuple[int, int, int, int]:
 
 @check("Exercise 1")
 def holes(holes: Callable) -> str:
-    """`holes(count, size, sides, random)`: masks (count, 1, size, size), a box of its own in each."""
-    rounds, size, low, high = 400, 12, 5, 7  # enough that each size lies at each end of its way
+    """`holes(count, size, sides, random)`: masks (count, 1, size, size), each with a box of its own."""
+    rounds, size, low, high = 400, 12, 5, 7  # enough for every size to lie at both ends of its range
     boxes = []
     for number in range(rounds):
         count = 6
@@ -48,9 +48,7 @@ def holes(holes: Callable) -> str:
                 raise NotYet(f"For {shown} one of your holes is {width} px wide and {height} px high.")
     if all(len(set(found)) == 1 for found in boxes):
         raise NotYet("All samples of a batch have the same hole: each should have one of its own.")
-    tops, lefts, heights, widths = (
-        np.array(values) for values in zip(*[b for found in boxes for b in found], strict=True)
-    )
+    tops, lefts, heights, widths = np.array(boxes).reshape(-1, 4).T
     if (heights == widths).all():
         raise NotYet("All your holes are squares; each side has a random length of its own.")
     if all(len({box[2:] for box in found}) == 1 for found in boxes):
@@ -77,7 +75,7 @@ def holes(holes: Callable) -> str:
                 if not len(own) or own.min() > 0 or own.max() < last:
                     raise NotYet(
                         f"Holes {width} px wide and {height} px high never have their {name} edge at both ends of its "
-                        f"way, 0 and {last}. How far it may go depends on this hole's own "
+                        f"range, 0 and {last}. How far it may go depends on this hole's own "
                         f"{'height' if name == 'top' else 'width'}."
                     )
         # Cut off by the border, a hole looks like a smaller one: then about twice as many end there as begin at 0.
@@ -160,7 +158,7 @@ def _rate(iteration: int, settings: Settings, rests=True, floor=True, late=0, wh
     ),
 )
 def timetable():
-    """`rate(iteration, settings)`: the completion network's learning rate, as `Settings.network_learning_rate`."""
+    """`rate(iteration, settings)`: the completion network's learning rate, against the package's."""
     for _ in range(4):
         settings = Settings(
             phase_1=10 * random.randint(2, 9), phase_2=random.randint(3, 9), phase_3=9,
@@ -245,7 +243,7 @@ def _train_jointly(step: Callable, seed: int) -> tuple[Tensor, Tensor, Tensor]:
         arguments = (network, discriminator, *optimizers, photos[number], mask, 0.3)
         answer = call(step, *arguments, shown="a joint step", first=number == 0)
         try:
-            losses = [float(loss) for loss in answer]
+            losses = [float(loss.detach() if isinstance(loss, Tensor) else loss) for loss in answer]
         except (TypeError, ValueError):
             losses = []
         if len(losses) != 2:
@@ -325,15 +323,15 @@ def checkpoint(checkpoint: Callable, resume: Callable) -> str:
     except Exception as error:
         words = " ".join(str(error).split())[:120]
         raise NotYet(
-            "Your dictionary holds something that does not come back from a file opened with `weights_only=True`: use "
-            f"state dictionaries, tensors and plain values, not whole objects ({words} ...)."
+            "Your dictionary contains something that does not come back from a file opened with `weights_only=True`: "
+            f"use state dictionaries, tensors and plain values, not whole objects ({words} ...)."
         ) from None
     fresh = ToyRun(seed + 1)
     fresh.generator.manual_seed(seed + 2)
     resumed = call(resume, fresh, saved, shown="a fresh run and what was saved")
     if not isinstance(resumed, ToyRun):
         raise NotYet("`resume` should return the run.")
-    _hold_same_state(resumed, stopped)
+    _compare_states(resumed, stopped)
     for _ in range(3):
         resumed.step()
     if resumed.losses != straight.losses[-3:] and resumed.losses != straight.losses:
@@ -341,7 +339,7 @@ def checkpoint(checkpoint: Callable, resume: Callable) -> str:
     return "Seven steps without a break and four plus three give the same numbers, bit for bit."
 
 
-def _hold_same_state(resumed: ToyRun, stopped: ToyRun) -> None:
+def _compare_states(resumed: ToyRun, stopped: ToyRun) -> None:
     """Raise `NotYet`, naming the first thing that a resumed run lacks."""
     if resumed.iteration != stopped.iteration:
         raise NotYet(
@@ -352,13 +350,15 @@ def _hold_same_state(resumed: ToyRun, stopped: ToyRun) -> None:
     for name, value in resumed.network.state_dict().items():
         if not torch.equal(value, stopped.network.state_dict()[name]):
             kind = "weights" if name in weights else "batch norm statistics"
-            raise NotYet(f"The resumed network has other {kind} than the stopped one (`{name}`).")
+            raise NotYet(f"The {kind} of the resumed network differ from those of the stopped one (`{name}`).")
     states = [run.optimizer.state_dict()["state"] for run in (resumed, stopped)]
     if states[0].keys() != states[1].keys() or not all(
         torch.equal(states[0][key][name], value) for key, part in states[1].items() for name, value in part.items()
     ):
-        raise NotYet("The optimizer has forgotten its running averages: Adam's next steps will be as if it began anew.")
+        raise NotYet(
+            "The optimizer has forgotten its running averages: Adam will take its next steps as if it had just begun."
+        )
     if not torch.equal(resumed.generator.get_state(), stopped.generator.get_state()):
-        raise NotYet("The random generator is not where it was: the next samples will be other ones.")
+        raise NotYet("The random generator is not where it was: the next samples will be different.")
     if not torch.equal(resumed.average, stopped.average):
-        raise NotYet("The moving average over the weights, which is what a run hands out in the end, is lost.")
+        raise NotYet("The moving average of the weights, which is what a run saves in the end, is lost.")

@@ -22,8 +22,7 @@ def _to_multiple(photo: np.ndarray, how: str = "edge", always: bool = False) -> 
     1,
     _to_multiple,
     [
-        (partial(_to_multiple, how="constant"),
-         "zeros are added: black bars that the network takes for known pixels."),
+        (partial(_to_multiple, how="constant"), "zeros are added: black bars that the network takes for known pixels."),
         (partial(_to_multiple, always=True),
          "a side that is a multiple of 4 already needs nothing; yours gets four more."),
         (partial(_to_multiple, how="reflect"), "the photo is mirrored at its border, not repeated."),
@@ -50,7 +49,7 @@ def _pair(answer, shown: str) -> tuple[int, int]:
     return int(expect_number(first, shown)), int(expect_number(last, shown))
 
 
-def _hold_crop(first: int, end: int, start: int, stop: int, size: int, shown: str) -> None:
+def _check_crop(first: int, end: int, start: int, stop: int, size: int, shown: str) -> None:
     """Raise `NotYet` unless pixels first to end - 1 are a good crop for output pixels start to stop - 1."""
     if first < 0 or end > size:
         raise NotYet(f"For {shown} your crop, {first} to {end}, reaches over the photo's border.")
@@ -89,7 +88,7 @@ def crop(crop: Callable) -> str:
     for number, (start, stop, size) in enumerate(cases):
         shown = f"start={start}, stop={stop}, size={size}"
         first, end = _pair(call(crop, start, stop, size, shown=shown, first=number == 0), shown)
-        _hold_crop(first, end, start, stop, size, shown)
+        _check_crop(first, end, start, stop, size, shown)
     return f"On {len(cases)} holes your crop holds all that the network looks at, and hardly more."
 
 
@@ -152,7 +151,7 @@ def tiles(tiles: Callable) -> str:
                 raise NotYet(f"For {shown} the target {start} to {stop} is larger than a tile.")
             if stop > size:
                 raise NotYet(f"For {shown} the target {start} to {stop} reaches over the photo's border.")
-            _hold_crop(first, end, start, stop, size, f"{shown}, the target {start} to {stop}")
+            _check_crop(first, end, start, stop, size, f"{shown}, the target {start} to {stop}")
             reached = stop
         if reached != size:
             raise NotYet(f"For {shown} the targets end at {reached}: the rest of the photo is left out.")

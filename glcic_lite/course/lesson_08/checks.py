@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, read_as
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
 from glcic_lite.method.masks import Box, hole_box
@@ -68,13 +68,6 @@ def mask_from_runs():
         yield dict(runs=encode_runs(mask), width=width, height=height)
 
 
-def _read_whole_numbers(answer, expected: list[int], shown: str) -> list[int]:
-    try:
-        return [int(stroke) for stroke in answer]
-    except (TypeError, ValueError):
-        raise NotYet(f"For {shown} a list of numbers is expected.") from None
-
-
 def _compare_strokes(answer: list[int], expected: list[int], shown: str) -> None:
     if answer != expected:
         more = len(answer) - len(expected)
@@ -93,7 +86,7 @@ def _compare_strokes(answer: list[int], expected: list[int], shown: str) -> None
          "only the last one: in a pause between strokes there is time to show more."),
     ],
     "The last stroke is always among them: that is why it can be so simple.",
-    read=_read_whole_numbers,
+    read=read_as(lambda answer: [int(stroke) for stroke in answer], "a list of numbers is"),
     compare=_compare_strokes,
 )  # fmt: skip
 def newest():
@@ -117,7 +110,7 @@ def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
     _as_tensor(grow),
     [
         (lambda mask, pixels: ndimage.binary_dilation(mask, np.ones((3, 3)), pixels),
-         "grown by a square: in the corners a pixel lies further away than `pixels`."),
+         "grown by a square: in the corners a pixel lies farther away than `pixels`."),
         (lambda mask, pixels: ndimage.binary_dilation(mask, None, pixels),
          "grown by a diamond: steps across and down, none in between."),
         (lambda mask, pixels: ndimage.distance_transform_edt(~mask) <= pixels,
@@ -140,14 +133,9 @@ def grown():
     yield dict(mask=edge, pixels=3)
 
 
-def _read_box(answer, expected: Box, shown: str) -> tuple[int, ...]:
-    try:
-        answer = tuple(int(value) for value in answer)
-    except (TypeError, ValueError):
-        raise NotYet(f"For {shown} four whole numbers are expected.") from None
-    if len(answer) != 4:
-        raise NotYet(f"For {shown} four numbers are expected: left, top, right, bottom. You return {len(answer)}.")
-    return answer
+def _four_numbers(answer) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (int(value) for value in answer)
+    return left, top, right, bottom
 
 
 def _compare_boxes(answer: tuple[int, ...], expected: Box, shown: str) -> None:
@@ -164,8 +152,7 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
     4,
     hole_box,
     [
-        (_of_box(lambda b: (b.left, b.top, b.right - 1, b.bottom - 1)),
-         "right and bottom lie just outside the hole."),
+        (_of_box(lambda b: (b.left, b.top, b.right - 1, b.bottom - 1)), "right and bottom lie just outside the hole."),
         (_of_box(lambda b: (b.top, b.left, b.bottom, b.right)),
          "columns and rows are exchanged: left and right are columns."),
         (_of_box(lambda b: (b.left, b.top, b.width, b.height)),
@@ -175,7 +162,7 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
     "Lesson 07 builds its crop on this box, and the local discriminator its patch.",
     say=lambda mask: f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels"
     + ", in which the hole has two parts," * (ndimage.label(mask)[1] == 2),
-    read=_read_box,
+    read=read_as(_four_numbers, "four whole numbers (left, top, right, bottom) are"),
     compare=_compare_boxes,
 )  # fmt: skip
 def box():
@@ -235,7 +222,7 @@ def mini_studio(mini_studio: Callable) -> str:
             seen = Image.open(io.BytesIO(picture.value))
             seen.load()
         except OSError:
-            raise NotYet(f"{when} the picture holds no PNG. `value` takes the bytes of a picture file.") from None
+            raise NotYet(f"{when} the picture is not a PNG. `value` takes the bytes of a picture file.") from None
         if seen.format != "PNG":
             raise NotYet(f"{when} the picture is a {seen.format}, which changes known pixels. Save it as PNG.")
         if seen.size != photo.size:
@@ -248,12 +235,12 @@ def mini_studio(mini_studio: Callable) -> str:
         when = f"After stroke {number + 1}" if number < 2 else "After the eraser and a stroke elsewhere"
         if not picture.value and not canvas.error:
             raise NotYet(
-                f"{when} the picture is empty. Does the canvas call your function (`on_stroke`)? And does that hand "
-                "over all bytes of the file (`getvalue()`; `read()` begins where writing has ended)?"
+                f"{when} the picture is empty. Does the canvas call your function (`on_stroke`)? And does that set "
+                "all bytes of the file (`getvalue()`; `read()` begins where writing has ended)?"
             )
         seen = look(when)
         if before is not None and np.array_equal(seen, before):
-            raise NotYet(f"{when} the picture is the one after the stroke before.")
+            raise NotYet(f"{when} the picture is still the one after the stroke before.")
         if np.array_equal(seen, pixels):
             raise NotYet(
                 f"{when} the picture is still the photo. Does the canvas call your function (`on_stroke`), and does "

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number, read_value
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number, read_as, read_value
 from glcic_lite.course.shared.samples import sample_photo
 from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
 from glcic_lite.evaluation.metrics import gradient_energy_ratio, hole_psnr
@@ -90,7 +90,7 @@ def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
         (_wrong_psnr("all", cast=np.uint8), f"two at once: {_OVERFLOW} And {_FLATTERY}"),
         (lambda p, f, m: _psnr(np.mean((p[m] - f[m]).astype(float) ** 2)),
          "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
-        (_over_hole_count, "changed pixels outside the hole are counted, too."),
+        (_over_hole_count, "changed pixels outside the hole are counted too."),
         (_wrong_psnr("known"), "inside and outside are swapped: the mask is True in the hole."),
         (_wrong_psnr(peak=1), "the peak is 1, but these photos go up to 255."),
         (_wrong_psnr(peak=255), "the peak is squared, like the error."),
@@ -246,7 +246,7 @@ def _around_mean(values: np.ndarray, spread: float) -> tuple[float, float]:
     return values.mean() - spread, values.mean() + spread
 
 
-_SCATTER = "that is how far single photos scatter; asked is how far their *mean* would."
+_SCATTER = "that is how far single photos scatter; the question is how far their *mean* would."
 
 
 @exercise(
@@ -254,19 +254,19 @@ _SCATTER = "that is how far single photos scatter; asked is how far their *mean*
     lambda ours, theirs, random: _percentiles(_resampled_means(_gains(ours, theirs), random)),
     [
         (lambda o, t, random: _percentiles(_resampled_means((o - t).ravel(), random)),
-         "every hole is drawn for itself. Holes of one photo are alike, so there are fewer independent numbers than "
+         "every hole is drawn by itself. Holes of one photo are alike, so there are fewer independent numbers than "
          "holes: draw whole photos, which are rows."),
         (lambda o, t, random: _percentiles(
             _resampled_means(o.mean(axis=1), random) - _resampled_means(t.mean(axis=1), random)),
          "the two fills are drawn apart from each other. A hard photo is hard for both; draw photos, and take both "
          "fills from the same ones."),
         (lambda o, t, random: _percentiles(_resampled_means(_gains(o, t), random), 90),
-         "this holds 90 %: 5 % are cut off at each end instead of 2.5 %."),
+         "this interval covers 90 %: 5 % are cut off at each end instead of 2.5 %."),
         (lambda o, t, random: _percentiles(_resampled_means(_gains(t, o), random)), "the sign: ours minus theirs."),
         (lambda o, t, random: _percentiles(_resampled_means(o.mean(axis=1), random)), "theirs is not subtracted."),
         (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std()), f"mean ± standard deviation: {_SCATTER}"),
         (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std() / len(o) ** 0.5),
-         "one standard error to each side holds about two thirds, not 95 %."),
+         "one standard error to each side covers about two thirds, not 95 %."),
         (lambda o, t, random: _percentiles(_gains(o, t)), f"nothing is resampled: {_SCATTER}"),
         (lambda o, t, random: _percentiles((o - t).ravel()),
          "nothing is resampled: that is how far single holes scatter."),
@@ -338,13 +338,6 @@ def _steps(metric: str) -> Callable:
     return lambda mask: ndimage.distance_transform_cdt(mask, metric)
 
 
-def _read_depths(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
-    try:
-        return torch.from_numpy(np.array(answer, dtype=float))
-    except (TypeError, ValueError):
-        raise NotYet(f"For {shown} an array of numbers is expected, one for each depth.") from None
-
-
 def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
     count, share = ndimage.label(mask)[1], mask.sum() / hole_box(mask).area
     name = "a large and a small box" if count > 1 else "a box" if share == 1 else "a stroke"
@@ -363,13 +356,12 @@ def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> st
          "nearest False: hand it the mask as it is."),
         (partial(_by_depth, depths=_steps("chessboard")), "a step across a corner is counted as 1; it is √2."),
         (partial(_by_depth, depths=_steps("taxicab")),
-         "steps along rows and columns are counted; asked is the straight line."),
+         "steps along rows and columns are counted; the straight line is what counts."),
         (partial(_by_depth, depths=_padded_depths),
          "beyond the photo's border nothing is known: do not pad with known pixels."),
         (partial(_by_depth, depths=lambda mask: np.rint(_depths(mask))), "the distances are rounded, not cut off."),
         (partial(_by_depth, first=0), "no pixel of the hole is nearer than 1: the first depth is 1 to 2."),
-        (partial(_by_depth, first=0, among=np.ones_like),
-         "the first number is that of the known pixels, at depth 0."),
+        (partial(_by_depth, first=0, among=np.ones_like), "the first number is that of the known pixels, at depth 0."),
         (partial(_by_depth, cast=np.uint8), "a uint8 holds 0 to 255 only; make floats of the photos first."),
         (partial(_by_depth, finish=float), "the root is missing."),
         (partial(_by_depth, measure=np.abs, finish=float), "the differences are not squared."),
@@ -377,7 +369,7 @@ def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> st
     ],
     "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known.",
     say=_shown_depths,
-    read=_read_depths,
+    read=read_as(lambda answer: torch.from_numpy(np.array(answer, dtype=float)), "an array of one number a depth is"),
 )  # fmt: skip
 def errors_by_depth():
     """`errors_by_depth(photo, filled, mask)`: the root mean square error at depth 1 to 2, 2 to 3, ... in the hole."""
@@ -457,10 +449,12 @@ def fair_psnr(fair_psnr: Callable) -> str:
             raise NotYet(f"For {shown} your PSNR, {answer:.2f} dB, is too {how}. {cause}")
         if (lent != photo).any() or (lent_mask != mask).any():
             raise NotYet(
-                "The number is right, but afterwards the photo or the mask that your function was given is another: "
+                "The number is right, but afterwards the photo or the mask that your function was given has changed: "
                 "the next fill would be measured against that. Write into a copy."
             )
-    return "Behind your back nothing can be read, changed or rubbed out. Test your own fills, and other people's, so."
+    return (
+        "Nothing can be read, changed or rubbed out behind your back. Test your own fills this way, and other people's."
+    )
 
 
 def _given_in_hole(fair_psnr: Callable, photo: np.ndarray, mask: np.ndarray, first: bool) -> np.ndarray:
@@ -483,7 +477,7 @@ def _given_in_hole(fair_psnr: Callable, photo: np.ndarray, mask: np.ndarray, fir
     if given.shape != photo.shape or given.dtype != np.uint8:
         raise NotYet(f"The fill is given {given.dtype} of shape {given.shape}; it needs a photo, uint8 {photo.shape}.")
     if given_mask.shape != mask.shape or (given_mask.astype(bool) != mask).any():
-        raise NotYet("The fill is given another mask than yours: it would fill the wrong place.")
+        raise NotYet("The fill is given another mask than the one you got: it would fill the wrong place.")
     if (given != photo)[~mask].any():
         raise NotYet("Known pixels are changed before the fill gets them. It needs those to do its work.")
     truth, stand_in = photo[mask].astype(float), given[mask].astype(float)

@@ -210,6 +210,18 @@ def read_value(value, convert: Callable, expected: str):
         raise NotYet(expected) from None
 
 
+def read_as(convert: Callable, what: str) -> Callable:
+    """A `read` for `try_cases` that converts answers; `what` is expected if that fails."""
+
+    def read(answer, expected, shown: str):
+        try:
+            return convert(answer)
+        except (TypeError, ValueError):
+            raise NotYet(f"For {shown} {what} expected.") from None
+
+    return read
+
+
 def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style):
     """An answer in the form of the right one: a tuple of parts, a tensor or a number.
 

@@ -65,7 +65,7 @@ WRONG = [
     (
         checks.transposed_size,
         lambda size, kernel, stride, padding, output_padding: (size + 2 * padding - kernel) // stride + 1,
-        "turned round",
+        "turned around",
     ),
     (
         checks.convolution_matrix,

@@ -207,13 +207,13 @@ WRONG = [
     (checks.prepare, lambda p, m, c: torch.cat([(p - c) * m, m], dim=1), "hole kept"),
     (checks.prepare, lambda p, m, c: torch.cat([m, (p - c) * (1 - m)], dim=1), "last of the four"),
     (checks.prepare, lambda p, m, c: (p - c) * (1 - m), "mask itself is missing"),
-    (checks.repaired, all_but("told"), "1 of 5 is mended"),
+    (checks.repaired, all_but("told"), "1 of 5 is fixed"),
     (checks.repaired, all_but("told"), "row 13"),
     (checks.repaired, all_but("told", "deconv"), "below zero"),
     (checks.repaired, all_but("told", "deconv", "order"), "a photo does not"),
     (checks.repaired, all_but("told", "deconv", "order", "end"), "comes back as"),
     (checks.repaired, all_but("deconv", "order", "end", "sizes"), "does not depend on where the hole is"),
-    (checks.repaired, variant(sizes="resize"), "4 of 5 are mended"),
+    (checks.repaired, variant(sizes="resize"), "4 of 5 are fixed"),
     (checks.repaired, variant(sizes="resize both"), "resized"),
     (checks.repaired, variant(sizes="move"), "moved"),
     (checks.repaired, variant(dilated=False), "dilation of row 7"),
@@ -224,8 +224,8 @@ WRONG = [
     (checks.repaired, variant(end=nn.Softsign), "a photo does not"),
     (checks.repaired, variant(end=nn.Hardsigmoid), "not the sigmoid"),
     (checks.repaired, variant(stop=16), "not one for each row"),
-    (checks.repaired, variant(subtract=False), "now the input is another one"),
-    (checks.repaired, variant(mask_first=True), "now the input is another one"),
+    (checks.repaired, variant(subtract=False), "now the input differs"),
+    (checks.repaired, variant(mask_first=True), "now the input differs"),
     (checks.repaired, lambda width, mean_colour: mean_colour, "subclass"),
 ]
 
@@ -239,7 +239,7 @@ def test_every_mistake_of_the_exercise_is_seen_alone_and_the_whole_is_not_attemp
     assert verdict.state == NOT_ATTEMPTED and "All 5" in verdict.message
     for name, value in FAULTS.items():
         verdict = checks.repaired(variant(**{name: value}))
-        assert verdict.state == NOT_YET and "4 of 5 are mended" in verdict.message, (name, verdict)
+        assert verdict.state == NOT_YET and "4 of 5 are fixed" in verdict.message, (name, verdict)
 
 
 def test_the_lessons_network_holds_just_these_mistakes():

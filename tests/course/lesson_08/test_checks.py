@@ -153,7 +153,7 @@ WRONG = [
     (checks.box, lambda mask: np.array(box(mask))[[1, 0, 3, 2]], "exchanged"),
     (checks.box, lambda mask: (*box(mask)[:2], *np.subtract(box(mask)[2:], box(mask)[:2])), "width"),
     (checks.box, lambda mask: box(~mask) if not mask.all() else (0, 0, 0, 0), "differs"),
-    (checks.box, lambda mask: box(mask)[:2], "four numbers"),
+    (checks.box, lambda mask: box(mask)[:2], "four whole numbers"),
     (checks.box, of_the_first_part, "two parts"),
     (checks.box, lambda mask: "box", "four whole numbers"),
     (checks.mini_studio, lambda photo: MaskCanvas(photo), "box of widgets"),
