@@ -95,7 +95,7 @@ def size_divisor(layers: tuple[Layer, ...] = COMPLETION_NETWORK) -> int:
     divisor = 1
     for layer in layers:
         if layer.stride > 1:
-            divisor *= layer.stride
+            divisor *= int(layer.stride)
     return divisor
 
 

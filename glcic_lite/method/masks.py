@@ -83,8 +83,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
     Args:
         source: a path, a PIL image or an array, in any mode; arrays of whole numbers may be of any type. Transparent
-            parts count as black. A JPEG's grey fringes are settled by the threshold. In a mask of nothing but 0 and 1,
-            1 is white.
+            parts count as black. The threshold settles a JPEG's grey fringes. In a mask that holds only 0 and 1, 1 is
+            white.
         size: (width, height) that the mask must have: the photo's.
 
     Returns:
@@ -114,7 +114,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
 
 def _settled(mask: np.ndarray) -> np.ndarray:
-    """A mask's array before it is rounded to 8 bits: whole numbers of any type, and floats that are grey levels."""
+    """An array of whole numbers of any type, or of grey levels as floats, as one that `open_image` takes."""
     if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
         return mask >= 0.5
     wider = np.issubdtype(mask.dtype, np.integer) and mask.dtype != np.uint8

@@ -24,15 +24,15 @@ MID_GREY = (0.5, 0.5, 0.5)
 
 
 def _initialise(module: nn.Module) -> None:
-    """Kaiming initialisation for layers followed by ReLU, so that 17 layers neither fade nor explode."""
+    """Kaiming initialisation for layers followed by ReLU, so that signals neither vanish nor explode in 17 layers."""
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             # Weights are (out, in, ...) for a convolution, (in, out, ...) for its transpose: what reaches one output
             # is fan_in in the first case and, a stride of 2 letting only a quarter of the taps through, fan_out / 4
             # in the second. Batch normalisation corrects the rest.
-            mode = "fan_out" if isinstance(part, nn.ConvTranspose2d) else "fan_in"
-            nn.init.kaiming_normal_(part.weight, mode=mode, nonlinearity="relu")
-            nn.init.zeros_(part.bias)
+            transposed = isinstance(part, nn.ConvTranspose2d)
+            nn.init.kaiming_normal_(part.weight, mode="fan_out" if transposed else "fan_in", nonlinearity="relu")
+            part.bias.data.zero_()
 
 
 class ConvolutionBlock(nn.Sequential):
@@ -43,6 +43,7 @@ class ConvolutionBlock(nn.Sequential):
     """
 
     def __init__(self, layer: Layer, in_channels: int, out_channels: int, norm_after_activation: bool = False):
+        convolution: nn.Module
         if layer.upsamples:
             convolution = nn.ConvTranspose2d(
                 in_channels, out_channels, layer.kernel, stride=int(1 / layer.stride), padding=layer.padding
@@ -52,11 +53,11 @@ class ConvolutionBlock(nn.Sequential):
                 in_channels,
                 out_channels,
                 layer.kernel,
-                stride=layer.stride,
+                stride=int(layer.stride),
                 padding=layer.padding,
                 dilation=layer.dilation,
             )
-        parts = OrderedDict(convolution=convolution)
+        parts = OrderedDict[str, nn.Module](convolution=convolution)
         if layer.kind == "output":
             parts["sigmoid"] = nn.Sigmoid()
         else:
@@ -75,7 +76,7 @@ def _stack(
     layers: tuple[Layer, ...], in_channels: int, width: float, norm_after_activation: bool = False
 ) -> nn.Sequential:
     """The layers of a table, named after its rows. `width` scales every channel count but that of the output layer."""
-    blocks = OrderedDict()
+    blocks = OrderedDict[str, nn.Module]()
     for layer in layers:
         out_channels = layer.channels if layer.kind == "output" else _scaled(layer.channels, width)
         blocks[layer.name] = ConvolutionBlock(layer, in_channels, out_channels, norm_after_activation)
@@ -100,6 +101,7 @@ class CompletionNetwork(nn.Module, Pretrained):
     """
 
     SHIPPED = SHIPPED_WEIGHTS
+    mean_colour: Tensor  # (3, 1, 1)
 
     def __init__(
         self,
@@ -216,8 +218,8 @@ class ContextDiscriminator(nn.Module, Pretrained):
 
     Args:
         global_size, local_size: sides of the whole photo and of the patch, in pixels; 256 and 128 in the paper.
-        width: scales every channel; at 1 the pair has 45,063,681 parameters.
-        use_global, use_local: False leaves one critic out, for the comparison in lessons 05 and 09.
+        width: scales every channel; at 1 both together have 45,063,681 parameters.
+        use_global, use_local: False leaves one discriminator out, for the comparison in lessons 05 and 09.
     """
 
     SHIPPED = SHIPPED_WEIGHTS / "discriminators"
@@ -232,11 +234,11 @@ class ContextDiscriminator(nn.Module, Pretrained):
     ):
         super().__init__()
         if not (use_global or use_local):
-            raise ValueError("a discriminator needs the global critic, the local one, or both")
+            raise ValueError("use_global and use_local cannot both be False")
         self.global_discriminator = GlobalDiscriminator(global_size, width) if use_global else None
         self.local_discriminator = LocalDiscriminator(local_size, width) if use_local else None
-        critics = [x for x in (self.global_discriminator, self.local_discriminator) if x is not None]
-        self.concatenation = nn.Linear(sum(x.features for x in critics), 1)
+        used = [x for x in (self.global_discriminator, self.local_discriminator) if x is not None]
+        self.concatenation = nn.Linear(sum(x.features for x in used), 1)
         nn.init.normal_(self.concatenation.weight, std=0.01)
         nn.init.zeros_(self.concatenation.bias)
 
@@ -262,14 +264,14 @@ class ContextDiscriminator(nn.Module, Pretrained):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers training adjusts."""
+    """How many parameters training adjusts."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def differing_options(network: nn.Module, other: nn.Module) -> list[str]:
-    """Where two networks differ in options that the shapes of their weights do not show: "dilated = False", ...
+    """The options in which two networks differ, as `network` has them: "dilated = False", ...
 
-    They are named as `network` has them. Discriminators have none.
+    The shapes of the weights do not show them. Discriminators have no such options.
     """
     names = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean")
     differing = [name for name in names if getattr(network, name, None) != getattr(other, name, None)]

@@ -1,4 +1,4 @@
-"""Opening photos safely, and writing them whole."""
+"""Opening photos safely, and writing them atomically."""
 
 import io
 import os
@@ -49,18 +49,18 @@ def _name(source: PhotoSource) -> str:
 
 
 def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
-    """A picture file of which nothing but the head is read yet."""
+    """A picture file of which only the header has been read yet."""
     name = _name(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit speaks below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit applies below
             return Image.open(source)
     except FileNotFoundError as error:
         raise PhotoError(f"{name}: no such file") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, which is refused") from error
+        raise PhotoError(f"{name}: more than {max_pixels / 1e6:.0f} megapixels, the limit") from error
     except IsADirectoryError as error:
-        raise PhotoError(f"{name}: a folder, not a photo") from error
+        raise PhotoError(f"{name}: is a folder, not a photo") from error
     except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and many more
         raise PhotoError(f"{name}: not a picture that can be read") from error
 
@@ -69,7 +69,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
     """The picture decoded, and turned as its EXIF data says."""
     width, height = image.size
     if width * height > max_pixels:
-        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, which is refused")
+        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, the limit")
     if width * height == 0:
         raise PhotoError(f"{name}: has no pixels")
     try:
@@ -77,7 +77,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
     except Exception as error:
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
     if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
-        raise PhotoError(f"{name}: an animated or many-page picture ({frames} frames); save one of them as a photo")
+        raise PhotoError(f"{name}: an animated or multi-page picture ({frames} frames); save one of them as a photo")
     try:
         if least_edge is not None and min(image.size) >= 2 * least_edge:
             scale = least_edge / min(image.size)
@@ -112,7 +112,7 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
         return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
     if image.mode == "CMYK":
         return _cmyk_to_rgb(image, profile)
-    grey = image.mode in ("1", "L", "LA", "La")  # an embedded profile is one for grey then, of no use for RGB
+    grey = image.mode in ("1", "L", "LA", "La")  # an embedded profile is then one for grey, useless for RGB
     try:
         if image.has_transparency_data:
             image = image.convert("RGBA")
@@ -129,15 +129,14 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
 
 
 def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    photo = None
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             photo = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            photo.info.pop("icc_profile", None)
-            return photo
         except (ImageCms.PyCMSError, OSError):
-            pass  # a damaged profile: the plain conversion still shows the photo
-    photo = image.convert("RGB")
+            pass  # a damaged profile; the plain conversion will do
+    photo = photo or image.convert("RGB")
     photo.info.pop("icc_profile", None)
     return photo
 
@@ -146,7 +145,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
-        raise PhotoError(f"an array of shape {array.shape} is no picture: (H, W), (H, W, 3) or (H, W, 4) is expected")
+        raise PhotoError(f"an array of shape {array.shape} is not a picture; expected (H, W), (H, W, 3) or (H, W, 4)")
     if array.dtype == bool:
         array = array.astype(np.uint8) * 255
     elif array.dtype == np.uint16:
@@ -156,7 +155,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
             raise PhotoError("an array of floats must hold finite numbers from 0 to 1")
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
-        raise PhotoError(f"an array of {array.dtype} is no picture: bool, uint8, uint16 or floats are expected")
+        raise PhotoError(f"an array of {array.dtype} is not a picture; expected bool, uint8, uint16 or floats")
     return Image.fromarray(np.ascontiguousarray(array))
 
 
@@ -172,10 +171,10 @@ def tensor_to_photo(tensor: torch.Tensor) -> np.ndarray:
 
 
 def picture_format(path: str | os.PathLike) -> str:
-    """What Pillow calls the format that the suffix of a file to write stands for.
+    """Pillow's name for the format that a file's suffix stands for.
 
     Raises:
-        PhotoError: for a suffix that names no format it can write.
+        PhotoError: Pillow writes no format with this suffix.
     """
     suffix = Path(path).suffix
     kind = Image.registered_extensions().get(suffix.lower())
@@ -185,13 +184,13 @@ def picture_format(path: str | os.PathLike) -> str:
 
 
 def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
-    """Write a picture whole or not at all: to a neighbouring file first, then renamed over the old one.
+    """Write a picture atomically: to a file beside it first, which is then renamed over the old one.
 
     The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
 
     Raises:
-        PhotoError: for a suffix that names no picture format, or one that cannot hold this picture.
-        OSError: where the folder cannot be written to.
+        PhotoError: the suffix names no picture format, or one that cannot hold this picture.
+        OSError: the folder cannot be written to.
     """
     path = Path(path)
     kind = picture_format(path)
@@ -204,7 +203,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
             try:
                 image.save(file, format=kind, **options)
             except (ValueError, OSError) as error:
-                if getattr(error, "errno", None) is not None:  # the disk's fault, not the format's
+                if getattr(error, "errno", None) is not None:  # the disk is to blame, not the format
                     raise
                 size = f"{image.width} x {image.height} pixels in mode {image.mode}"
                 raise PhotoError(f"{path}: {kind} cannot hold {size} ({error}); use .png") from error
@@ -221,7 +220,7 @@ def list_photos(folder: str | os.PathLike) -> list[Path]:
     Folders are not followed through links, and one that cannot be read is skipped with a warning.
 
     Raises:
-        PhotoError: where there is no such folder, or no photo in it.
+        PhotoError: there is no such folder, or no photo in it.
     """
     if not Path(folder).is_dir():
         raise PhotoError(f"{folder}: no such folder")
@@ -231,7 +230,7 @@ def list_photos(folder: str | os.PathLike) -> list[Path]:
 
     photos = [
         Path(place, name)
-        for place, _, names in os.walk(folder, onerror=warn)
+        for place, _, names in os.walk(Path(folder), onerror=warn)
         for name in names
         if os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and not name.startswith(".")
     ]

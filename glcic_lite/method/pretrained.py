@@ -1,4 +1,4 @@
-"""Weights in folders and on the Hub: opened without executing anything, refused by name where they are not sound."""
+"""Weights in folders and on the Hub: opened without executing anything, refused where they are unsound."""
 
 from pathlib import Path
 
@@ -35,8 +35,8 @@ class Pretrained(
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path | None = None, **kwargs):
         """Load weights: the shipped ones, a folder with config.json and model.safetensors, or a Hub id.
 
-        The network comes back in evaluation mode. Only safetensors files are opened: they hold numbers and nothing
-        that could run.
+        The network comes back in evaluation mode. Only safetensors files are opened: they hold numbers and no
+        code.
 
         Raises:
             WeightsError: for a folder without such weights, damaged ones, or ones of another network.
@@ -58,7 +58,7 @@ class Pretrained(
             raise
         except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
             raise WeightsError(
-                f"{name}: no such folder, and the Hub gives no such weights (or is out of reach)"
+                f"{name}: no such folder, and the Hub has no such weights (or is out of reach)"
             ) from error
         except (
             SafetensorError,
@@ -84,7 +84,7 @@ class Pretrained(
                 raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
         state = load_file(file, device=str(map_location))
         if any(value.is_floating_point() and not value.isfinite().all() for value in state.values()):
-            raise WeightsError(f"{model_id}: some of these weights are no numbers (nan) or infinite")
+            raise WeightsError(f"{model_id}: some of these weights are NaN or infinite")
         with torch.device("meta"):  # shapes alone: config.json may ask for more memory than there is
             cls(**kwargs).load_state_dict(state, strict=strict, assign=True)
         network = cls(**kwargs)
@@ -96,11 +96,11 @@ def new_folder(out: str | Path) -> Path:
     """A folder to write weights to.
 
     Raises:
-        WeightsError: something is there already, and would be lost.
+        WeightsError: the folder is not empty, and what it holds would be lost.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise WeightsError(f"{out}: is there already; choose another folder")
+        raise WeightsError(f"{out}: already exists; choose another folder")
     return out
 
 

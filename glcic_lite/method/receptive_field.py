@@ -3,6 +3,7 @@
 import copy
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import nn
@@ -64,8 +65,9 @@ def input_span(start: int, stop: int, layers: tuple[Layer, ...] = COMPLETION_NET
             low = -((layer.kernel - 1 - layer.padding - low) // stride)
             high = (high + layer.padding) // stride
         else:
-            low = low * layer.stride - layer.padding
-            high = high * layer.stride - layer.padding + (layer.kernel - 1) * layer.dilation
+            stride = int(layer.stride)
+            low = low * stride - layer.padding
+            high = high * stride - layer.padding + (layer.kernel - 1) * layer.dilation
     return low, high + 1
 
 
@@ -96,11 +98,11 @@ def measured_span(network: nn.Module, position: int, size: int) -> tuple[int, in
     Returns:
         (first column with a gradient, one past the last).
     """
-    layers = copy.deepcopy(network.layers).double().eval()
+    layers: Any = copy.deepcopy(network.layers).double().eval()
     for part in layers.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.constant_(part.weight, 1 / part.weight[0].numel())
-            nn.init.zeros_(part.bias)
+            part.bias.data.zero_()
         elif isinstance(part, nn.BatchNorm2d):
             part.reset_running_stats()
             part.reset_parameters()

@@ -106,4 +106,4 @@ def test_the_command_mixes_and_says_in_one_line_what_is_wrong(folders, monkeypat
     assert run("seed0=0.5", "seed1=0.5") == 0
     assert_is_the_mean(CompletionNetwork.from_pretrained("mixed"), [("seed0", 0.5), ("seed1", 0.5)])
     assert run("seed0=0.5", "seed1=0.5") == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
