@@ -81,7 +81,7 @@ def test_a_published_folder_holds_everything_and_opens(run_folder, test_photos, 
 
 def test_iterations_after_the_weights_were_kept_are_not_counted(run_folder, test_photos, tmp_path):
     row = {"iteration": 75, "phase": 3, "seconds": 4500, "reconstruction": 0.1}
-    RunFolder(run_folder).append("log.csv", row)  # a run that was stopped, or goes on
+    RunFolder(run_folder).append("log.csv", row)  # a run that was stopped, or is in progress
     publish(run_folder, tmp_path / "mine", test_photos, train_photos=162)
     card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
     assert "60 iterations, 1.0 hours" in card and "phase 3 has not begun" in card
