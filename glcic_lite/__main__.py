@@ -1,5 +1,6 @@
 """GLCIC lite: fill holes in photos, and train, measure and publish the networks that do it."""
 
+import io
 import sys
 import warnings
 
@@ -38,7 +39,8 @@ def expected_errors() -> tuple[type[Exception], ...]:
 def main() -> None:
     """Run the command line; an expected error becomes one line on standard error and exit status 2."""
     for stream in (sys.stdout, sys.stderr):  # not every terminal can show every file's name
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = lambda message, *where: print(f"glcic_lite: {message}", file=sys.stderr)
     try:
         status = app(standalone_mode=False)  # standalone, typer would print errors itself, in four lines

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER, Precision, TrainingPhotos
+from glcic_lite.commands.options import DATA_FOLDER, Precision, PrecisionOption, TrainingPhotos
 
 
 def ablations(
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets a run's folder for each network.")],
     data: TrainingPhotos = DATA_FOLDER,
     names: Annotated[list[str] | None, typer.Argument(help="Which of them; all by default.")] = None,
-    precision: Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")] = "auto",
+    precision: PrecisionOption = Precision.auto,
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; may be repeated.")] = None,
     ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all networks trained here.")] = None,
 ) -> None:

@@ -32,7 +32,7 @@ def needed_packages() -> list[str]:
         requirements = importlib.metadata.requires("glcic-lite") or []
     except importlib.metadata.PackageNotFoundError:
         requirements = []
-    return ["glcic-lite", *(re.match(r"[\w.-]+", line)[0] for line in requirements if "extra ==" not in line)]
+    return ["glcic-lite", *(re.split(r"[^\w.-]", line)[0] for line in requirements if "extra ==" not in line)]
 
 
 def checks() -> Iterator[Check]:

@@ -17,6 +17,7 @@ WeightsFolder = Annotated[Path, typer.Option("-o", "--out", help="The folder to 
 TrainingPhotos = Annotated[Path, typer.Option("--data", help="Photos: a folder with train/ and val/ in it.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Measure this many times, in turns; the fastest counts.")]
 Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
+PrecisionOption = Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")]
 
 
 def settings_named(name: str) -> "Settings":

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER, WHAT_TO_TRAIN_WITH, Precision, TrainingPhotos, settings_named
+from glcic_lite.commands.options import (
+    DATA_FOLDER,
+    WHAT_TO_TRAIN_WITH,
+    Precision,
+    PrecisionOption,
+    TrainingPhotos,
+    settings_named,
+)
 
 
 def train(
@@ -26,7 +33,7 @@ def train(
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that decode photos; by default what suits the device.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")] = "auto",
+    precision: PrecisionOption = Precision.auto,
     compile: Annotated[bool, typer.Option("--compile", help="Speed the networks up with torch.compile.")] = False,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
     validate_every: Annotated[
