@@ -160,23 +160,10 @@ def _shake(norms: Sequence[nn.BatchNorm2d]) -> None:
         nn.init.normal_(norm.bias, 0, 0.5)
 
 
-@check("Exercise 3")
-def block(block: Callable) -> str:
-    """`block(kernel, dilation, stride, ins, outs)`: a module of (transposed) convolution, normalisation and ReLU."""
-    numbers = [(3, 1, 1), (5, 1, 1), (3, 1, 2), (3, 4, 1), (4, 1, HALF), (3, 16, 1)]
-    for number, (kernel, dilation, stride) in enumerate(numbers):
-        ins, outs = random.randint(2, 5), random.randint(6, 9)
-        shown = f"kernel={kernel}, dilation={dilation}, stride={stride}, ins={ins}, outs={outs}"
-        module = call(block, kernel, dilation, stride, ins, outs, shown=shown, first=number == 0)
-        if not isinstance(module, nn.Module):
-            raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
-        kind = "deconv" if stride < 1 else "dilated conv" if dilation > 1 else "conv"
-        _compare_block(module, ConvolutionBlock(Layer(1, kind, kernel, dilation, stride, outs), ins, outs), ins, shown)
-    return "Blocks of every kind in the table do what the package's do, with the same weights."
-
-
-def _compare_block(module: nn.Module, reference: ConvolutionBlock, ins: int, shown: str) -> None:
+def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -> None:
     """Raise `NotYet` unless a block computes what `reference` does, once both have the same weights."""
+    if not isinstance(module, nn.Module):
+        raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
     convolutions, norms = _kinds(module, nn.Conv2d, nn.ConvTranspose2d), _kinds(module, nn.BatchNorm2d)
     right = reference.convolution
     if len(convolutions) != 1:
@@ -196,7 +183,7 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, ins: int, sho
     _shake(norms)
     right.load_state_dict(convolution.state_dict())
     reference.norm.load_state_dict(norms[0].state_dict())
-    photo = torch.randn(2, ins, 12, 16)
+    photo = torch.randn(2, right.in_channels, 12, 16)
     for mode in ("evaluation", "training"):
         module.train(mode == "training")
         reference.train(mode == "training")
@@ -227,6 +214,25 @@ def _block_cause(answer: torch.Tensor, reference: ConvolutionBlock, photo: torch
         if variant.shape == answer.shape and torch.allclose(variant, answer, rtol=1e-4, atol=1e-4):
             return f" Likely cause: {cause}"
     return ""
+
+
+def _block(kernel: int, dilation: int, stride: float, ins: int, outs: int) -> ConvolutionBlock:
+    kind = "deconv" if stride < 1 else "dilated conv" if dilation > 1 else "conv"
+    return ConvolutionBlock(Layer(1, kind, kernel, dilation, stride, outs), ins, outs)
+
+
+@exercise(
+    3,
+    _block,
+    praise="Blocks of every kind in the table do what the package's do, with the same weights.",
+    read=lambda answer, expected, shown: answer,
+    compare=_compare_block,
+)
+def block():
+    """`block(kernel, dilation, stride, ins, outs)`: a module of (transposed) convolution, normalisation and ReLU."""
+    for kernel, dilation, stride in ((3, 1, 1), (5, 1, 1), (3, 1, 2), (3, 4, 1), (4, 1, HALF), (3, 16, 1)):
+        ins, outs = random.randint(2, 5), random.randint(6, 9)
+        yield dict(kernel=kernel, dilation=dilation, stride=stride, ins=ins, outs=outs)
 
 
 def _prepared(photo: torch.Tensor, mask: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number
+from glcic_lite.course.shared.checks import NotYet, call, exercise, expect_number
 from glcic_lite.method.architecture import GLOBAL_DISCRIMINATOR, LOCAL_DISCRIMINATOR, Layer
 from glcic_lite.method.losses import discriminator_loss
 from glcic_lite.method.masks import Box, hole_box, local_patch, random_box
@@ -122,41 +122,51 @@ def fully_connected():
         yield dict(layers=GLOBAL_DISCRIMINATOR, size=2 * size, width=width)
 
 
-@check("Exercise 4")
-def patch_start(patch_start: Callable) -> str:
+def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> None:
+    """Raise `NotYet` unless a patch that begins at `start` lies where it should."""
+    first, end, patch, size = case
+    if start != int(start):
+        raise NotYet(
+            f"For {shown} your patch begins at {start:g}, between two pixels. `//` rounds down to a whole one."
+        )
+    right = local_patch(Box(first, 0, end, 1), patch, (size, patch)).left
+    # A hole and a patch of which one is odd have no common centre: either neighbour will do.
+    if start == right or abs(2 * start + patch - first - end) <= 1 and 0 <= start <= size - patch:
+        return
+    words = f"For {shown} your patch begins at {start:g}, "
+    if start < 0:
+        raise NotYet(
+            words + "outside the photo. A negative index does not fail in Python: it counts from the other end."
+        )
+    if start + patch > size:
+        raise NotYet(
+            f"{words}and so reaches beyond the photo's {size} pixels: the slice would be shorter than a patch."
+        )
+    cause = ""
+    if start in (first, min(first, size - patch)):
+        cause = " It begins where the hole begins; the two should share their centre."
+    elif start in ((first + end) // 2, min((first + end) // 2, size - patch)):
+        cause = " It begins at the hole's centre; half the patch should lie before that."
+    elif right in (0, size - patch):
+        cause = " Near the border it should move inside only as far as necessary."
+    raise NotYet(f"{words}too far to the {'right' if start > right else 'left'}.{cause}")
+
+
+@exercise(
+    4,
+    lambda **case: tuple(case.values()),  # an odd hole has two right answers: each is held to what its case asks for
+    praise="On {count} holes, near the border and far from it, the patch lies where it should.",
+    read=lambda answer, case, shown: expect_number(answer, shown),
+    compare=_check_start,
+)
+def patch_start():
     """`patch_start(first, end, patch, size)`: where the local patch begins, along one axis."""
-    cases = [(40, 60, 64, 128), (0, 20, 64, 128), (100, 128, 64, 128), (60, 81, 64, 128), (0, 128, 64, 128),
-             (10, 20, 64, 64)]  # fmt: skip
+    for first, end, size in ((40, 60, 128), (0, 20, 128), (100, 128, 128), (60, 81, 128), (0, 128, 128), (10, 20, 64)):
+        yield dict(first=first, end=end, patch=64, size=size)
     for _ in range(60):
         size = random.randint(64, 300)
         first = random.randint(0, size - 2)
-        cases.append((first, random.randint(first + 1, size), 64, size))
-    for number, (first, end, patch, size) in enumerate(cases):
-        shown = f"first={first}, end={end}, patch={patch}, size={size}"
-        start = expect_number(call(patch_start, first, end, patch, size, shown=shown, first=number == 0), shown)
-        if start != int(start):
-            raise NotYet(f"For {shown} your patch begins at {start:g}, between two pixels. `//` divides to whole ones.")
-        right = local_patch(Box(first, 0, end, 1), patch, (size, patch)).left
-        # A hole and a patch of which one is odd have no common centre: either neighbour will do.
-        centred = abs(2 * start + patch - first - end) <= 1 and 0 <= start <= size - patch
-        if start == right or centred:
-            continue
-        if start < 0:
-            raise NotYet(f"For {shown} your patch begins at {start:g}, outside the photo. In Python a negative index "
-                         "does not fail: it cuts from the other end.")  # fmt: skip
-        if start + patch > size:
-            raise NotYet(f"For {shown} your patch ends at {start + patch:g}, beyond the photo's {size} pixels: the "
-                         "slice would come out shorter than a patch.")  # fmt: skip
-        cause = ""
-        if start in (first, min(first, size - patch)):
-            cause = " It begins where the hole begins; the two should share their centre."
-        elif start in ((first + end) // 2, min((first + end) // 2, size - patch)):
-            cause = " It begins at the hole's centre; half the patch should lie before that."
-        elif right in (0, size - patch):
-            cause = " Near the border it should move inside only as far as necessary."
-        raise NotYet(f"For {shown} your patch begins at {start:g}, too far to the "
-                     f"{'right' if start > right else 'left'}.{cause}")  # fmt: skip
-    return f"On {len(cases)} holes, near the border and far from it, the patch lies where it should."
+        yield dict(first=first, end=random.randint(first + 1, size), patch=64, size=size)
 
 
 def _completed(photos, outputs, masks, size, whole="composite", source="composite", first_hole=False):

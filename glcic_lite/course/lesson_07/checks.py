@@ -1,13 +1,12 @@
 """The checks of lesson 07."""
 
 import random
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number
+from glcic_lite.course.shared.checks import NotYet, exercise, read_as
 from glcic_lite.method.receptive_field import input_span, reach
 
 UP, DOWN = reach()  # how far an output pixel sees up or left, and down or right
@@ -41,16 +40,14 @@ def padded():
         yield dict(photo=np.random.randint(1, 256, (*size, 3), dtype=np.uint8))
 
 
-def _pair(answer, shown: str) -> tuple[int, int]:
-    try:
-        first, last = answer
-    except (TypeError, ValueError):
-        raise NotYet(f"For {shown} a pair (first, end) is expected.") from None
-    return int(expect_number(first, shown)), int(expect_number(last, shown))
+def _two(answer) -> tuple[int, int]:
+    first, end = answer
+    return int(first), int(end)
 
 
-def _check_crop(first: int, end: int, start: int, stop: int, size: int, shown: str) -> None:
-    """Raise `NotYet` unless pixels first to end - 1 are a good crop for output pixels start to stop - 1."""
+def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -> None:
+    """Raise `NotYet` unless a crop (first, end) is a good one for output pixels (start, stop) of a row of (size)."""
+    (first, end), (start, stop, size) = crop, case
     if first < 0 or end > size:
         raise NotYet(f"For {shown} your crop, {first} to {end}, reaches over the photo's border.")
     low, high = input_span(start, stop)
@@ -77,19 +74,21 @@ def _check_crop(first: int, end: int, start: int, stop: int, size: int, shown: s
         )
 
 
-@check("Exercise 2")
-def crop(crop: Callable) -> str:
+@exercise(
+    2,
+    lambda *, start, stop, size: (start, stop, size),  # many crops are right: each is held to what its case asks for
+    praise="On {count} holes your crop contains all that the network looks at, and hardly more.",
+    read=read_as(_two, "a pair (first, end) is"),
+    compare=_check_crop,
+)
+def crop():
     """`crop(start, stop, size)`: (first, end) of the input pixels for output pixels start to stop - 1, one axis."""
-    cases = [(400, 500, 1000), (401, 402, 1000), (0, 100, 1000), (950, 1000, 1000), (0, 64, 64)]
+    for start, stop, size in ((400, 500, 1000), (401, 402, 1000), (0, 100, 1000), (950, 1000, 1000), (0, 64, 64)):
+        yield dict(start=start, stop=stop, size=size)
     for _ in range(60):
         size = 4 * random.randint(50, 400)
         start = random.randint(0, size - 1)
-        cases.append((start, random.randint(start + 1, size), size))
-    for number, (start, stop, size) in enumerate(cases):
-        shown = f"start={start}, stop={stop}, size={size}"
-        first, end = _pair(call(crop, start, stop, size, shown=shown, first=number == 0), shown)
-        _check_crop(first, end, start, stop, size, shown)
-    return f"On {len(cases)} holes your crop holds all that the network looks at, and hardly more."
+        yield dict(start=start, stop=random.randint(start + 1, size), size=size)
 
 
 def _folded(weight, bias, mean, variance, gamma, beta, eps, root=True, axis=0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,37 +126,41 @@ def fold():
         yield dict(weight=weight, bias=bias, mean=mean, variance=variance, gamma=gamma, beta=beta, eps=eps)
 
 
-@check("Exercise 3")
-def tiles(tiles: Callable) -> str:
+def _four_each(answer) -> list[tuple[int, int, int, int]]:
+    return [(int(start), int(stop), int(first), int(end)) for start, stop, first, end in answer]
+
+
+def _check_tiles(tiles: list[tuple[int, int, int, int]], case: tuple[int, int], shown: str) -> None:
+    (size, tile), reached = case, 0
+    for start, stop, first, end in tiles:
+        if start != reached:
+            kind = "left out" if start > reached else "painted twice"
+            raise NotYet(f"For {shown} a target begins at {start}, the one before ended at {reached}: pixels {kind}.")
+        if stop <= start:
+            raise NotYet(f"For {shown} the target {start} to {stop} is empty.")
+        if stop - start > tile:
+            raise NotYet(f"For {shown} the target {start} to {stop} is larger than a tile.")
+        if stop > size:
+            raise NotYet(f"For {shown} the target {start} to {stop} reaches over the photo's border.")
+        _check_crop((first, end), (start, stop, size), f"{shown}, the target {start} to {stop}")
+        reached = stop
+    if reached != size:
+        raise NotYet(f"For {shown} the targets end at {reached}: the rest of the photo is left out.")
+    if len(tiles) > -(-size // tile):
+        raise NotYet(f"For {shown} there are {len(tiles)} tiles; fewer do, and each margin costs time.")
+
+
+@exercise(
+    3,
+    lambda *, size, tile: (size, tile),
+    praise="The tiles fill the photo without a gap, and each sees all it needs.",
+    read=read_as(_four_each, "a list of (start, stop, first, end) is"),
+    compare=_check_tiles,
+)
+def tiles():
     """`tiles(size, tile)`: a list of (start, stop, first, end), targets and the crops for them, along one axis."""
-    cases = [(1000, 256), (768, 256), (100, 256), (2048, 500), (520, 260), (1004, 4)]
-    for number, (size, tile) in enumerate(cases):
-        shown = f"size={size}, tile={tile}"
-        answer = call(tiles, size, tile, shown=shown, first=number == 0)
-        if isinstance(answer, list | np.ndarray):
-            answer = [t.tolist() if isinstance(t, np.ndarray) else t for t in answer]
-        if not isinstance(answer, Sequence) or any(not isinstance(t, Sequence) or len(t) != 4 for t in answer):
-            raise NotYet(f"For {shown} a list of (start, stop, first, end) is expected.")
-        reached = 0
-        for start, stop, first, end in answer:
-            if start != reached:
-                kind = "left out" if start > reached else "painted twice"
-                raise NotYet(
-                    f"For {shown} a target begins at {start}, the one before ended at {reached}: pixels {kind}."
-                )
-            if stop <= start:
-                raise NotYet(f"For {shown} the target {start} to {stop} is empty.")
-            if stop - start > tile:
-                raise NotYet(f"For {shown} the target {start} to {stop} is larger than a tile.")
-            if stop > size:
-                raise NotYet(f"For {shown} the target {start} to {stop} reaches over the photo's border.")
-            _check_crop(first, end, start, stop, size, f"{shown}, the target {start} to {stop}")
-            reached = stop
-        if reached != size:
-            raise NotYet(f"For {shown} the targets end at {reached}: the rest of the photo is left out.")
-        if len(answer) > -(-size // tile):
-            raise NotYet(f"For {shown} there are {len(answer)} tiles; fewer do, and each margin costs time.")
-    return "The tiles fill the photo without a gap, and each sees all it needs."
+    for size, tile in ((1000, 256), (768, 256), (100, 256), (2048, 500), (520, 260), (1004, 4)):
+        yield dict(size=size, tile=tile)
 
 
 def _relaxed(

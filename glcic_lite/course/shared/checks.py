@@ -74,8 +74,14 @@ def exercise(
     suspects: Sequence[tuple[Callable, str]] = (),
     praise: str = "",
     *,
+    say: Callable[..., str] = name_arguments,
+    read: Callable | None = None,
+    compare: Callable | None = None,
+    same: Callable | None = None,
+    by_name: bool = False,
+    otherwise: str = "",
     then: Callable | None = None,
-    **options,
+    **style,
 ) -> Callable:
     """Decorator: turns a generator of cases, a dict of arguments each, into the check of a function.
 
@@ -85,14 +91,32 @@ def exercise(
         suspects: mistakes that are often met. Each takes the arguments of a case by position and returns the wrong
             answer; the text says what the cause is if the learner's function gives the same.
         praise: "{count}" stands for the number of cases.
+        say: how a message names a case, given its arguments.
+        read: takes an answer, the right answer and the case's name; returns the answer in the form of the right one.
+        compare: takes the same three; raises `NotYet` if the answers differ.
+        same: takes two answers and says whether they agree as far as chance allows; for the suspects.
+        by_name: whether the function is given its arguments by name. By default their names are the learner's.
+        otherwise: what to add to the difference if no suspect explains it.
         then: takes the function once it has passed the cases; may raise `NotYet`.
-        options: see `try_cases`.
+        style: see `compare_answers`.
     """
+    read = read or functools.partial(read_answer, **style)
+    compare = compare or functools.partial(compare_answers, **style)
 
     def decorate(make_cases: Callable[[], Iterable[dict]]) -> Callable:
         def checked(function: Callable) -> str:
-            cases = list(make_cases())
-            try_cases(function, cases, right, suspects, **options)
+            cases, answers, wrong = list(make_cases()), [], ""
+            for case in cases:
+                shown, expected = say(**case), right(**case)
+                arguments, named = ((), case) if by_name else (case.values(), {})
+                answer = call(function, *arguments, shown=shown, first=not answers, **named)
+                answers.append(read(answer, expected, shown))
+                try:
+                    compare(answers[-1], expected, shown)
+                except NotYet as difference:
+                    wrong = wrong or str(difference)
+            if wrong:
+                raise NotYet(wrong + (likely_cause(cases, answers, suspects, same) or otherwise))
             if then:
                 then(function)
             return praise.format(count=len(cases))
@@ -102,54 +126,6 @@ def exercise(
         return check(f"Exercise {number}")(checked)
 
     return decorate
-
-
-def try_cases(
-    function: Callable,
-    cases: Iterable[dict],
-    right: Callable,
-    suspects: Sequence[tuple[Callable, str]] = (),
-    *,
-    say: Callable[..., str] = name_arguments,
-    read: Callable | None = None,
-    compare: Callable | None = None,
-    same: Callable | None = None,
-    by_name: bool = False,
-    otherwise: str = "",
-    **style,
-) -> None:
-    """Compare a function with a reference on many cases.
-
-    Args:
-        function: the learner's; it is given copies of the arguments.
-        say: how a message names a case, given its arguments.
-        read: takes an answer, the right answer and the case's name; returns the answer in the form of the right one.
-        compare: takes the same three; raises `NotYet` if the answers differ.
-        same: takes two answers and says whether they agree as far as chance allows; for the suspects.
-        by_name: whether the function is given its arguments by name. By default their names are the learner's.
-        otherwise: what to add to the difference if no suspect explains it.
-        style: see `compare_answers`.
-
-    Raises:
-        NotAttempted, NotYet.
-    """
-    cases, answers, wrong = list(cases), [], ""
-    read, compare = (
-        read or functools.partial(read_answer, **style),
-        compare or functools.partial(compare_answers, **style),
-    )
-    for number, case in enumerate(cases):
-        shown, expected = say(**case), right(**case)
-        arguments, named = ((), case) if by_name else (case.values(), {})
-        answer = read(call(function, *arguments, shown=shown, first=number == 0, **named), expected, shown)
-        answers.append(answer)
-        if not wrong:
-            try:
-                compare(answer, expected, shown)
-            except NotYet as difference:
-                wrong = str(difference)
-    if wrong:
-        raise NotYet(wrong + (likely_cause(cases, answers, suspects, same) or otherwise))
 
 
 def call(function: Callable, *args, shown: str = "", first: bool = False, **kwargs):
@@ -162,7 +138,7 @@ def call(function: Callable, *args, shown: str = "", first: bool = False, **kwar
 
     Raises:
         NotAttempted: the stub is untouched.
-        NotYet: it is no function, raised an exception, or returned nothing.
+        NotYet: it is not a function, raised an exception, or returned nothing.
     """
     if function is None or function is ...:
         raise NotAttempted
@@ -193,15 +169,7 @@ def _is_stub(function: Callable) -> bool:
 
 
 def read_value(value, convert: Callable, expected: str):
-    """The learner's value, converted; for exercises that ask for a value, not for a function.
-
-    Args:
-        expected: what to say if `convert` fails.
-
-    Raises:
-        NotAttempted: the value is still `None` or dots.
-        NotYet: it cannot be converted.
-    """
+    """The learner's value, converted, for exercises that ask for a value; `expected` is what to say if that fails."""
     if value is None or value is ...:
         raise NotAttempted("Put your answer in place of `None`, then run this cell again.")
     try:
@@ -211,7 +179,7 @@ def read_value(value, convert: Callable, expected: str):
 
 
 def read_as(convert: Callable, what: str) -> Callable:
-    """A `read` for `try_cases` that converts answers; `what` is expected if that fails."""
+    """A `read` for `exercise` that converts answers; `what` is expected if that fails."""
 
     def read(answer, expected, shown: str):
         try:
@@ -230,11 +198,9 @@ def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style
     """
     if isinstance(expected, tuple):
         try:
-            answers = tuple(answer)
-            triples = list(zip(answers, expected, parts or ("a part",) * len(expected), strict=True))
+            triples = list(zip(answer, expected, parts, strict=True))
         except (TypeError, ValueError):
-            names = f": {' and '.join(parts)}" if parts else ""
-            raise NotYet(f"For {shown} a pair is expected{names}.") from None
+            raise NotYet(f"For {shown} a pair is expected: {' and '.join(parts)}.") from None
         return tuple(
             expect_tensor(part, right, f"{name}, given {shown},")
             if isinstance(right, torch.Tensor)
@@ -245,11 +211,7 @@ def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style
 
 
 def read_tensor(answer, shown: str) -> torch.Tensor:
-    """The learner's answer, an array or a tensor, as a tensor without a gradient.
-
-    Raises:
-        NotYet: it is neither.
-    """
+    """The learner's answer, an array or a tensor, as a tensor without a gradient; `NotYet` if it is neither."""
     if isinstance(answer, np.ndarray):
         answer = torch.from_numpy(np.ascontiguousarray(answer))
     if not isinstance(answer, torch.Tensor):
@@ -258,24 +220,16 @@ def read_tensor(answer, shown: str) -> torch.Tensor:
 
 
 def expect_number(answer, shown: str) -> float:
-    """The learner's answer as a number.
-
-    Raises:
-        NotYet: it is not a number.
-    """
+    """The learner's answer as a number; `NotYet` if it is not one."""
     if isinstance(answer, torch.Tensor | np.ndarray) and np.prod(tuple(answer.shape)) == 1:
-        answer = answer.item()
+        answer = (answer.detach() if isinstance(answer, torch.Tensor) else answer).item()
     if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or answer != answer:
         raise NotYet(f"For {shown} a number is expected, not {_kind(answer)}.")
     return answer
 
 
 def expect_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
-    """The learner's answer as a tensor of the shape of `like`.
-
-    Raises:
-        NotYet: it is not a tensor, or has another shape.
-    """
+    """The learner's answer as a tensor of the shape of `like`; `NotYet` if it is not one."""
     answer = read_tensor(answer, shown)
     if answer.shape != like.shape:
         raise NotYet(
@@ -324,15 +278,10 @@ def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float
         return
     index = tuple(wrong.nonzero()[0].tolist())
     value = answer[index].item()
-    if value != value:
-        how = "is not a number (NaN)"
-    else:
-        how = "is too large" if value > expected[index].item() else "is too small"
-    share = wrong.float().mean().item()
-    where = ", ".join(map(str, index))
+    how = "is too large" if value > expected[index].item() else "is too small"
     raise NotYet(
-        f"For {shown} the shape is right, but {share:.0%} of the values differ. "
-        f"The first of them, at [{where}], {how}: yours is {value:.4g}."
+        f"For {shown} the shape is right, but {wrong.float().mean().item():.0%} of the values differ. The first of "
+        f"them, at {list(index)}, {'is not a number (NaN)' if value != value else how}: yours is {value:.4g}."
     )
 
 
