@@ -1,8 +1,9 @@
 """What is recorded about a run: how far it has come, its losses, its log, and a verdict on its health."""
 
 import contextlib
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator
@@ -150,3 +151,44 @@ def summary(row: dict) -> str:
 def first_line(error: Exception) -> str:
     """The first line of an error's message."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+# Reading a log, as rows of texts or of numbers
+
+
+def split_phases(rows: Sequence[Mapping]) -> list[tuple[int, list[Mapping]]]:
+    """The rows of a log cut where the phase changes: (phase, rows), in order.
+
+    The log of weights that were trained on after their phase 3 passes through the phases more than once.
+    """
+    return [(phase, list(part)) for phase, part in itertools.groupby(rows, key=lambda row: int(row["phase"]))]
+
+
+def split_runs(rows: Sequence[Mapping[str, float]]) -> list[list[Mapping[str, float]]]:
+    """A log that holds several runs, cut where the phases start again or the validation has other holes."""
+    runs: list[list[Mapping[str, float]]] = []
+    for row in rows:
+        if not runs or row["phase"] < runs[-1][-1]["phase"] or box_kinds(row) != box_kinds(runs[-1][-1]):
+            runs.append([])
+        runs[-1].append(row)
+    return runs
+
+
+def split_validation(
+    rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping[str, float]]
+) -> list[list[Mapping[str, float]]]:
+    """The validation cut where a run of the log ends, or where it continues with other holes.
+
+    Two runs may both have been validated in phase 3 alone, with the same holes: then only the log tells them apart.
+    """
+    starts = [run[0]["iteration"] for run in split_runs(rows)]
+    parts = [
+        [row for row in validation if start <= row["iteration"] < end]
+        for start, end in zip([0, *starts[1:]], [*starts[1:], math.inf], strict=True)
+    ]
+    return [run for part in parts for run in split_runs(part)]
+
+
+def box_kinds(row: Mapping[str, float]) -> set[str]:
+    """The kinds of boxes in a row of validation.csv, such as "box_24"."""
+    return {name for name in row if name.startswith("box_")}

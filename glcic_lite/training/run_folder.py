@@ -14,7 +14,6 @@ runs/mine/
 """
 
 import csv
-import itertools
 import json
 import os
 import shutil
@@ -147,6 +146,11 @@ class RunFolder:
             # A killed run may have left half a row.
             return [row for row in csv.DictReader(file) if None not in row.values()]
 
+    def numbers(self, name: str) -> list[dict[str, float]]:
+        """As `rows`, with numbers for texts. What a phase does not have is left out."""
+        rows = self.rows(name)
+        return [{column: float(value) for column, value in row.items() if value not in ("", None)} for row in rows]
+
     def keep_earlier_logs(self, weights: str | os.PathLike) -> None:
         """Keep the logs and the history that lie beside the published weights a run starts from: it goes on with them.
 
@@ -196,11 +200,3 @@ class RunFolder:
             os.replace(final, old)
         os.replace(partial, final)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def stretches(rows: list[dict]) -> list[tuple[int, list[dict]]]:
-    """The rows of a log cut where the phase changes: (phase, rows), in order.
-
-    The log of weights that were trained on after their phase 3 passes through the phases more than once.
-    """
-    return [(phase, list(part)) for phase, part in itertools.groupby(rows, key=lambda row: int(row["phase"]))]

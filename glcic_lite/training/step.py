@@ -277,13 +277,13 @@ def _load_weights(network: CompletionNetwork | ContextDiscriminator, source: str
     given = type(network).from_pretrained(source)
     if differing := differing_options(given, network):
         raise WeightsError(
-            f"{source}: these weights do not belong to the network that the settings ask for, but to one with "
+            f"{source}: these weights are not of the network that the settings ask for, but of one with "
             + ", ".join(differing)
         )
     try:
         network.load_state_dict(given.state_dict())
     except RuntimeError as error:
-        raise WeightsError(f"{source}: these weights do not belong to the network that the settings ask for") from error
+        raise WeightsError(f"{source}: these weights are not of the network that the settings ask for") from error
 
 
 def _freeze_idle_biases(network: nn.Module) -> None:

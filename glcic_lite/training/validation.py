@@ -7,6 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from glcic_lite.evaluation.metrics import hole_psnr
 from glcic_lite.method.masks import box_mask, free_form_strokes, random_box
 from glcic_lite.method.networks import CompletionNetwork, composite
 from glcic_lite.training.crops import PhotoCrops
@@ -15,18 +16,16 @@ from glcic_lite.training.settings import Settings
 CROPS = 32  # of each kind of hole
 
 
-def hole_psnr(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
-    """Peak signal to noise ratio inside each hole, in decibels: (N,). Shapes as in `reconstruction_loss`."""
-    error = ((output - photo) * mask).square().sum(dim=(1, 2, 3)) / (3 * mask.sum(dim=(1, 2, 3)))
-    return -10 * torch.log10(error.clamp_min(1e-10))
-
-
 class Validation:
     """Fixed crops with fixed holes: boxes of three sizes in the middle of the range trained on, and strokes.
 
     Args:
         folder: photos never trained on.
-        settings: the run's; crops and holes are of its sizes.
+        settings: the run's; crops and holes have its sizes.
+
+    Attributes:
+        photos: (N, 3, S, S) in [0, 1].
+        masks: for each kind of hole, such as "box_24" or "strokes", (N, 1, S, S), 1 in the hole.
     """
 
     def __init__(self, folder: str | os.PathLike, settings: Settings):
@@ -58,15 +57,16 @@ class Validation:
         for kind, masks in self.masks.items():
             values = []
             for start in range(0, CROPS, batch_size):
-                photo = self.photos[start : start + batch_size].to(device)
-                mask = masks[start : start + batch_size].to(device)
-                values.append(hole_psnr(network(photo, mask).float(), photo, mask).cpu())
-            results[kind] = round(torch.cat(values).mean().item(), 4)
+                photo, mask = (x[start : start + batch_size] for x in (self.photos, masks))
+                output = network(photo.to(device), mask.to(device)).float().cpu()
+                levels = (255 * x.permute(0, 2, 3, 1).numpy() for x in (photo, output))
+                values += map(hole_psnr, *levels, mask[:, 0].numpy() > 0.5)
+            results[kind] = round(float(np.mean(values)), 4)
         return {"psnr": round(float(np.mean(list(results.values()))), 4), **results}
 
     @torch.inference_mode()
     def sheet(self, network: CompletionNetwork, device: torch.device, crops: int = 8, scale: int = 1) -> Image.Image:
-        """A picture: a column a crop; two rows a kind of hole, the hole above and its completion below."""
+        """A picture: a column for each crop, and two rows for each kind of hole: the hole, and its completion below."""
         network.eval()
         size = self.photos.shape[-1]
         rows = [self.photos[:crops]]

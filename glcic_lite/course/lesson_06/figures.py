@@ -1,6 +1,5 @@
 """Figures of training: samples with their patches, the timetable of the phases, curves by phase."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -11,45 +10,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, with_hole
-from glcic_lite.training.run_folder import stretches
+from glcic_lite.training.log import box_kinds, split_phases, split_runs, split_validation
 from glcic_lite.training.settings import Settings
 
 PHASES = {1: "completion network", 2: "discriminators", 3: "both"}
 SHADES = {1: "#FFFFFF", 2: "#E9EBEE", 3: "#F7F0E1"}  # behind curves; the phase's number stands above, too
-
-
-def numbers_of(rows: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
-    """The rows of a log as numbers. What a phase does not have is left out."""
-    return [{name: float(value) for name, value in row.items() if value not in ("", None)} for row in rows]
-
-
-def runs_of(rows: Sequence[Mapping[str, float]]) -> list[list[Mapping[str, float]]]:
-    """A log that holds several runs, cut where the phases begin anew or the validation has other holes."""
-    runs: list[list[Mapping[str, float]]] = []
-    for row in rows:
-        if not runs or row["phase"] < runs[-1][-1]["phase"] or _box_kinds(row) != _box_kinds(runs[-1][-1]):
-            runs.append([])
-        runs[-1].append(row)
-    return runs
-
-
-def validation_of_runs(
-    rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping[str, float]]
-) -> list[list[Mapping[str, float]]]:
-    """The validation cut where a run of the log ends, or where it goes on with other holes.
-
-    Two runs may both have been validated in phase 3 alone, with the same holes: then only the log tells them apart.
-    """
-    begins = [run[0]["iteration"] for run in runs_of(rows)]
-    parts = [
-        [row for row in validation if begin <= row["iteration"] < end]
-        for begin, end in zip([0, *begins[1:]], [*begins[1:], math.inf], strict=True)
-    ]
-    return [part for rows_of_run in parts for part in runs_of(rows_of_run)]
-
-
-def _box_kinds(row: Mapping[str, float]) -> set[str]:
-    return {name for name in row if name.startswith("box_")}
 
 
 def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = True, end: float | None = None) -> None:
@@ -60,7 +25,7 @@ def draw_phases(ax: Axes, rows: Sequence[Mapping[str, float]], labels: bool = Tr
         end: of the axis, in iterations; the last row's if left out.
     """
     start, width = 0, end or max(row["iteration"] for row in rows)
-    for phase, part in stretches(rows):
+    for phase, part in split_phases(rows):
         stop = part[-1]["iteration"]
         ax.axvspan(start, stop, facecolor=SHADES[phase], edgecolor="none", zorder=0)
         if start:
@@ -76,7 +41,7 @@ def draw_column(
     ax: Axes, rows: Sequence[Mapping[str, float]], name: str, label: str, colour: str, style: str = "-", smooth: int = 1
 ) -> None:
     """One column of a log against the iterations; a gap where a phase does not have it."""
-    for _, part in stretches(rows):
+    for _, part in split_phases(rows):
         found = [(row["iteration"], row[name]) for row in part if name in row]
         if not found:
             continue
@@ -172,7 +137,7 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
                                   ("fake_accuracy", "completed photos", HOLE, "--"))),
         ("gradients", (("gradient_ratio", "GAN part / error part", WRONG, "-"),)),
     )  # fmt: skip
-    later = [[row for row in run if row["phase"] > 1] for run in runs_of(rows)]
+    later = [[row for row in run if row["phase"] > 1] for run in split_runs(rows)]
     late = next(filter(None, reversed(later)), [])
     for ax, (title, columns) in zip(axes, panels, strict=True):
         for name, label, colour, style in columns:
@@ -257,11 +222,11 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     left.set_ylim(0)
     left.set_ylabel("squared error in the hole")
     left.legend(fontsize=10.5)
-    boxes = sorted(set().union(*map(_box_kinds, validation)), key=lambda kind: int(kind.removeprefix("box_")))
+    boxes = sorted(set().union(*map(box_kinds, validation)), key=lambda kind: int(kind.removeprefix("box_")))
     kinds = [*boxes, "strokes"]
     markers = ("o", "s", "^", "D", "v", "P")
     colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET)
-    runs = validation_of_runs(rows, validation)
+    runs = split_validation(rows, validation)
     for kind, colour, marker in zip(kinds, colours, markers, strict=False):
         label = kind.replace("_", " ")
         for run in runs:  # not joined: the next one begins from other weights, or with other crops

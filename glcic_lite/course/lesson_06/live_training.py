@@ -10,7 +10,7 @@ import torch
 from IPython.display import Image, Markdown, display
 from matplotlib.figure import Figure
 
-from glcic_lite.course.lesson_06.figures import draw_curves, numbers_of
+from glcic_lite.course.lesson_06.figures import draw_curves
 from glcic_lite.method.networks import CompletionNetwork, composite
 from glcic_lite.training import Trainer
 
@@ -88,7 +88,7 @@ class LiveTraining:
 
     def _show(self) -> None:
         start = time.perf_counter()
-        rows = numbers_of(self.trainer.run.rows("log.csv"))
+        rows = self.trainer.run.numbers("log.csv")
         picture = Image(data=_jpeg(live_figure(rows, self.trainer.settings, *self.completed())), format="jpeg")
         if self._picture is None:
             self._picture = display(picture, display_id=True)

@@ -12,10 +12,12 @@ from torch import nn
 
 from glcic_lite.course.lesson_06 import figures, live_training, training_costs
 from glcic_lite.course.lesson_06.live_training import LiveTraining
-from glcic_lite.course.lesson_06.photo_cache import write_small_photos
+from glcic_lite.course.lesson_06.small_photos import write_small_photos
 from glcic_lite.method.architecture import Layer
 from glcic_lite.method.networks import ConvolutionBlock
 from glcic_lite.training import LESSON, LITE, PAPER, Settings, Trainer, TrainingError
+from glcic_lite.training.log import split_runs, split_validation
+from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.samples import TrainingSamples
 from inputs import NARROW
 
@@ -140,10 +142,10 @@ def test_known_pixels_of_the_crops_are_left_alone(start):
 # The figures
 
 
-def test_numbers_leave_out_what_a_phase_does_not_have():
-    assert figures.numbers_of([{"iteration": "5", "gan": "", "phase": "1", "reconstruction": "0.5"}]) == [
-        {"iteration": 5, "phase": 1, "reconstruction": 0.5}
-    ]
+def test_numbers_leave_out_what_a_phase_does_not_have(tmp_path):
+    run = RunFolder(tmp_path)
+    run.append("log.csv", {"iteration": "5", "gan": "", "phase": "1", "reconstruction": "0.5"})
+    assert run.numbers("log.csv") == [{"iteration": 5, "phase": 1, "reconstruction": 0.5}]
 
 
 @pytest.mark.parametrize("phases", [(1,), (1, 2), (1, 2, 3), (3,), (1, 2, 3, 1, 3)])
@@ -192,7 +194,7 @@ def test_samples_are_drawn_with_their_own_patches(photos_folder):
 def test_small_copies(tmp_path, photos_folder, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "photos").symlink_to(photos_folder)
-    monkeypatch.setattr("glcic_lite.course.lesson_06.photo_cache.DATA", tmp_path / "data")
+    monkeypatch.setattr("glcic_lite.course.lesson_06.small_photos.DATA", tmp_path / "data")
     folder = write_small_photos(tmp_path / "small", short_edge=40, grey=True)
     for split, count in (("train", 5), ("val", 3)):
         copies = [Image.open(path) for path in sorted((folder / split).iterdir())]
@@ -205,12 +207,12 @@ def test_small_copies(tmp_path, photos_folder, monkeypatch):
 
 def test_a_log_of_several_runs_is_cut_where_the_phases_begin_anew():
     rows = [{"iteration": n, "phase": phase} for n, phase in enumerate((1, 1, 2, 3, 3, 1, 3, 2))]
-    assert [[row["iteration"] for row in run] for run in figures.runs_of(rows)] == [
+    assert [[row["iteration"] for row in run] for run in split_runs(rows)] == [
         [0, 1, 2, 3, 4],
         [5, 6],
         [7],
     ]
-    assert figures.runs_of([]) == []
+    assert split_runs([]) == []
 
 
 def test_a_validation_is_cut_where_the_log_tells_that_a_run_ends():
@@ -218,21 +220,21 @@ def test_a_validation_is_cut_where_the_log_tells_that_a_run_ends():
     log = [{"iteration": 10.0 * n, "phase": float(phase)} for n, phase in enumerate(phases, 1)]
     # Phase 2 is not validated: phase 3 follows phase 3, and the last row comes after the log's last.
     validation = [{"iteration": n, "phase": 3.0, "box_16": 20.0} for n in (30.0, 40.0, 60.0, 70.0, 85.0)]
-    parts = figures.validation_of_runs(log, validation)
+    parts = split_validation(log, validation)
     assert [[row["iteration"] for row in part] for part in parts] == [[30, 40], [60, 70, 85]]
-    assert len(figures.runs_of(validation)) == 1  # which by itself cannot know
+    assert len(split_runs(validation)) == 1  # which by itself cannot know
     with_errors = [row | {"reconstruction": 0.1} for row in log]
     figure = figures.log_figure(with_errors, [row | {"strokes": 20.0} for row in validation])
     curves = [line for line in figure.axes[1].lines if line.get_marker() != "None"]  # not the ends of the phases
     assert [len(line.get_xdata()) for line in curves] == [2, 3, 2, 3]  # boxes, then strokes
     figures.plt.close(figure)
-    assert figures.validation_of_runs(log, []) == []
+    assert split_validation(log, []) == []
 
 
 def test_validations_with_other_holes_are_another_run_and_all_kinds_are_drawn():
     rows = [{"iteration": float(n), "phase": 1.0, "strokes": 11.0} for n in range(1, 5)]
     validation = [row | {"box_16" if row["iteration"] < 3 else "box_24": 12.0, "box_64": 10.0} for row in rows]
-    assert [len(run) for run in figures.runs_of(validation)] == [2, 2]
+    assert [len(run) for run in split_runs(validation)] == [2, 2]
     figure = figures.log_figure([row | {"reconstruction": 0.1} for row in rows], validation)
     drawn = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert drawn == ["box 16", "box 24", "box 64", "strokes"]
@@ -267,6 +269,6 @@ def test_the_cost_grows_as_it_should():
 
 
 def test_the_papers_run_is_as_large_as_its_networks():
-    network, critics = training_costs.passes(PAPER)
-    assert (network.parameters, critics.parameters) == (6_072_131, 45_063_681)
+    network, discriminator = training_costs.passes(PAPER)
+    assert (network.parameters, discriminator.parameters) == (6_072_131, 45_063_681)
     assert training_costs.cost(PAPER).weights_bytes == 16 * (6_072_131 + 45_063_681)
