@@ -1,4 +1,4 @@
-"""A moving average over a network's weights: it errs less than the weights, which the last batches push about."""
+"""A moving average over a network's weights: better than the weights themselves, which the last batches push around."""
 
 import itertools
 
@@ -10,8 +10,8 @@ from torch.optim.swa_utils import AveragedModel
 class MovingAverage(AveragedModel):
     """An exponential moving average over a network's weights and statistics.
 
-    It starts short, so that the random first weights are soon forgotten. With a decay of 0 nobody looks at it, and it
-    keeps the first weights.
+    It starts short, so that the random first weights are soon forgotten. With a decay of 0 it is unused, and keeps
+    the first weights.
     """
 
     def __init__(self, network: nn.Module, decay: float):

@@ -1,4 +1,4 @@
-"""Checkpoints: the full state of a run, written whole or not at all, from which it goes on as if never interrupted."""
+"""Checkpoints: the full state of a run, written whole or not at all, from which it resumes as if never interrupted."""
 
 import pickle
 import shutil
@@ -25,7 +25,7 @@ def checkpoint_size(network: nn.Module, discriminator: nn.Module) -> int:
 
 
 def save_checkpoint(run: RunFolder, accelerator: Accelerator, iteration: int) -> None:
-    """Write the state of all that the accelerator knows of, and of its random generators.
+    """Write the state of everything registered with the accelerator, and of the random generators.
 
     Raises:
         TrainingError: it could not be written; the last checkpoint is as it was.
@@ -48,7 +48,7 @@ def save_checkpoint(run: RunFolder, accelerator: Accelerator, iteration: int) ->
 
 
 def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
-    """Bring back the state of the newest checkpoint; before the first one there is nothing to bring back.
+    """Load the newest checkpoint; before the first one there is nothing to load.
 
     Raises:
         RunError: it is damaged.
@@ -58,7 +58,7 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
         return
     try:
         for file in sorted(checkpoint.glob("custom_checkpoint_*.pkl")):
-            # accelerate opens these in a way in which a file can run code. Opened so, one that would is an error.
+            # accelerate opens these in a way that lets a file run code; opened this way, such a file is an error.
             torch.load(file, map_location="cpu", weights_only=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)

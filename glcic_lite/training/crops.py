@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, get_worker_info
 from glcic_lite.method.photos import PhotoError, list_photos, open_photo
 from glcic_lite.training.choices import training_processes_here
 
-DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at the least, where it is decoded in a hurry
+DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at least, where it is decoded at reduced size
 MEAN_PHOTOS = 1000
 DECODED_BYTES = 1_000_000_000  # most that decoded photos take in the memory of one process
 
@@ -21,9 +21,9 @@ class PhotoCrops(Dataset):
     """A folder of photos as an endless list of random square crops.
 
     Crop n is always the same crop: its random choices come from a generator seeded with (seed, n). A run that was
-    stopped goes on with exactly the crops it would have seen, with any number of worker processes.
+    stopped continues with exactly the crops it would have seen, with any number of worker processes.
 
-    As in the paper (section 4), a photo is thought of as resized so that its short edge has a random length, and a
+    As in the paper (section 4), a photo is in effect resized so that its short edge has a random length, and a
     random square is cut out of that. Only the square is resized here, which is the same and far cheaper.
 
     Args:
@@ -134,7 +134,7 @@ class PhotoCrops(Dataset):
 def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:
     """The mean red, green and blue in [0, 1] over a folder of photos, each photo counting the same.
 
-    Of a large folder `MEAN_PHOTOS` photos are looked at, spread evenly over it.
+    In a large folder only `MEAN_PHOTOS` photos are used, spread evenly over it.
     """
     photos = list_photos(folder)
     means = []

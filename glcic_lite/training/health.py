@@ -9,13 +9,13 @@ CONSTANT_LOGITS = 1e-3  # standard deviation of the logits, real and completed t
 LOSSES = ("reconstruction", "gan", "discriminator")
 
 WON = (
-    "the discriminators have won: over {n} iterations their loss stayed below {loss:g} and no judgement was wrong, "
+    "the discriminators have won: over {n} iterations their loss stayed below {loss:g} and no answer was wrong, "
     "while the GAN loss kept rising, so the completion network learns nothing from them. Try a smaller "
     "discriminator_learning_rate, or a shorter phase 2"
 )
 BLIND = (
-    "the discriminators are blind: over {n} iterations they gave every picture the same judgement, so nobody learns "
-    "anything from them. Try a smaller discriminator_learning_rate"
+    "the discriminators are blind: over {n} iterations they gave every picture the same answer, so nothing can be "
+    "learned from them. Try a smaller discriminator_learning_rate"
 )
 
 
@@ -32,11 +32,11 @@ def average(window: list[dict[str, float]]) -> dict[str, float]:
 
 
 class Watch:
-    """Looks at the averages of one stretch of iterations after the other, and says when the discriminators are dead.
+    """Looks at the averages of one stretch of iterations after another, and says when the discriminators are dead.
 
-    Won: in phase 3, `WATCHED_ITERATIONS` long, a loss below `WON_LOSS`, every real and every completed photo told
-    rightly, and a GAN loss higher in the second half of that time than in the first. A generator that catches up makes
-    it fall again, and phase 2, whose generator stands still, is meant to be won.
+    Won: in phase 3, `WATCHED_ITERATIONS` long, a loss below `WON_LOSS`, every real and every completed photo
+    recognised, and a GAN loss higher in the second half of that time than in the first. A generator that catches up
+    makes it fall again, and phase 2, whose generator does not change, is meant to be won.
 
     Blind: in phases 2 and 3, just as long, logits that do not depend on the picture. Accuracies say little here: one
     logit for all makes one of them 0 and the other 1.
@@ -73,6 +73,6 @@ class Watch:
 
 
 def _told_apart(values: dict[str, float]) -> bool:
-    # Averages over parts of batches: ten times a tenth need not be one. A single wrong judgement makes more of a gap.
+    # Averages over parts of batches: ten times a tenth need not be one. A single wrong answer makes a larger gap.
     always = min(values["real_accuracy"], values["fake_accuracy"]) > 1 - 1e-5
     return values["discriminator"] < WON_LOSS and always

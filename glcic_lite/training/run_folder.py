@@ -7,7 +7,7 @@ runs/mine/
   history.md           by hand, if settings were changed on the way: what and when, for the model card
   earlier/             the logs of the published weights that the run started from
   validation.csv       PSNR in the hole on fixed crops
-  samples/*.png        the same fixed crops, completed, as the run goes on
+  samples/*.png        the same fixed crops, completed, as the run continues
   network/             the latest weights, as `CompletionNetwork.from_pretrained` opens them
   discriminators/      from phase 2 on: the latest discriminators, as `ContextDiscriminator.from_pretrained` opens them
   best/                the weights with the best validation so far
@@ -30,7 +30,7 @@ class RunError(ValueError):
 class RunFolder:
     """The files of one run. All writing happens in the main process of a distributed run."""
 
-    REPLACED = ("network", "discriminators", "best", "log.csv", "validation.csv")  # as the run goes on
+    REPLACED = ("network", "discriminators", "best", "log.csv", "validation.csv")  # as the run continues
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
@@ -39,20 +39,20 @@ class RunFolder:
         self.earlier = self.path / "earlier"
 
     def claim(self) -> None:
-        """Make the folder ready for a new run.
+        """Prepare the folder for a new run.
 
         Raises:
             RunError: the folder holds a run already, or something that a run would replace; or it cannot be written to.
         """
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
-        begun = [*self._checkpoints(), self.checkpoints / ".partial"]  # left by a run killed before `start`
-        foreign = sorted(set(self.checkpoints.glob("*")) - set(begun))
+        started = [*self._checkpoints(), self.checkpoints / ".partial"]  # left by a run killed before `start`
+        foreign = sorted(set(self.checkpoints.glob("*")) - set(started))
         foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
         if foreign:
-            raise RunError(f"{foreign[0]}: is there already, and no run's; choose another folder for the run")
+            raise RunError(f"{foreign[0]}: already exists and belongs to no run; choose another folder for the run")
         try:
-            for folder in begun:
+            for folder in started:
                 shutil.rmtree(folder, ignore_errors=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ class RunFolder:
             raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
 
     def start(self, settings: Settings, precision: str) -> None:
-        """Note what decides the numbers of a new run: from here on it can be resumed.
+        """Write down what decides the numbers of a new run: from here on it can be resumed.
 
         Raises:
             RunError: the folder cannot be written to.
@@ -72,7 +72,7 @@ class RunFolder:
             raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
 
     def settings(self) -> tuple[Settings, str | None]:
-        """The settings and the precision the run was started with; None where the precision was not noted.
+        """The settings and the precision the run was started with; None where the precision was not written down.
 
         Raises:
             RunError: there is no run here, or its settings cannot be read.
@@ -95,9 +95,9 @@ class RunFolder:
         return next(reversed(self._checkpoints()), None)
 
     def publish_checkpoint(self, partial: Path, iteration: int, keep: int = 2) -> None:
-        """Turn a checkpoint written to `partial` into the newest one, at one stroke, and drop old ones.
+        """Turn a checkpoint written to `partial` into the newest one, atomically, and delete old ones.
 
-        A folder's renaming is whole or not at all, so a run killed at any moment leaves only complete checkpoints.
+        Renaming a folder is atomic, so a run killed at any moment leaves only complete checkpoints.
         """
         for file in partial.rglob("*"):
             if file.is_file():
@@ -113,7 +113,7 @@ class RunFolder:
         """Make sure that the disk has room for the checkpoints: two are kept while a third is being written.
 
         Raises:
-            RunError: it has not.
+            RunError: it does not.
         """
         folder = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         kept = sum(file.stat().st_size for file in self.checkpoints.rglob("*") if file.is_file())
@@ -124,7 +124,7 @@ class RunFolder:
     def append(self, name: str, row: dict) -> None:
         """Add a row to a CSV file of the run; a new file gets the row's names as its header.
 
-        A file that lacks some of these names, because an earlier version of this program began it, gets them too.
+        A file that an earlier version of this program started, without some of these names, gets them too.
         """
         path = self.path / name
         header = []
@@ -152,9 +152,9 @@ class RunFolder:
         return [{column: float(value) for column, value in row.items() if value not in ("", None)} for row in rows]
 
     def keep_earlier_logs(self, weights: str | os.PathLike) -> None:
-        """Keep the logs and the history that lie beside the published weights a run starts from: it goes on with them.
+        """Keep the logs and the history beside the published weights that a run starts from: it continues them.
 
-        Weights that come without a log, or from the Hub, bring nothing along.
+        Weights without a log, or from the Hub, have none.
         """
         if not (Path(weights) / "log.csv").is_file():
             return
@@ -164,17 +164,17 @@ class RunFolder:
                 shutil.copyfile(Path(weights) / name, folder / name)
 
     def all_rows(self, name: str) -> list[dict[str, str]]:
-        """As `rows`, after those of the weights the run started from; iterations and seconds are counted on."""
+        """As `rows`, after those of the weights the run started from; iterations and seconds continue theirs."""
         earlier = RunFolder(self.earlier)
         log = earlier.rows("log.csv")
         if not log:
             return self.rows(name)
         done, spent = int(log[-1]["iteration"]), float(log[-1]["seconds"])
-        counted_on = [
+        continued = [
             row | {"iteration": str(int(row["iteration"]) + done), "seconds": f"{float(row['seconds']) + spent:.1f}"}
             for row in self.rows(name)
         ]
-        rows = earlier.rows(name) + counted_on
+        rows = earlier.rows(name) + continued
         header = list(dict.fromkeys(column for row in rows for column in row))  # validations may have other holes
         return [dict.fromkeys(header, "") | row for row in rows]
 
@@ -191,7 +191,7 @@ class RunFolder:
                 path.unlink()
 
     def replace_weights(self, name: str, save) -> None:
-        """Replace the weights folder `name` by what `save(folder)` writes; a reader never meets half of them."""
+        """Replace the weights folder `name` by what `save(folder)` writes; a reader never finds half of them."""
         final, partial, old = (self.path / f"{prefix}{name}" for prefix in ("", ".new-", ".old-"))
         shutil.rmtree(partial, ignore_errors=True)
         save(partial)

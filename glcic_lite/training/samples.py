@@ -28,7 +28,7 @@ def random_hole(random: np.random.Generator, settings: Settings, phase: int = 1)
 
 
 def lower_contrast(random: np.random.Generator, photo: np.ndarray) -> np.ndarray:
-    """A photo (3, H, W) drawn towards a random colour, by a factor of up to twenty.
+    """A photo (3, H, W) blended with a random colour, its contrast divided by up to twenty.
 
     In a busy photo a wrong tint hardly adds to the squared error, and areas of black or white are rare. Without faint
     crops of every brightness, ours painted a bright patch into a hole in a dark hillside. The colour is a grey
@@ -74,7 +74,7 @@ class TrainingSamples(Dataset):
 def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:
     """Cut one square out of each photo: (N, 3, H, W) and corners (N, 2), top and left, to (N, 3, size, size).
 
-    All at once: a GPU would spend longer on being told of each square than on cutting it.
+    All at once: for a GPU, starting a cut for each square would take longer than the cutting.
     """
     rows, columns = (corners[:, :, None] + torch.arange(size, device=corners.device)).unbind(1)  # (N, size) each
     which = torch.arange(len(photos), device=corners.device)

@@ -1,7 +1,10 @@
 """Photos, masks and networks that many tests take as their inputs."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from PIL import Image
 from scipy import ndimage
 from torch import nn
 
@@ -47,3 +50,14 @@ def narrow_network(seed: int = 0, width: float = NARROW, **options) -> Completio
             part.running_var.uniform_(0.5, 1.5, generator=generator)
             part.bias.data.normal_(0.2, 0.1, generator=generator)
     return network.eval()
+
+
+def folder_with(path: Path, **photos) -> Path:
+    """Photos in a folder, from arrays or the bytes of files: a_png=... becomes a.png."""
+    for name, content in photos.items():
+        file = path / name.replace("_", ".")
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            Image.fromarray(content).save(file)
+    return path

@@ -209,6 +209,25 @@ def failure_figure(courses: Mapping[str, Sequence[Mapping[str, float]]], smooth:
     return figure
 
 
+def learning_rates_figure(losses: Mapping[float, Sequence[float]], words: Sequence[str]) -> Figure:
+    """The error in the hole against the iterations, averaged over five of them: a curve for each learning rate.
+
+    Args:
+        losses: of each iteration, by learning rate.
+        words: what to say of each rate.
+    """
+    figure, ax = plt.subplots(figsize=(9.5, 3.9), layout="constrained")
+    styles = ((QUIET, ":"), (OUTPUT, "-"), (HIGHLIGHT, "--"), (WRONG, "x"))
+    for (rate, values), word, (colour, style) in zip(losses.items(), words, styles, strict=True):
+        smooth = [np.mean(values[max(0, n - 4) : n + 1]) for n in range(len(values))]
+        ax.plot(range(1, len(values) + 1), smooth, style, color=colour, linewidth=2, label=f"{rate:g}: {word}")
+    ax.set_xlabel("iteration")
+    ax.set_ylabel("error in the hole")
+    ax.set_ylim(0)
+    ax.legend(title="learning rate", loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=10.5)
+    return figure
+
+
 def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping[str, float]]) -> Figure:
     """A long run: the error in the hole, and the validation by kind of hole, with the phases shaded."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.2), layout="constrained")

@@ -1,6 +1,6 @@
 """What a training run costs in memory and arithmetic, counted without running it.
 
-The networks are built on torch's "meta" device: shapes without numbers. Passed through, they tell how much is
+The networks are built on torch's "meta" device: shapes without numbers. A pass through them still tells how much is
 multiplied and what autograd keeps for the backward pass. What a GPU adds on top (workspaces of the convolutions, the
 memory of its own libraries, fragments) is not counted.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.training.settings import Settings
@@ -52,17 +53,7 @@ class Cost:
 
 
 def one_pass(network: nn.Module, *inputs: Tensor) -> Pass:
-    """Count a pass of one photo; network and inputs are on the meta device."""
-    counted = [0.0]
-
-    def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        # A transposed convolution uses its weights once for every input pixel, the others once for every output pixel.
-        positions = arguments[0] if isinstance(module, nn.ConvTranspose2d) else output
-        pixels = positions.shape[2] * positions.shape[3] if positions.ndim == 4 else 1
-        counted[0] += 2.0 * module.weight.numel() * pixels
-
-    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-    hooks = [part.register_forward_hook(count) for part in network.modules() if isinstance(part, kinds)]
+    """Count a pass of these photos; network and inputs are on the meta device."""
     kept: dict[int, Tensor] = {}  # by storage: what two operations keep is kept once
     own = {p.untyped_storage()._cdata for p in [*network.parameters(), *network.buffers()]}
 
@@ -72,11 +63,10 @@ def one_pass(network: nn.Module, *inputs: Tensor) -> Pass:
             kept[storage] = tensor
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    counter = FlopCounterMode(display=False)
+    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         network(*inputs)
-    for hook in hooks:
-        hook.remove()
-    return Pass(counted[0], sum(tensor.numel() for tensor in kept.values()), count_parameters(network))
+    return Pass(counter.get_total_flops(), sum(tensor.numel() for tensor in kept.values()), count_parameters(network))
 
 
 def passes(settings: Settings) -> tuple[Pass, Pass]:
@@ -84,13 +74,13 @@ def passes(settings: Settings) -> tuple[Pass, Pass]:
     s = settings
     with torch.device("meta"):
         network = CompletionNetwork(s.width, dilated=s.dilated, mask_channel=s.mask_channel)
-        width = s.width if s.discriminator_width is None else s.discriminator_width
-        critics = ContextDiscriminator(s.crop_size, s.local_size, width, s.use_global, s.use_local)
+        width = s.discriminator_width or s.width
+        discriminator = ContextDiscriminator(s.crop_size, s.local_size, width, s.use_global, s.use_local)
         # Two photos, halved below: batch normalisation needs more than one value a channel.
         photo, mask = torch.zeros(2, 3, s.crop_size, s.crop_size), torch.zeros(2, 1, s.crop_size, s.crop_size)
         patch = torch.zeros(2, 3, s.local_size, s.local_size)
-        counts = one_pass(network, photo, mask), one_pass(critics, photo, patch)
-    return tuple(Pass(x.operations, x.kept // 2, x.parameters) for x in counts)
+        counts = one_pass(network, photo, mask), one_pass(discriminator, photo, patch)
+    return tuple(Pass(x.operations / 2, x.kept // 2, x.parameters) for x in counts)
 
 
 def cost(settings: Settings, mixed: bool = True) -> Cost:
@@ -105,16 +95,16 @@ def cost(settings: Settings, mixed: bool = True) -> Cost:
         mixed: with mixed precision half of the kept bytes are saved.
     """
     s = settings
-    network, critics = passes(s)
+    network, discriminator = passes(s)
     by_phase = {
         1: s.phase_1 * 3 * network.operations,
-        2: s.phase_2 * (network.operations + 2 * 3 * critics.operations),
-        3: s.phase_3 * (3 * network.operations + 2 * 3 * critics.operations + 2 * 2 * critics.operations),
+        2: s.phase_2 * (network.operations + 2 * 3 * discriminator.operations),
+        3: s.phase_3 * (3 * network.operations + 2 * 3 * discriminator.operations + 2 * 2 * discriminator.operations),
     }
-    numbers = (2 + OPTIMIZER_NUMBERS) * (network.parameters + critics.parameters)
+    numbers = (2 + OPTIMIZER_NUMBERS) * (network.parameters + discriminator.parameters)
     numbers += network.parameters if s.averaging else 0
-    # In the joint phase the network's pass waits while the discriminators judge a real and a completed photo.
-    kept = network.kept + 2 * critics.kept
+    # In the joint phase the network's pass waits while the discriminators see a real and a completed photo.
+    kept = network.kept + 2 * discriminator.kept
     return Cost(
         operations={phase: s.batch_size * done for phase, done in by_phase.items()},
         weights_bytes=NUMBER * numbers,

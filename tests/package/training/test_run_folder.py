@@ -235,7 +235,7 @@ def test_files_that_are_no_runs_are_refused_and_kept(start, tmp_path, name):
     file = tmp_path / "run" / name
     file.parent.mkdir(parents=True)
     file.write_text("precious")
-    with pytest.raises(RunError, match="no run's; choose another folder"):
+    with pytest.raises(RunError, match="belongs to no run; choose another folder"):
         start()
     assert file.read_text() == "precious"
 
@@ -517,7 +517,9 @@ def test_a_log_that_cannot_be_written_stops_the_run_and_leaves_the_last_checkpoi
         append(run, name, row)
 
     monkeypatch.setattr(RunFolder, "append", fill)
-    with pytest.raises(TrainingError, match="iteration 6: .*No space left.*checkpoint is intact. Free some disk space and resume"):
+    with pytest.raises(
+        TrainingError, match="iteration 6: .*No space left.*intact. Free some disk space and resume"
+    ):
         trainer.train()
     monkeypatch.undo()
     resumed = start(None, resume=True)
