@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -386,12 +386,8 @@ def _settings_of_run(settings: Settings | None, started_with: Settings | None) -
 
 def _accelerator(choices: TrainingChoices) -> Accelerator:
     """The accelerator for a device; accelerate keeps one device for a whole process."""
-    # Statistics of batch normalisation are the same in all processes or, on a CPU, each process's own.
-    own_statistics = DistributedDataParallelKwargs(broadcast_buffers=False)
     try:
-        accelerator = Accelerator(
-            cpu=choices.device.type == "cpu", mixed_precision="no", kwargs_handlers=[own_statistics]
-        )
+        accelerator = Accelerator(cpu=choices.device.type == "cpu", mixed_precision="no")
     except ValueError as error:
         raise RunError(f"{first_line(error)} (one Python process can train on one kind of device)") from error
     if accelerator.device.type != choices.device.type:

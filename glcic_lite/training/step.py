@@ -118,6 +118,10 @@ class TrainingStep:
             _optimizer(s.optimizer, network, s.learning_rate, s.network_momentum, choices.fused),
             _optimizer(s.optimizer, discriminator, s.discriminator_learning_rate, 0.5, choices.fused),
         )
+        for module in (self.network, self.discriminator):
+            if isinstance(module, nn.parallel.DistributedDataParallel):
+                # Statistics of batch normalisation are the same in all processes or, on a CPU, each process's own.
+                module.broadcast_buffers = False
         self.bare_network = accelerator.unwrap_model(self.network)
         self.bare_discriminator = accelerator.unwrap_model(self.discriminator)
         self._discriminator_weights = [p for p in self.bare_discriminator.parameters() if p.requires_grad]
