@@ -36,7 +36,7 @@ def transposed(size: int, kernel: int, stride: int, padding: int, ones: bool = F
 class TransposedExplorer(Explorer):
     """Sliders for input size, kernel, stride and padding; one more walks through the input pixels."""
 
-    words_height = 118
+    words_height = 142
 
     def controls(self):
         menu = dict(style={"description_width": "98px"}, layout=widgets.Layout(width="330px"))

@@ -393,7 +393,7 @@ def test_import_weights_makes_weights_that_complete_opens_and_names_the_licence(
 
 @pytest.mark.parametrize(
     "file, out, reason",
-    [("lost.t7", "new", "no such file"), ("photo.png", "new", "not a Torch7 file"), ("authors.t7", ".", "is there")],
+    [("lost.t7", "new", "no such file"), ("photo.png", "new", "not a Torch7 file"), ("authors.t7", ".", "already exists")],
 )
 def test_import_weights_says_in_one_line_what_is_wrong(folder, run, file, out, reason):
     save(folder / "authors.t7", {"model": sequential(torch7_layers(narrow_network())), "mean": [0.4, 0.5, 0.6]})

@@ -192,7 +192,7 @@ def test_accelerates_wish_for_the_cpu_is_heard(monkeypatch):
 
 
 def test_a_device_that_the_process_cannot_train_on_is_refused(start):
-    with pytest.raises(RunError, match="cannot on meta"):
+    with pytest.raises(RunError, match="cannot train on meta"):
         start(choices=dataclasses.replace(training_choices("no"), device=torch.device("meta")))
 
 
