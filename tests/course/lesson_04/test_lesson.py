@@ -16,7 +16,6 @@ from glcic_lite.method.masks import Box, box_mask, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork, count_parameters
 from glcic_lite.method.photos import photo_to_tensor, tensor_to_photo
 from glcic_lite.method.receptive_field import field_layer_by_layer
-from glcic_lite.speed.benchmarks import operations
 from inputs import hole, narrow_network, texture
 from lesson_cells import from_lesson
 

@@ -341,7 +341,9 @@ def test_an_interrupted_run_ends_with_status_130_and_goes_on_with_resume(
 ):
     data = ("train", "--data", photos_folder, "--out", "run", "--precision", "no")
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingLog, "write_row", lambda log, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase})
+        patch.setattr(
+            TrainingLog, "write_row", lambda log, phase: signal.raise_signal(signal.SIGINT) or {"phase": phase}
+        )
         status, out, err = run(*data, "--settings", "lesson", "--log-every", "1")
     assert status == 130 and out == ""
     assert "stopped after iteration 1 of 3" in err
@@ -393,7 +395,11 @@ def test_import_weights_makes_weights_that_complete_opens_and_names_the_licence(
 
 @pytest.mark.parametrize(
     "file, out, reason",
-    [("lost.t7", "new", "no such file"), ("photo.png", "new", "not a Torch7 file"), ("authors.t7", ".", "already exists")],
+    [
+        ("lost.t7", "new", "no such file"),
+        ("photo.png", "new", "not a Torch7 file"),
+        ("authors.t7", ".", "already exists"),
+    ],
 )
 def test_import_weights_says_in_one_line_what_is_wrong(folder, run, file, out, reason):
     save(folder / "authors.t7", {"model": sequential(torch7_layers(narrow_network())), "mean": [0.4, 0.5, 0.6]})

@@ -517,9 +517,7 @@ def test_a_log_that_cannot_be_written_stops_the_run_and_leaves_the_last_checkpoi
         append(run, name, row)
 
     monkeypatch.setattr(RunFolder, "append", fill)
-    with pytest.raises(
-        TrainingError, match="iteration 6: .*No space left.*intact. Free some disk space and resume"
-    ):
+    with pytest.raises(TrainingError, match="iteration 6: .*No space left.*intact. Free some disk space and resume"):
         trainer.train()
     monkeypatch.undo()
     resumed = start(None, resume=True)
