@@ -1,12 +1,13 @@
 """Masks: where the hole is. A mask is True (white in a file) in the hole and False (black) where the photo is known."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from glcic_lite.method.photos import PhotoError, PhotoSource, open_image
+from glcic_lite.method.photos import PhotoError, PhotoSource, finite_values, open_image
 
 
 class MaskError(ValueError):
@@ -92,7 +93,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
     Raises:
         MaskError: the mask has another size.
-        PhotoError: it cannot be read, or is in a mode such as LAB.
+        PhotoError: it cannot be read, holds NaN or infinite numbers, or is in a mode such as LAB.
     """
     if isinstance(source, np.ndarray):
         source = _settled(source)
@@ -100,7 +101,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     if size is not None and image.size != tuple(size):
         raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
     if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit: half of the largest value the file can mean
-        values = np.asarray(image, dtype=np.float64)
+        name = str(source) if isinstance(source, str | os.PathLike) else "the mask"
+        values = finite_values(image, name)
         top = 65535 if values.max() > 255 else 255 if values.max() > 1 else 1
         return values >= top / 2
     try:
@@ -115,6 +117,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
 def _settled(mask: np.ndarray) -> np.ndarray:
     """An array of whole numbers of any type, or of grey levels as floats, as one that `open_image` takes."""
+    if isinstance(mask, np.ma.MaskedArray):
+        return mask  # refused there
     if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
         return mask >= 0.5
     wider = np.issubdtype(mask.dtype, np.integer) and mask.dtype != np.uint8

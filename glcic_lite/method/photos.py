@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from math import ceil
 from pathlib import Path
@@ -10,8 +11,13 @@ import numpy as np
 import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from glcic_lite.files import write_bytes
+
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+# The formats that are opened. Pillow knows more, and opens one of them, PostScript, by running Ghostscript on the file.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PSD", "HEIF")
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
 
@@ -38,10 +44,21 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     if isinstance(source, Image.Image):
         return _upright(source, _name(source), max_pixels, None)
     if not isinstance(source, str | os.PathLike):
-        hint = "; a tensor (3, H, W) becomes one by .permute(1, 2, 0).numpy()" if hasattr(source, "permute") else ""
+        hint = _tensor_hint(source) if hasattr(source, "permute") else ""
         raise PhotoError(f"a path, a PIL image or a numpy array is expected, not a {type(source).__name__}{hint}")
     with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
         return _upright(image, _name(source), max_pixels, least_edge)
+
+
+def _tensor_hint(tensor: torch.Tensor) -> str:
+    steps = {2: "", 3: ".permute(1, 2, 0)", 4: "[0].permute(1, 2, 0)"}.get(tensor.ndim)
+    return "" if steps is None else f"; this tensor becomes one by {steps}.detach().cpu().numpy()"
+
+
+def opened_formats() -> list[str]:
+    """Those of `FORMATS` that this installation of Pillow opens: the `formats` of every `Image.open`."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _name(source: PhotoSource) -> str:
@@ -52,9 +69,14 @@ def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
     """A picture file of which only the header has been read yet."""
     name = _name(source)
     try:
+        kind = os.stat(source).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # opening a pipe or a device may wait for ever
+            raise PhotoError(f"{name}: not a regular file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit applies below
-            return Image.open(source)
+            return Image.open(source, formats=opened_formats())
+    except PhotoError:
+        raise
     except FileNotFoundError as error:
         raise PhotoError(f"{name}: no such file") from error
     except Image.DecompressionBombError as error:
@@ -62,11 +84,14 @@ def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
     except IsADirectoryError as error:
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and many more
-        raise PhotoError(f"{name}: not a picture that can be read") from error
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise PhotoError(f"{name}: not a picture that can be read{why}; known are {', '.join(FORMATS)}") from error
 
 
 def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | None) -> Image.Image:
     """The picture decoded, and turned as its EXIF data says."""
+    if image.format not in (None, "MPO", *FORMATS):  # a PIL image that the caller has opened, perhaps not yet decoded
+        raise PhotoError(f"{name}: {image.format} is not opened; save it as PNG")
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, the limit")
@@ -76,7 +101,7 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
         frames = getattr(image, "n_frames", 1)
     except Exception as error:
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
-    if frames > 1 and image.format != "MPO":  # MPO: a phone's JPEG with a second picture inside
+    if frames > 1 and image.format not in ("MPO", "PSD"):  # a phone's JPEG with a second picture inside; layers
         raise PhotoError(f"{name}: an animated or multi-page picture ({frames} frames); save one of them as a photo")
     try:
         if least_edge is not None and min(image.size) >= 2 * least_edge:
@@ -103,9 +128,7 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} must hold finite numbers")
+        values = finite_values(image, _name(source))
         top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
         if image.mode == "F" and values.max() <= 1:
             top = 1.0
@@ -128,6 +151,18 @@ def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     return photo
 
 
+def finite_values(image: Image.Image, name: str) -> np.ndarray:
+    """The numbers of a picture of one channel, as float64 (H, W).
+
+    Raises:
+        PhotoError: some are infinite or NaN.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
+    return values
+
+
 def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     photo = None
     if profile:
@@ -142,6 +177,8 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
+    if isinstance(array, np.ma.MaskedArray):
+        raise PhotoError("a masked array says nothing about its hidden values; use its .filled(0)")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
@@ -184,7 +221,7 @@ def picture_format(path: str | os.PathLike) -> str:
 
 
 def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
-    """Write a picture atomically: to a file beside it first, which is then renamed over the old one.
+    """Write a picture whole or not at all: encoded in memory first, then as `files.write_bytes` does.
 
     The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
 
@@ -194,24 +231,18 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     """
     path = Path(path)
     kind = picture_format(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
     if image.info.get("icc_profile"):
         options["icc_profile"] = image.info["icc_profile"]
+    encoded = io.BytesIO()
     try:
-        with open(partial, "wb") as file:
-            try:
-                image.save(file, format=kind, **options)
-            except (ValueError, OSError) as error:
-                if getattr(error, "errno", None) is not None:  # the disk is to blame, not the format
-                    raise
-                size = f"{image.width} x {image.height} pixels in mode {image.mode}"
-                raise PhotoError(f"{path}: {kind} cannot hold {size} ({error}); use .png") from error
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        image.save(encoded, format=kind, **options)
+    except (ValueError, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the machine is to blame, not the format
+            raise
+        size = f"{image.width} x {image.height} pixels in mode {image.mode}"
+        raise PhotoError(f"{path}: {kind} cannot hold {size} ({error}); use .png") from error
+    write_bytes(path, encoded.getvalue())
 
 
 def list_photos(folder: str | os.PathLike) -> list[Path]:

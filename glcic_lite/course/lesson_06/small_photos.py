@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from glcic_lite.files import DATA
-from glcic_lite.method.photos import list_photos, open_photo
+from glcic_lite.method.photos import list_photos, open_photo, opened_formats
 
 
 def write_small_photos(folder: str | os.PathLike, short_edge: int = 200, grey: bool = False) -> Path:
@@ -24,7 +24,7 @@ def write_small_photos(folder: str | os.PathLike, short_edge: int = 200, grey: b
         target = Path(folder) / split
         target.mkdir(parents=True)
         for path in list_photos(DATA / "photos" / split):
-            with Image.open(path) as file:
+            with Image.open(path, formats=opened_formats()) as file:
                 file.draft("RGB", (2 * short_edge, 2 * short_edge))  # a JPEG is decoded at a fraction of its size
                 photo = open_photo(file)
             scale = short_edge / min(photo.size)

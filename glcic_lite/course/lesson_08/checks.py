@@ -14,6 +14,7 @@ from glcic_lite.course.shared.checks import NotYet, call, check, exercise, read_
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
 from glcic_lite.method.masks import Box, hole_box
+from glcic_lite.method.photos import opened_formats
 
 
 def _as_tensor(reference: Callable) -> Callable:
@@ -219,7 +220,7 @@ def mini_studio(mini_studio: Callable) -> str:
         if canvas.error:
             raise NotYet(f"{when} your callback stopped: {canvas.error.strip().splitlines()[-1][:160]}")
         try:
-            seen = Image.open(io.BytesIO(picture.value))
+            seen = Image.open(io.BytesIO(picture.value), formats=opened_formats())
             seen.load()
         except OSError:
             raise NotYet(f"{when} the picture is not a PNG. `value` takes the bytes of a picture file.") from None

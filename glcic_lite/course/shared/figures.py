@@ -107,7 +107,7 @@ def show_drawing(figure: Figure, alternative_text: str) -> None:
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=plt.rcParams["figure.dpi"])
     plt.close(figure)
-    Image.open(full).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
+    Image.open(full, formats=["PNG"]).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
     display(DisplayedImage(data=small.getvalue(), format="png", alt=alternative_text))
 
 

@@ -324,7 +324,8 @@ def _output_picture(cell, output, kind: str) -> str:
 
 def _picture(source: str, alternative: str) -> str:
     """A picture that may become as large as the slide allows, without empty space above and below it."""
-    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+    content = io.BytesIO(base64.b64decode(source.partition(",")[2]))
+    with Image.open(content, formats=["PNG", "JPEG", "GIF", "WEBP"]) as picture:
         highest = min(picture.height * 2, INNER_WIDTH * picture.height / picture.width)
     alternative = html.escape(alternative, quote=True)
     return f'{_PICTURE} style="max-height:{highest:.0f}px"><img src="{source}" alt="{alternative}"></div>'

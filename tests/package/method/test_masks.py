@@ -245,3 +245,18 @@ def test_a_mask_of_probabilities_is_a_hole_from_one_half_on():
 def test_numbers_that_are_no_grey_levels_are_refused(values):
     with pytest.raises(PhotoError):
         open_mask(values)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_float_file_with_numbers_that_are_not_finite_is_refused_by_name(tmp_path, bad):
+    values = np.full((4, 6), 20, np.float32)
+    values[1, 2] = bad
+    Image.fromarray(values).save(tmp_path / "mask.tif")
+    with pytest.raises(PhotoError, match="mask.tif: .*finite"):
+        open_mask(tmp_path / "mask.tif")
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float32])
+def test_a_masked_array_is_refused(kind):
+    with pytest.raises(PhotoError, match="masked array"):
+        open_mask(np.ma.MaskedArray(np.ones((4, 6), kind), mask=np.eye(4, 6)))

@@ -21,6 +21,7 @@ from glcic_lite.method.photos import (
     list_photos,
     open_image,
     open_photo,
+    opened_formats,
     save_image,
 )
 from inputs import folder_with, noise, texture
@@ -312,7 +313,7 @@ FORMATS = {"JPEG": {}, "PNG": {}, "WEBP": {}, "TIFF": {"compression": "tiff_lzw"
 
 @settings(max_examples=150)
 @given(kind=st.sampled_from(sorted(FORMATS)), data=st.data())
-def test_no_damaged_file_makes_opening_fail_otherwise_than_with_a_photo_error(kind, data):
+def test_no_damaged_file_makes_opening_fail_otherwise_than_with_a_photo_error(tmp_path_factory, kind, data):
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -322,10 +323,12 @@ def test_no_damaged_file_makes_opening_fail_otherwise_than_with_a_photo_error(ki
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(1, len(content)))]
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            opened = open_photo(io.BytesIO(content), max_pixels=1_000_000)
+            opened = open_photo(path, max_pixels=1_000_000)
         except PhotoError:
             return
     assert opened.mode == "RGB"
@@ -522,3 +525,80 @@ def test_what_is_no_picture_is_named_by_its_kind(thing):
         open_photo(thing)
     assert type(thing).__name__ in str(error.value) and len(str(error.value)) < 150
     assert ("numpy()" in str(error.value)) == isinstance(thing, torch.Tensor)
+
+
+# What opening never does
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 96 72\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_a_postscript_file_is_never_run_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("Ghostscript runs"))
+    (tmp_path / "photo.jpg").write_bytes(EPS)
+    with pytest.raises(PhotoError, match="photo.jpg: not a picture"):
+        open_photo(tmp_path / "photo.jpg")
+    with Image.open(tmp_path / "photo.jpg") as image, pytest.raises(PhotoError, match="EPS is not opened"):
+        open_photo(image)
+
+
+@pytest.mark.parametrize("kind", sorted(set(opened_formats()) - {"PSD", "HEIF"}))
+def test_every_format_of_the_list_is_opened(tmp_path, kind):
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {kind}")
+    Image.fromarray(texture(48, 48)).save(tmp_path / "photo", format=kind)
+    assert open_photo(tmp_path / "photo").size == (48, 48)
+
+
+@pytest.mark.parametrize("kind", ["PCX", "SGI", "DDS", "MSP"])
+def test_other_formats_are_refused(tmp_path, kind):
+    Image.fromarray(texture(8, 8)).convert("1" if kind == "MSP" else "RGB").save(tmp_path / "photo.png", format=kind)
+    with pytest.raises(PhotoError, match="photo.png: not a picture.*known are JPEG, PNG"):
+        open_photo(tmp_path / "photo.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_or_a_device_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "photo.jpg")
+    os.symlink("/dev/zero", tmp_path / "zeros.png")
+    for path in list_photos(tmp_path):
+        with pytest.raises(PhotoError, match=f"{path.name}: not a regular file"):
+            open_photo(path)
+
+
+def test_a_loop_of_links_is_refused_by_name(tmp_path):
+    os.symlink("loop.jpg", tmp_path / "loop.jpg")
+    with pytest.raises(PhotoError, match="loop.jpg: not a picture.*symbolic links"):
+        open_photo(tmp_path / "loop.jpg")
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 4, 6), (1, 4, 6), (1, 3, 4, 6)])
+def test_the_hint_for_a_tensor_works(shape):
+    tensor = torch.rand(shape, requires_grad=True)
+    with pytest.raises(PhotoError) as refused:
+        open_photo(tensor)
+    step = str(refused.value).rpartition("becomes one by ")[2]
+    assert open_photo(eval(f"tensor{step}")).size == (6, 4)
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(PhotoError, match="masked array.*filled"):
+        open_photo(np.ma.masked_less(PHOTO, 9))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jp2", ".webp", ".tif"])
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, monkeypatch, suffix):
+    path = saved(Image.fromarray(PHOTO), tmp_path / f"out{suffix}")
+    before = path.read_bytes()
+    really_open = open
+    monkeypatch.setattr("builtins.open", lambda file, *how, **more: really_open("/dev/full", "wb", buffering=0))
+    with pytest.raises(OSError, match=f"No space.*out{suffix}"):
+        save_image(Image.fromarray(texture(90, 90)), path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
+    save_image(Image.fromarray(PHOTO), tmp_path / f"{'x' * 251}.png")
+    assert [len(p.name) for p in tmp_path.iterdir()] == [255]
