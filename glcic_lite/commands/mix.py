@@ -10,7 +10,10 @@ from glcic_lite.commands.options import WeightsFolder
 def mix(
     parts: Annotated[
         list[str],
-        typer.Argument(metavar="WEIGHTS=SHARE", help="Folders of weights, each with its share; the shares sum to 1."),
+        typer.Argument(
+            metavar="WEIGHTS=SHARE",
+            help="Folders of weights (or hf:owner/name), each with its share; the shares sum to 1.",
+        ),
     ],
     out: WeightsFolder,
 ) -> None:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 WHAT_TO_TRAIN_WITH = "What to train with: paper, lite, lesson, or a JSON file like a run's settings.json."
 DATA_FOLDER = Path("data/photos")
 
-Weights = Annotated[str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or a Hub id.")]
+Weights = Annotated[
+    str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or hf:owner/name on the Hub.")
+]
 WeightsFolder = Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for use with --weights.")]
 TrainingPhotos = Annotated[Path, typer.Option("--data", help="Photos: a folder with train/ and val/ in it.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Measure this many times, in turns; the fastest counts.")]

@@ -24,8 +24,8 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
     """The weighted mean of completion networks.
 
     Args:
-        parts: for each network its weights (a folder or a Hub id) and its share. The shares add up to 1. One may be
-            negative: the mixture then lies beyond the other networks, away from this one.
+        parts: for each network its weights (a folder or "hf:owner/name") and its share. The shares add up to 1. One may
+            be negative: the mixture then lies beyond the other networks, away from this one.
 
     Returns:
         A network in evaluation mode.

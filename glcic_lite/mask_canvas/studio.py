@@ -7,6 +7,7 @@ Its parts: the canvas (widget.py), the thread that completes (worker.py), one co
 import base64
 import io
 import traceback
+from functools import partial
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -40,7 +41,8 @@ class CompletionStudio(MaskCanvas):
         grow_by: pixels by which the drawn mask is grown before it is completed. Settable, observable.
         long_side: the photo is reduced to this many pixels on its long side; 0 leaves it as it is. Settable,
             observable; the drawing is kept.
-        network: the `CompletionNetwork`. Settable: also a folder of weights, a Hub id, or None for the shipped weights.
+        network: the `CompletionNetwork`. Settable: also a folder of weights, "hf:owner/name", or None for the
+            shipped weights.
         fill: what completes, with the parameters of `glcic_lite.complete`; another function may be put in its place,
             and is used from the next change on.
         completions: counts the completions that were shown. Observable; observers are called in the thread that
@@ -158,7 +160,10 @@ class CompletionStudio(MaskCanvas):
 
     @network.setter
     def network(self, network: CompletionNetwork | str | PurePath | None) -> None:
-        self._network, self._network_name = load_network(network)
+        try:
+            self._network, self._network_name = load_network(network, say=partial(self.set_trait, "_note"))
+        finally:
+            self._note = ""
         self._request_completion()
 
     # ------------------------------------------------------------------------------------------ completing
@@ -332,7 +337,7 @@ def completion_studio(
     Args:
         photo: a path, a PIL image or an array, used at its full size; the name of a sample photo; or None for the first
             of these.
-        network: a `CompletionNetwork`, a folder of weights, a Hub id, or None for the shipped weights.
+        network: a `CompletionNetwork`, a folder of weights, "hf:owner/name", or None for the shipped weights.
 
     Raises:
         PhotoError, WeightsError: the photo or the weights cannot be used; the message says why.

@@ -1,6 +1,10 @@
 """Weights in folders and on the Hub: opened without executing anything, refused where they are unsound."""
 
+import inspect
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
@@ -10,8 +14,10 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
 )
-from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+HUB = "hf:"  # begins the names of weights on the Hugging Face Hub; every other name is a folder
+LARGEST_WEIGHT = 1e8
 
 
 class WeightsError(ValueError):
@@ -33,63 +39,112 @@ class Pretrained(
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path | None = None, **kwargs):
-        """Load weights: the shipped ones, a folder with config.json and model.safetensors, or a Hub id.
+        """Load weights: the shipped ones, a folder with config.json and model.safetensors, or "hf:owner/name".
 
-        The network comes back in evaluation mode. Only safetensors files are opened: they hold numbers and no
-        code.
+        The Hugging Face Hub is asked only for names that begin with "hf:". The network comes back in evaluation mode.
+        Only safetensors files are opened: they hold numbers and no code.
 
         Raises:
-            WeightsError: for a folder without such weights, damaged ones, or ones of another network.
+            WeightsError: for a folder without such weights, damaged ones, ones of another network, or ones that no
+                training leaves behind (see `check_weights`).
         """
         name = str(cls.SHIPPED if pretrained_model_name_or_path is None else pretrained_model_name_or_path)
-        folder = Path(name)
-        if folder.exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):  # no Hub id "owner/name"
-            if not folder.is_dir():
-                raise WeightsError(f"{name}: no such folder; expected one with config.json and model.safetensors")
-            for needed in ("config.json", "model.safetensors"):
-                if not (folder / needed).is_file():
+        download = {option: kwargs.pop(option) for option in _DOWNLOAD_OPTIONS if option in kwargs}
+        try:
+            folder = _downloaded(name.removeprefix(HUB), download) if on_the_hub(name) else name
+            if not os.path.isdir(folder):
+                hint = f"; weights on the Hugging Face Hub are called {HUB}{name}" if _HUB_ID.fullmatch(name) else ""
+                raise WeightsError(f"no such folder; expected one with config.json and model.safetensors{hint}")
+            for needed in _FILES:
+                if not os.path.isfile(os.path.join(folder, needed)):
                     raise WeightsError(
-                        f"{name}: no {needed} in this folder "
+                        f"no {needed} in this folder "
                         "(pickled weights such as .pt, .pth or .bin are not opened: they can run code)"
                     )
-        try:
-            return super().from_pretrained(name, **kwargs)
-        except WeightsError:
-            raise
-        except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
-            raise WeightsError(
-                f"{name}: no such folder, and the Hub has no such weights (or is out of reach)"
-            ) from error
-        except (
-            SafetensorError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,  # config.json holds no dictionary
-            OverflowError,  # or an infinite width
-        ) as error:
+            return super().from_pretrained(folder, **kwargs)
+        except WeightsError as error:
+            raise WeightsError(f"{name}: {error}") from error
+        except Exception as error:  # of whatever kind, the reason is in the two files
             raise WeightsError(f"{name}: not the weights of a {cls.__name__} ({_first_line(error)})") from error
 
     @classmethod
     def _from_pretrained(cls, *, model_id, map_location="cpu", strict=True, **kwargs):
         """Called by the mixin once it has read config.json. Its own version would also open pickled weights."""
-        download = {name: kwargs.pop(name) for name in _DOWNLOAD_OPTIONS if name in kwargs}
-        if Path(model_id).is_dir():
-            file = Path(model_id) / "model.safetensors"
-        else:
-            try:
-                file = hf_hub_download(model_id, "model.safetensors", **download)
-            except EntryNotFoundError as error:
-                raise WeightsError(f"{model_id}: no model.safetensors there; other formats are not opened") from error
-        state = load_file(file, device=str(map_location))
-        if any(value.is_floating_point() and not value.isfinite().all() for value in state.values()):
-            raise WeightsError(f"{model_id}: some of these weights are NaN or infinite")
+        for option in _DOWNLOAD_OPTIONS:
+            kwargs.pop(option, None)
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            if name in kwargs:
+                _check_kind(name, kwargs[name], parameter.default)
+        state = load_file(Path(model_id) / "model.safetensors", device=str(map_location))
         with torch.device("meta"):  # shapes alone: config.json may ask for more memory than there is
             cls(**kwargs).load_state_dict(state, strict=strict, assign=True)
         network = cls(**kwargs)
         network.load_state_dict(state, strict=strict)
-        return network.eval()
+        check_weights(network.eval())
+        return network
+
+
+def on_the_hub(name: object) -> bool:
+    """Whether these weights are to be looked up on the Hugging Face Hub."""
+    return str(name).startswith(HUB)
+
+
+@torch.no_grad()
+def check_weights(network: Any) -> None:
+    """Refuse a network with numbers that no training leaves behind: it would fill the hole with garbage.
+
+    A completion network, in evaluation mode, also completes a tiny picture: what comes out of each layer must be
+    finite.
+
+    Raises:
+        WeightsError: NaN, infinite or absurdly large weights, a negative variance, or an output that is not finite.
+    """
+    for name, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise WeightsError("some of these weights are NaN or infinite")
+        if value.is_floating_point() and value.numel() and value.abs().max() > LARGEST_WEIGHT:
+            raise WeightsError(f"{name} has values above {LARGEST_WEIGHT:g}, which no training leaves behind")
+        if name.endswith("running_var") and (value < 0).any():
+            raise WeightsError(f"{name} has negative values, and a variance has none")
+    if hasattr(network, "prepare"):
+        picture = torch.linspace(0, 1, 3 * 16 * 16).view(1, 3, 16, 16)
+        values = network.prepare(picture, (picture[:, :1] > 0.2).float())
+        for name, block in network.layers.named_children():
+            for part in block.children():  # before ReLU and sigmoid, which turn infinite values into finite ones
+                values = part(values)
+                if not values.isfinite().all():
+                    raise WeightsError(f"with these weights, what comes out of {name} is not finite")
+
+
+def _check_kind(name: str, value: object, default: object) -> None:
+    """Refuse an argument of another kind than its default: PyTorch takes "no" for true."""
+
+    def is_number(value: object) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    if isinstance(default, bool):
+        wanted, good = "true or false", isinstance(value, bool)
+    elif isinstance(default, tuple):
+        wanted, good = "a list of numbers", isinstance(value, list | tuple) and all(map(is_number, value))
+    else:
+        wanted, good = "a number", is_number(value)
+    if not good:
+        raise WeightsError(f"{name} in config.json should be {wanted}, not {repr(value)[:60]}")
+
+
+def _downloaded(owner_and_name: str, options: dict) -> str:
+    """The folder with the two files of these weights on the Hub."""
+    try:
+        files = [hf_hub_download(owner_and_name, file, **options) for file in _FILES]
+    except EntryNotFoundError as error:
+        if isinstance(error, LocalEntryNotFoundError):
+            raise WeightsError(_NOT_ON_HUB) from error
+        raise WeightsError(
+            f"the Hub has these weights, but not as {' and '.join(_FILES)}; other formats are not opened"
+        ) from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise WeightsError(_NOT_ON_HUB) from error
+    return os.path.dirname(files[-1])
 
 
 def new_folder(out: str | Path) -> Path:
@@ -104,6 +159,9 @@ def new_folder(out: str | Path) -> Path:
     return out
 
 
+_FILES = ("config.json", "model.safetensors")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_NOT_ON_HUB = "the Hub has no such weights, or is out of reach"
 _DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
 

@@ -83,8 +83,8 @@ class Trainer:
         resume: continue the run in `out` from its last checkpoint, with the numbers of a run never interrupted (to the
             last bit on a CPU; on a GPU up to the order in which its kernels add). The lengths of the phases may be
             changed by passing `settings`, and the precision; nothing else may.
-        start_from: start a new run with these completion weights, a folder or a Hub id, instead of random ones. Logs
-            in the folder are kept, and published before the run's own.
+        start_from: start a new run with these completion weights, a folder or "hf:owner/name", instead of random ones.
+            Logs in the folder are kept, and published before the run's own.
         discriminators_from: the same for the discriminators, which phase 2 then trains further; their logs are not
             taken over.
         workers: processes that decode photos; they change no numbers. 0 decodes between the iterations, None is what

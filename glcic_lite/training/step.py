@@ -69,7 +69,7 @@ class TrainingStep:
         choices: how to use the device.
         accelerator: knows the device and the other processes.
         colour: the mean colour of the photos to train on, three numbers in [0, 1].
-        start_from: completion weights to start with, a folder or a Hub id, instead of random ones.
+        start_from: completion weights to start with, a folder or "hf:owner/name", instead of random ones.
         discriminators_from: the same for the discriminators.
         compile: whether to speed up the networks with `torch.compile`.
 

@@ -203,6 +203,19 @@ def test_the_mask_is_grown_before_it_is_completed(ready, photo, pixels):
     assert np.array_equal(np.asarray(ready.result), before)
 
 
+def test_the_studio_says_that_it_waits_for_a_download(ready, monkeypatch, weights_folder):
+    said = []
+
+    def download(owner_and_name, file, **options):
+        said.append(ready._note)
+        return str(weights_folder / file)
+
+    monkeypatch.setattr("glcic_lite.method.pretrained.hf_hub_download", download)
+    ready._receive_message(ready, {"do": "network", "folder": "hf:owner/name"}, [])
+    assert said[0] == "Downloading the weights hf:owner/name from the Hugging Face Hub ..."
+    assert ready._note == "Completing with hf:owner/name."
+
+
 def test_blending_and_the_network_can_be_switched(ready, photo, weights_folder):
     hole = box(30, 20, 50, 31)
     ready.mask = hole

@@ -1,6 +1,7 @@
 """The networks: the paper's counts, the order of layers, what they may and may not see, and safe weights."""
 
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -267,7 +268,9 @@ def test_a_folder_without_one_of_the_two_files_is_refused_by_name(damaged, missi
         CompletionNetwork.from_pretrained(damaged)
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "nothing", "a/b/c", "~/nothing-here"])
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "./nothing", "nothing", "a/b/c", "~/nothing-here", "runs/mien", "n" * 5000]
+)
 def test_a_folder_that_is_not_there_is_refused_without_asking_the_hub(monkeypatch, name):
     monkeypatch.setattr("glcic_lite.method.pretrained.hf_hub_download", lambda *a, **k: pytest.fail("asked the Hub"))
     with pytest.raises(WeightsError, match="no such folder"):
@@ -276,8 +279,29 @@ def test_a_folder_that_is_not_there_is_refused_without_asking_the_hub(monkeypatc
 
 def test_a_hub_id_out_of_reach_is_a_weights_error(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(WeightsError, match="out of reach"):
-        CompletionNetwork.from_pretrained("nobody/nothing", cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match="hf:nobody/nothing: .*out of reach"):
+        CompletionNetwork.from_pretrained("hf:nobody/nothing", cache_dir=tmp_path)
+
+
+def test_weights_on_the_hub_are_opened_as_a_folder_is(monkeypatch, weights_folder):
+    asked = []
+
+    def download(*arguments, **options):
+        asked.append((*arguments, options))
+        return str(weights_folder / arguments[1])
+
+    monkeypatch.setattr("glcic_lite.method.pretrained.hf_hub_download", download)
+    loaded = CompletionNetwork.from_pretrained("hf:owner/name", revision="v1")
+    assert asked == [("owner/name", file, {"revision": "v1"}) for file in ("config.json", "model.safetensors")]
+    assert torch.equal(loaded.mean_colour, CompletionNetwork.from_pretrained(weights_folder).mean_colour)
+
+
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(damaged):
+    for name in ("model.safetensors", "config.json"):
+        (damaged / name).unlink()
+        os.mkfifo(damaged / name)
+        with pytest.raises(WeightsError, match=f"no {name}"):
+            CompletionNetwork.from_pretrained(damaged)
 
 
 def test_a_file_in_place_of_a_folder_is_refused(weights_folder):
@@ -339,6 +363,11 @@ def test_damaged_weights_are_refused(damaged, damage):
         '{"width": Infinity}',
         json.dumps({"width": NARROW, "mean_colour": [0.5, 0.5]}),
         json.dumps({"global_size": 256, "local_size": 128}),
+        json.dumps({"width": NARROW, "dilated": "no"}),
+        json.dumps({"width": NARROW, "mask_channel": 1}),
+        json.dumps({"width": True}),
+        json.dumps({"width": NARROW, "mean_colour": "grey"}),
+        "[" * 100_000,
     ],
 )
 def test_a_config_that_is_damaged_or_of_another_network_is_refused(damaged, config):
@@ -361,8 +390,12 @@ def state_with(change):
         lambda s: s.update({"layers.17_output.convolution.bias": torch.zeros(4)}),
         lambda s: s["layers.05_conv.convolution.weight"].view(-1)[3:4].fill_(float("nan")),
         lambda s: s["layers.05_conv.norm.running_var"][:1].fill_(float("inf")),
+        lambda s: s["layers.05_conv.norm.running_var"][:1].fill_(-1e-3),
+        lambda s: s["layers.05_conv.convolution.weight"].view(-1)[3:4].fill_(-1e38),
+        lambda s: s["mean_colour"].fill_(1e30),
+        lambda s: [value.fill_(1e6) for name, value in s.items() if name.endswith("weight")],
     ],
-    ids=["one missing", "one too many", "another shape", "nan", "infinite"],
+    ids=["missing", "surplus", "shape", "nan", "infinite", "negative variance", "huge", "huge colour", "overflows"],
 )
 def test_weights_of_another_network_are_refused(damaged, change):
     save_file(state_with(change), damaged / "model.safetensors")
