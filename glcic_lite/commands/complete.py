@@ -39,8 +39,8 @@ def complete(
     if photo.is_dir():
         complete_every_photo(photo, mask, out, CompletionNetwork.from_pretrained(weights), blend)
         return
-    picture_format(out)  # before the work, not after it
-    expect_folder_for(out)
+    expect_folder_for(out, photo, mask)  # before the work, not after it
+    picture_format(out)
     network = CompletionNetwork.from_pretrained(weights)
     hole = open_mask(mask)
     result = completion.complete(photo, hole, network, blend)
@@ -59,7 +59,7 @@ def complete_every_photo(photos: Path, masks: Path, out: Path, network: "Complet
 
     if not masks.is_dir():
         raise PhotoError(f"{photos}: a folder of photos needs a folder of masks, and {masks} is not a folder")
-    with tqdm(unit="photo", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(unit="photo", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
         report = complete_folder(
             photos, masks, out, network, blend, on_start=bar.reset, on_each=lambda target: bar.update()
         )

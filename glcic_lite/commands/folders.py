@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glcic_lite.files import MASK_SEPARATOR
+from glcic_lite.files import MASK_SEPARATOR, expect_writable
+from glcic_lite.method.completion import shipped_network
 from glcic_lite.method.masks import MaskError
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoError, list_photos, save_image
 from glcic_lite.speed.completion import complete
+from glcic_lite.speed.fast_network import FastNetwork
 
 
 @dataclass
@@ -58,13 +60,15 @@ def complete_folder(
 
     Raises:
         PhotoError: no photos, no masks, or `out` is the folder of the photos or masks.
-        OSError: the results cannot be written.
+        WeightsError: the network paints NaN or infinite numbers.
+        OSError: the results cannot be written, or one would replace a photo or mask; nothing has been written then.
     """
     photos, masks, out = Path(photos), Path(masks), Path(out)
-    if out.resolve() in (photos.resolve(), masks.resolve()):
+    if os.path.realpath(out) in (os.path.realpath(photos), os.path.realpath(masks)):
         raise PhotoError(f"{out}: results need a folder of their own, not that of the photos or masks")
     report = FolderReport()
     work = _pairs(photos, masks, out, report)
+    fast = FastNetwork(network or shipped_network()) if work else None
     if on_start:
         on_start(len(work))
     for target, (photo, mask) in work.items():
@@ -72,7 +76,7 @@ def complete_folder(
             report.already_there.append(target)
         else:
             try:
-                result = complete(photo, mask, network, blend)
+                result = complete(photo, mask, fast, blend)
             except PhotoError as error:
                 report.left_out.append(str(error))
             except MaskError as error:
@@ -100,10 +104,10 @@ def _photo_names(stem: str) -> list[str]:
 
 def _outside(out: Path, folder: Path) -> list[Path]:
     """The pictures of a folder, without those of `out` if that lies inside it: results of an earlier call."""
-    pictures, inner = list_photos(folder), out.resolve()
-    if folder.resolve() not in inner.parents:
+    pictures, inner = list_photos(folder), Path(os.path.realpath(out))
+    if Path(os.path.realpath(folder)) not in inner.parents:
         return pictures
-    return [picture for picture in pictures if inner not in picture.resolve().parents]
+    return [picture for picture in pictures if inner not in Path(os.path.realpath(picture)).parents]
 
 
 def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
@@ -111,6 +115,7 @@ def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[P
     photo_files, mask_files = _outside(out, photos), _outside(out, masks)
     work: dict[Path, tuple[Path, Path]] = {}
     used = set()
+    apart = os.path.realpath(photos) != os.path.realpath(masks)
     named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
     for mask in mask_files:
         for name in _photo_names(mask.stem):
@@ -119,7 +124,7 @@ def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[P
         place = photo.relative_to(photos).parent
         places = dict.fromkeys((Path(), place))
         its_own = sorted(mask for there in places for mask in named.get((there, photo.stem), ()) if mask != photo)
-        if not its_own and photos.resolve() != masks.resolve():
+        if not its_own and apart:
             report.left_out.append(f"{photo}: no mask of this name in {masks}")
         for mask in its_own:
             used.add(mask)
@@ -128,6 +133,7 @@ def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[P
                 report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
             else:
                 work[target] = photo, mask
-    if photos.resolve() != masks.resolve():
+    if apart:
         report.left_out += [f"{mask}: no photo of this name in {photos}" for mask in mask_files if mask not in used]
+    expect_writable(work, [*photo_files, *mask_files])
     return work

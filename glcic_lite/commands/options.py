@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glcic_lite.files import expect_writable
+
 if TYPE_CHECKING:
     from glcic_lite.training import Settings
 
@@ -44,7 +46,8 @@ def settings_named(name: str) -> "Settings":
         raise RunError(f"settings {name}: {error}") from error
 
 
-def expect_folder_for(file: Path) -> None:
-    """Refuse a file whose folder does not exist, before the work whose result it would hold."""
+def expect_folder_for(file: Path, *inputs: Path) -> None:
+    """Refuse a file that cannot be written or is one of the inputs, before the work whose result it would hold."""
     if not file.parent.is_dir():
         raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
+    expect_writable([file], inputs)

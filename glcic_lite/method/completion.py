@@ -16,6 +16,7 @@ from glcic_lite.method.blending import poisson_blend
 from glcic_lite.method.masks import MaskError, mask_to_tensor, open_mask
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoSource, open_photo, photo_to_tensor
+from glcic_lite.method.pretrained import WeightsError
 
 
 @cache
@@ -65,7 +66,13 @@ def paint(photo: np.ndarray, hole: np.ndarray, network: CompletionNetwork) -> np
 
 
 def keep_inside(photo: np.ndarray, painted: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Step 6: the photo (H, W, 3) uint8, and inside the hole the painting, which is rounded in place."""
+    """Step 6: the photo (H, W, 3) uint8, and inside the hole the painting, which is rounded in place.
+
+    Raises:
+        WeightsError: the painting contains NaN or infinite numbers.
+    """
+    if not np.isfinite(painted).all():
+        raise WeightsError("the network paints NaN or infinite numbers: its weights are damaged, use other ones")
     np.rint(painted, out=painted).clip(0, 255, out=painted)
     result = photo.copy()
     np.copyto(result, painted, where=hole[..., None], casting="unsafe")

@@ -22,7 +22,7 @@ from glcic_lite.speed.quadtree import add_correction
 def complete(
     photo: PhotoSource,
     mask: PhotoSource,
-    network: CompletionNetwork | None = None,
+    network: CompletionNetwork | FastNetwork | None = None,
     blend: bool = True,
     dtype: torch.dtype | None = None,
 ) -> Image.Image:
@@ -31,7 +31,8 @@ def complete(
     Args:
         photo: a PIL image, a path or an array; any size from 1 x 1, any mode (see `open_photo`).
         mask: the same; a hole where it is at least half white; of the photo's size.
-        network: a `CompletionNetwork`; by default the shipped weights. It is run where its parameters lie.
+        network: a `CompletionNetwork`; by default the shipped weights. It is run where its parameters lie. For many
+            photos, a `FastNetwork` spares preparing it for each; its own dtype counts.
         blend: remove the tint between the hole and the photo by Poisson blending; False shows the bare network.
         dtype: what the network computes in, as for `FastNetwork`; by default bfloat16 where that is faster.
 
@@ -42,13 +43,14 @@ def complete(
     Raises:
         PhotoError: a photo or mask that cannot be read.
         MaskError: a mask of another size, or one that covers the whole photo.
+        WeightsError: the network paints NaN or infinite numbers.
     """
     image, hole = open_both(photo, mask)
     completed = image.copy()
     if not hole.any():
         return completed
     completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
-    fast = FastNetwork(network or shipped_network(), dtype)
+    fast = network if isinstance(network, FastNetwork) else FastNetwork(network or shipped_network(), dtype)
     for part in parts(hole):
         box = part.with_rim(hole.shape)
         view = seen_by(box, hole.shape).inside(hole.shape)  # nothing beyond matters: the cost follows the hole

@@ -13,6 +13,7 @@ from glcic_lite.commands.folders import complete_folder
 from glcic_lite.method.masks import mask_image
 from glcic_lite.method.photos import PhotoError
 from glcic_lite.speed.completion import complete
+from glcic_lite.speed.fast_network import FastNetwork
 from inputs import hole, narrow_network, texture
 
 NETWORK = narrow_network()
@@ -217,3 +218,82 @@ def test_a_folder_in_which_nothing_works_is_an_error(here, call):
 def test_a_folder_of_photos_needs_a_folder_of_masks(here, call):
     status, _, err = call("photos", "masks/one.png", "-o", "out")
     assert status == 2 and "folder of masks" in err and err.count("\n") == 1
+
+
+# Photos and masks are never overwritten
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("which", ["photo", "mask"])
+def test_a_result_that_would_replace_an_input_is_refused_before_anything_is_written(here, which):
+    """The results' folder holds that of the photos or masks, and a subfolder of the photos has the same name."""
+    inner = "photos" if which == "photo" else "masks"
+    os.makedirs(f"photos/{inner}")
+    Image.fromarray(PHOTO).save(f"photos/{inner}/two.jpg")
+    mask_image(MASK).save("masks/two.png")
+    before = contents(here)
+    with pytest.raises(OSError, match=f"{inner}/two.*png: is one of the inputs"):
+        complete_folder("photos", "masks", ".", NETWORK)
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_links_to_inputs_are_refused_too(here, link):
+    os.mkdir("out")
+    link(here / "photos/two.png", "out/one.png")
+    before = contents(here)
+    with pytest.raises(OSError, match="out/one.png: is one of the inputs"):
+        run()
+    assert contents(here) == before
+
+
+def test_a_linked_folder_of_results_is_no_way_round(here):
+    os.mkdir("out")
+    os.symlink(here / "photos/more", "out/more")
+    with pytest.raises(OSError, match="out/more/three.png: is one of the inputs"):
+        run()
+
+
+def test_a_folder_where_a_result_belongs_is_refused_before_the_work(here, monkeypatch):
+    os.makedirs("out/one.png")
+    monkeypatch.setattr(folders, "complete", lambda *args: pytest.fail("worked"))
+    with pytest.raises(OSError, match="out/one.png: is a folder"):
+        run()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has a folder that not even root can write to")
+@pytest.mark.parametrize("out", ["/proc/self/out", "x" * 300, "photos/two.png/out"])
+def test_results_that_cannot_be_written_are_refused_before_the_work(here, monkeypatch, out):
+    monkeypatch.setattr(folders, "complete", lambda *args: pytest.fail("worked"))
+    with pytest.raises(OSError, match=out):
+        complete_folder("photos", "masks", out, NETWORK)
+
+
+def test_a_loop_of_links_and_a_pipe_are_named_and_the_rest_completed(here):
+    os.symlink("loop.png", "photos/loop.png")
+    os.mkfifo("photos/pipe.png")
+    for name in ("loop", "pipe"):
+        mask_image(MASK).save(f"masks/{name}.png")
+    report = complete_folder("photos", "masks", "photos/out", NETWORK)
+    assert len(report.completed) == 4
+    assert [reason.partition(":")[0] for reason in report.left_out] == ["photos/loop.png", "photos/pipe.png"]
+
+
+def test_the_network_is_prepared_once(here, monkeypatch):
+    made = []
+    prepare = FastNetwork.__init__
+    monkeypatch.setattr(FastNetwork, "__init__", lambda self, *args: made.append(self) or prepare(self, *args))
+    assert len(run().completed) == 4 and len(made) == 1
+
+
+def test_a_photo_without_a_mask_is_not_overwritten_either(here):
+    os.makedirs("photos/photos")
+    for name in ("photos/alone.png", "photos/photos/alone.jpg"):
+        Image.fromarray(PHOTO).save(name)
+    os.mkdir("masks/photos")
+    mask_image(MASK).save("masks/photos/alone.png")
+    with pytest.raises(OSError, match="photos/alone.png: is one of the inputs"):
+        complete_folder("photos", "masks", ".", NETWORK)
