@@ -361,9 +361,9 @@ def test_every_option_of_train_reaches_the_trainer(folder, run, photos_folder, t
 
     monkeypatch.setattr("glcic_lite.training.Trainer", Spy)
     narrow_network().save_pretrained(folder / "given")
-    ContextDiscriminator(TINY.crop_size, TINY.local_size, TINY.width).save_pretrained(folder / "critics")
+    ContextDiscriminator(TINY.crop_size, TINY.local_size, TINY.width).save_pretrained(folder / "discriminators")
     options = {"--workers": 0, "--checkpoint-minutes": 7.0, "--validate-every": 3, "--log-every": 2}
-    options |= {"--start-from": "given", "--discriminators-from": "critics"}
+    options |= {"--start-from": "given", "--discriminators-from": "discriminators"}
     pairs = [str(x) for pair in options.items() for x in pair]
     call = ("train", "--data", photos_folder, "--out", "run", "--settings", "lesson", "--precision", "bf16")
     assert run(*call, *pairs, "--keep-going")[0] == 0

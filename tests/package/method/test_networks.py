@@ -61,11 +61,11 @@ def test_normalisation_may_come_after_the_activation():
 
 
 def test_discriminator_convolutions_are_followed_by_norm_and_relu_and_vectors_by_relu_alone():
-    critic = ContextDiscriminator(64, 32, NARROW).local_discriminator
-    for block in critic.layers:
+    discriminator = ContextDiscriminator(64, 32, NARROW).local_discriminator
+    for block in discriminator.layers:
         assert [type(x) for x in block.children()] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
-    assert isinstance(critic.fully_connected, nn.Linear)
-    assert critic(torch.rand(2, 3, 32, 32)).min() >= 0
+    assert isinstance(discriminator.fully_connected, nn.Linear)
+    assert discriminator(torch.rand(2, 3, 32, 32)).min() >= 0
 
 
 def test_state_dict_names_map_to_the_rows_of_the_table():
@@ -190,20 +190,20 @@ def test_initialisation_lets_signals_through_the_whole_stack(dilated):
 # The discriminators
 
 
-@pytest.mark.parametrize("critics", [{"use_local": False}, {"use_global": False}, {}], ids=["global", "local", "both"])
-def test_each_critic_looks_at_its_own_picture_only(critics):
+@pytest.mark.parametrize("options", [{"use_local": False}, {"use_global": False}, {}], ids=["global", "local", "both"])
+def test_each_discriminator_looks_at_its_own_picture_only(options):
     torch.manual_seed(0)
-    discriminator = ContextDiscriminator(64, 32, NARROW, **critics).eval()
+    discriminator = ContextDiscriminator(64, 32, NARROW, **options).eval()
     photo, patch = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         logits = discriminator(photo, patch)
         other_photo, other_patch = discriminator(1 - photo, patch), discriminator(photo, 1 - patch)
     assert logits.shape == (2,)
-    assert torch.equal(logits, other_photo) == ("use_global" in critics)
-    assert torch.equal(logits, other_patch) == ("use_local" in critics)
+    assert torch.equal(logits, other_photo) == ("use_global" in options)
+    assert torch.equal(logits, other_patch) == ("use_local" in options)
 
 
-def test_a_discriminator_without_any_critic_is_refused():
+def test_a_context_discriminator_without_either_is_refused():
     with pytest.raises(ValueError, match="both"):
         ContextDiscriminator(use_global=False, use_local=False)
 

@@ -347,10 +347,10 @@ def test_discriminators_see_photos_and_completed_photos_never_the_bare_output(st
         assert seen[1][0].grad_fn is not None
 
 
-@pytest.mark.parametrize("critics", [{"use_local": False}, {"use_global": False}])
+@pytest.mark.parametrize("discriminators", [{"use_local": False}, {"use_global": False}])
 @pytest.mark.parametrize("variant", [{}, {"dilated": False, "mask_channel": False}])
-def test_ablated_networks_train_too(start, critics, variant):
-    trainer = start(phases(1, 1, 1, **critics, **variant))
+def test_ablated_networks_train_too(start, discriminators, variant):
+    trainer = start(phases(1, 1, 1, **discriminators, **variant))
     trainer.train()
     assert trainer.progress.iteration == 3
 
