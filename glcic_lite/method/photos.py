@@ -1,9 +1,11 @@
 """Opening photos safely, and writing them atomically."""
 
+import ctypes
 import io
 import os
 import stat
 import warnings
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
@@ -18,6 +20,10 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 # The formats that are opened. Pillow knows more, and opens one of them, PostScript, by running Ghostscript on the file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PSD", "HEIF")
+
+with suppress(AttributeError, OSError):  # Windows: out of reach, inside Pillow
+    # libtiff prints lines of its own to standard error about every damaged file; Pillow raises the error all the same.
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
 

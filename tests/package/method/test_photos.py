@@ -6,6 +6,7 @@ import os
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -602,3 +603,17 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, monkeypatch
 def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
     save_image(Image.fromarray(PHOTO), tmp_path / f"{'x' * 251}.png")
     assert [len(p.name) for p in tmp_path.iterdir()] == [255]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="libtiff lies inside Pillow there")
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "group4"])
+def test_libtiff_prints_nothing_of_its_own_about_a_damaged_file(tmp_path, capfd, compression):
+    image = Image.fromarray(noise(64, 64)).convert("1" if compression == "group4" else "RGB")
+    path = saved(image, tmp_path / "damaged.tif", compression=compression)
+    content = bytearray(path.read_bytes())
+    for place in range(200, 300, 7):
+        content[place] ^= 255
+    path.write_bytes(content)
+    with suppress(PhotoError):
+        open_photo(path)
+    assert capfd.readouterr() == ("", "")
