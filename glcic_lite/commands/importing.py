@@ -10,8 +10,11 @@ Two releases are known, recognised by the first bytes of the file:
   normalises after ReLU, and sees the photo as it is, with the mean colour in the hole.
 """
 
+import io
 import os
+import stat
 import struct
+import zipfile
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -21,9 +24,11 @@ from torch import Tensor, nn
 from glcic_lite.files import write_text
 from glcic_lite.method.architecture import COMPLETION_NETWORK
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.method.pretrained import WeightsError, new_folder
+from glcic_lite.method.pretrained import WeightsError, check_weights, new_folder
 
 Colour = tuple[float, float, float]
+
+INSTALL = 'python -m pip install -e ".[import]" in the folder with pyproject.toml'
 
 # The mean colour of the PyTorch release: "mpv" in the config.json beside it, as programs that use it quote that file.
 # It is the mean of the CelebA photos that the network was trained on; the state dict does not contain it.
@@ -125,13 +130,47 @@ def release_of(file: str | os.PathLike) -> Release:
         return OTENIM if stream.read(2) in (b"PK", b"\x80\x02") else AUTHORS
 
 
+# How files begin that turn up in place of weights, and what they are.
+OTHER_FILES = {
+    b"version https://git-lfs": "a Git LFS pointer, not the weights themselves; fetch those with `git lfs pull`",
+    b"<": "a web page, not weights; download the file itself, in a browser if need be",
+    b"{": "JSON text, not weights; download the file itself",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"7z\xbc\xaf": "a 7z archive; unpack it first",
+    b"Rar!": "a RAR archive; unpack it first",
+    b"\x89HDF": "an HDF5 file, as Keras writes it; neither of the two releases is one",
+    b"\x89PNG": "a picture, not weights",
+    b"\xff\xd8\xff": "a picture, not weights",
+    b"%PDF": "a PDF document, not weights",
+}
+
+
 def _open(file: str | os.PathLike) -> BinaryIO:
+    """Open a file that may be of one of the releases; say what it is where it is plainly something else."""
     try:
-        return open(file, "rb")
+        if not stat.S_ISREG(os.stat(file).st_mode):  # opening a pipe would wait for ever
+            raise WeightsError(f"{file}: cannot be read: not a file, but a folder, a pipe or a device")
+        stream = open(file, "rb")  # noqa: SIM115, closed by whoever asked for it
     except FileNotFoundError as error:
         raise WeightsError(f"{file}: no such file") from error
-    except OSError as error:
-        raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    start = stream.read(512)
+    stream.seek(0)
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    known = [what for beginning, what in OTHER_FILES.items() if text.startswith(beginning)]
+    if not start:
+        known = ["an empty file; perhaps the download was cut off"]
+    elif start[257:262] == b"ustar":
+        known = ["a tar archive; unpack it first"]
+    elif start[8:9] == b"{":
+        known = ["a safetensors file, which needs no import: put it as model.safetensors beside its config.json"]
+    if known:
+        stream.close()
+        raise WeightsError(f"{file}: this is {known[0]}")
+    return stream
 
 
 def _empty_network(first_channels: int, mean_colour, **options) -> CompletionNetwork:
@@ -161,9 +200,15 @@ def _fill(network: CompletionNetwork, mean_colour, found: dict[str, Tensor], the
         if value.is_floating_point() != wanted.is_floating_point() or not state[name].isfinite().all():
             raise WeightsError(f"{theirs} is not all finite numbers of its kind")
     if found:
-        raise WeightsError(f"{min(found)} does not belong to it")
+        raise WeightsError(f"{_printable(min(found))} does not belong to it")
     network.load_state_dict(state, assign=True)
-    return network.eval()
+    check_weights(network.eval())
+    return network
+
+
+def _printable(name: str) -> str:
+    """A name from a file, fit for a message of one line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:80])
 
 
 # The PyTorch release
@@ -181,25 +226,57 @@ def network_from_pytorch(file: str | os.PathLike, mean_colour: Colour = CELEBA_M
     """
     found = _state_dict(file)
     try:
+        if _is_discriminator(found):
+            raise WeightsError(A_DISCRIMINATOR)
         first = found.get("conv1.weight", torch.empty(0))
         if not first.ndim or not len(first):
             raise WeightsError("conv1.weight is missing")
         network = _empty_network(len(first), mean_colour, norm_after_activation=True, subtract_mean=False)
         return _fill(network, mean_colour, found, _name_in_release)
-    except WeightsError as error:
-        raise WeightsError(f"{file}: not the completion network of GLCIC-PyTorch: {error}") from error
+    except Exception as error:  # of whatever kind, the reason is in the file
+        raise WeightsError(f"{file}: not the completion network of GLCIC-PyTorch: {_reason(error)}") from error
+
+
+A_DISCRIMINATOR = "this is a discriminator, which only training needs; import the completion network (the generator)"
+
+
+def _is_discriminator(found: dict[str, Tensor]) -> bool:
+    """Whether these are entries of a discriminator: fully connected layers, and no transposed convolution."""
+    dense = ("linear", "fc", "model_ld.", "model_gd.", "discriminator", "local_d", "global_d")
+    return not any("deconv" in name for name in found) and any(
+        name.startswith(dense) or ".linear" in name for name in found
+    )
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, WeightsError) else f"damaged ({type(error).__name__})"
+
+
+# What programs call the weights in a file that also holds other things, such as the state of an optimizer.
+WRAPPINGS = ("state_dict", "model_state_dict", "model", "generator", "model_cn", "netG", "net", "params", "weights")
 
 
 def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
     """The tensors of a file by their names, without the "module." that `nn.DataParallel` puts before all of them."""
     with _open(file) as stream:
         try:
+            if zipfile.is_zipfile(stream):
+                with zipfile.ZipFile(stream) as archive:
+                    if sum(part.file_size for part in archive.infolist()) > os.path.getsize(file):
+                        raise WeightsError("more numbers than the file has room for")
+            stream.seek(0)
             content = torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # of whatever kind: the reason is in the file
             raise WeightsError(
                 f"{file}: not a PyTorch file of tensors alone, which can be read without running code; or damaged "
                 f"({type(error).__name__})"
             ) from error
+    for _ in range(3):  # one wrapping in another; not for ever, since a file may claim to contain itself
+        inner = [name for name in WRAPPINGS if isinstance(content, dict) and isinstance(content.get(name), dict)]
+        if len(inner) > 1:
+            raise WeightsError(f"{file}: weights under several names ({', '.join(inner)}); save one of them alone")
+        if inner:
+            content = content[inner[0]]
     if not isinstance(content, dict) or not content or not all(isinstance(name, str) for name in content):
         raise WeightsError(f"{file}: no state dict in this file")
     for name, value in content.items():
@@ -210,7 +287,7 @@ def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
             or value.device.type != "cpu"
             or value.numel() * value.element_size() > value.untyped_storage().nbytes()
         ):
-            raise WeightsError(f"{file}: {name} is not a tensor with numbers of its own")
+            raise WeightsError(f"{file}: {_printable(name)} is not a tensor with numbers of its own")
     wrapped = all(name.startswith("module.") for name in content)
     return {name.removeprefix("module.") if wrapped else name: value.detach() for name, value in content.items()}
 
@@ -237,20 +314,21 @@ def network_from_torch7(file: str | os.PathLike) -> CompletionNetwork:
     """
     content = _read(file)
     if not isinstance(content, dict) or not {b"model", b"mean"} <= content.keys():
-        raise WeightsError(f"{file}: no table with a model and a mean in this file")
+        what = A_DISCRIMINATOR if _judges(content) else "no table with a model and a mean in this file"
+        raise WeightsError(f"{file}: {what}")
     try:
         layers = _flat(content[b"model"])
         if not layers:
             raise WeightsError("it has no layers")
+        if _judges(content[b"model"]):
+            raise WeightsError(A_DISCRIMINATOR)
         mean = _numbers(content[b"mean"])
-        if mean.ndim != 1:
-            raise WeightsError("the mean colour is not a row of numbers")
+        if mean.shape != (3,):
+            raise WeightsError("the mean colour is not a row of three numbers")
         network = _empty_network(len(_numbers(_field(layers[0], "bias"))), mean.tolist())
         return _fill(network, mean.tolist(), _torch7_state(network, layers))
-    except RecursionError:
-        raise WeightsError(f"{file}: not the authors' completion network: a layer that contains itself") from None
-    except WeightsError as error:
-        raise WeightsError(f"{file}: not the authors' completion network: {error}") from error
+    except Exception as error:  # of whatever kind, the reason is in the file
+        raise WeightsError(f"{file}: not the authors' completion network: {_reason(error)}") from error
 
 
 KINDS: dict[type[nn.Module], tuple[str, ...]] = {
@@ -306,20 +384,53 @@ def _check_geometry(name: str, part: nn.Conv2d | nn.ConvTranspose2d, layer) -> N
                 raise WeightsError(f"{theirs}{letter} of {name} should be {ours[axis]}, and is {found}")
 
 
+MOST_LAYERS = 500  # the paper's network has 50; files may share layers so that they unfold to billions
+
+
 def _flat(module) -> list:
     """The layers of a module, including those of sequences within the sequence."""
-    if _kind(module) != "Sequential":
-        return [module]
-    modules = _field(module, "modules")
-    if not isinstance(modules, list):
-        raise WeightsError("a Sequential without modules")
-    return [layer for part in modules for layer in _flat(part)]
+    layers: list = []
+    visits = iter(range(MOST_LAYERS))
+
+    def visit(module, around: tuple[int, ...]) -> None:
+        if id(module) in around:
+            raise WeightsError("a layer that contains itself")
+        if next(visits, None) is None:
+            raise WeightsError(f"more than {MOST_LAYERS} layers")
+        parts = _field(module, "modules")
+        if _kind(module) != "Sequential":
+            layers.append(module)
+        elif not isinstance(parts, list):
+            raise WeightsError("a Sequential without modules")
+        else:
+            for part in parts:
+                visit(part, (*around, id(module)))
+
+    visit(module, ())
+    return layers
+
+
+def _judges(module) -> bool:
+    """Whether a Torch7 module is a discriminator: with a fully connected layer, and no transposed convolution."""
+    seen, waiting = {id(module)}, [module]
+    kinds = set()
+    while waiting:
+        module = waiting.pop()
+        kinds.add(_kind(module))
+        fields = module if isinstance(module, dict) else getattr(module, "_obj", None)
+        parts = module if isinstance(module, list) else fields.values() if isinstance(fields, dict) else ()
+        new = [part for part in parts if isinstance(part, list | dict) or hasattr(part, "_obj")]
+        waiting += [part for part in new if id(part) not in seen]
+        seen |= {id(part) for part in new}
+    return "Linear" in kinds and "SpatialFullConvolution" not in kinds
 
 
 def _kind(layer) -> str:
     """The class of a Torch7 layer, without the library that computes it (nn, cudnn)."""
     name = getattr(layer, "_typename", None)
-    return name.decode("ascii", "replace").rpartition(".")[2] if isinstance(name, bytes) else type(layer).__name__
+    if not isinstance(name, bytes):
+        return type(layer).__name__
+    return _printable(name.decode("ascii", "replace").rpartition(".")[2])
 
 
 def _field(layer, name: str) -> Any:
@@ -333,28 +444,44 @@ def _number(layer, name: str, usual: float) -> float:
 
 
 def _numbers(value) -> np.ndarray:
-    """An array of real numbers: a tensor of the file, or a table of numbers."""
-    try:
-        numbers = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise WeightsError("expected numbers, and found something else") from error
-    if numbers.ndim == 0:
+    """An array of real numbers: a tensor of the file, or a table of numbers. A table of tables may be far larger than
+    the file, so none is unfolded."""
+    if isinstance(value, list) and all(isinstance(number, int | float) for number in value):
+        value = np.asarray(value, dtype=np.float64)
+    if not isinstance(value, np.ndarray):
         raise WeightsError("expected a tensor, and found none")
-    return numbers
+    if value.dtype.kind != "f":
+        raise WeightsError("expected a tensor of real numbers, and found other numbers")
+    return value
 
 
 def _read(file: str | os.PathLike):
     """The content of the file, as dictionaries, lists, numbers, arrays and `torchfile.TorchObject`s."""
+    with _open(file) as stream:  # before the package is missed: the file may be no Torch7 file at all
+        if not (kind := stream.read(4)).endswith(b"\0\0\0") or kind[0] > 8:
+            raise WeightsError(f"{file}: neither a Torch7 nor a PyTorch file")
     try:
         import torchfile
     except ImportError as error:
-        raise WeightsError("Torch7 files need the package torchfile: pip install glcic-lite[import]") from error
+        raise WeightsError(f"{file}: a Torch7 file, which needs the package torchfile: {INSTALL}") from error
+    size = os.path.getsize(file)
+
+    class Bounded(io.BufferedReader):
+        """Reads what is there, or fails: before it makes room for what the file only claims to contain."""
+
+        def read(self, count=None, /):
+            if count is None or not 0 <= count <= size - self.tell():
+                raise EOFError
+            return super().read(count)
 
     class Reader(torchfile.T7Reader):
         """Reads integers of 8 bytes on every system, and refuses arrays without the numbers to fill them."""
 
         def read_long(self) -> int:
-            return struct.unpack("<q", self.f.read(8))[0]
+            value = struct.unpack("<q", self.f.read(8))[0]
+            if not 0 <= value <= size:  # these integers count numbers, or steps between them
+                raise WeightsError("a tensor claims more numbers than the file has")
+            return value
 
         def read_long_array(self, n: int) -> list[int]:
             return [self.read_long() for _ in range(n)]
@@ -365,7 +492,7 @@ def _read(file: str | os.PathLike):
                 _check_extent(value)
             return value
 
-    with _open(file) as stream:
+    with Bounded(io.FileIO(file)) as stream:
         try:
             return Reader(stream).read_obj()
         except WeightsError as error:
@@ -383,5 +510,10 @@ def _check_extent(array: np.ndarray) -> None:
         storage = storage.base
     last = sum((size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True))
     first = array.__array_interface__["data"][0] - storage.__array_interface__["data"][0]
-    if min(array.strides) < 0 or first < 0 or first + last + array.itemsize > storage.nbytes:
+    if (
+        array.nbytes > storage.nbytes
+        or min(array.strides) < 0
+        or first < 0
+        or first + last + array.itemsize > storage.nbytes
+    ):
         raise WeightsError("a tensor reaches beyond its numbers")

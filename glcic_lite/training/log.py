@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import math
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -150,6 +151,8 @@ def summary(row: dict) -> str:
 
 def first_line(error: Exception) -> str:
     """The first line of an error's message."""
+    if isinstance(error, pickle.UnpicklingError):  # PyTorch's message advises to let the file run code
+        return "not a file of numbers alone, or damaged"
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

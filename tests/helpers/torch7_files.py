@@ -76,7 +76,7 @@ class Torch7Writer:
                 self.write(key)
                 self.write(value)
 
-    def write_tensor(self, array, sizes=None):
+    def write_tensor(self, array, sizes=None, storage=None):
         if self.index(self.TORCH, array):
             self.torch_class("torch.FloatTensor")
             self.integer(array.ndim)
@@ -87,8 +87,9 @@ class Torch7Writer:
             self.integer(len(self.known) + 1)
             self.known[object()] = len(self.known) + 1
             self.torch_class("torch.FloatStorage")
-            self.longs(array.size)
-            self.bytes += array.astype("<f4").tobytes()
+            storage = array if storage is None else storage
+            self.longs(storage.size)
+            self.bytes += storage.astype("<f4").tobytes()
 
 
 def array(tensor):

@@ -1,7 +1,11 @@
 """Weights published elsewhere: files as Torch7 and PyTorch write them, read back exactly; anything else refused."""
 
 import json
+import os
+import struct
 import sys
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -247,13 +251,74 @@ class Dangerous:
         return (setattr, (Dangerous, "ran", True))
 
 
-@pytest.mark.parametrize("sizes", [(10**9, 3), (-5, 3), (3, 4)])
+@pytest.mark.parametrize("sizes", [(10**9, 3), (-5, 3), (3, 4), (2**40, 2**40)])
 def test_a_tensor_that_claims_more_numbers_than_it_has_is_refused(tmp_path, sizes):
     writer = Torch7Writer()
     writer.write_tensor(np.zeros((3, 3), np.float32), sizes)
     (tmp_path / "x.t7").write_bytes(writer.bytes)
     with pytest.raises(WeightsError, match="damaged"):
         network_from_torch7(tmp_path / "x.t7")
+
+
+@pytest.mark.parametrize("sizes, strides", [((20, 20), (0, 0)), ((10**6,), (0,)), ((2**40,), (0,))])
+def test_a_tensor_that_claims_the_same_numbers_many_times_is_refused(tmp_path, sizes, strides):
+    numbers = np.zeros(9, np.float32)
+    writer = Torch7Writer()
+    writer.write_tensor(np.lib.stride_tricks.as_strided(numbers, (9,) * len(sizes), strides), sizes, numbers)
+    (tmp_path / "x.t7").write_bytes(writer.bytes)
+    with pytest.raises(WeightsError, match="damaged"):
+        network_from_torch7(tmp_path / "x.t7")
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        struct.pack("<ii", 2, 2**31 - 1),  # a text
+        struct.pack("<iii", 8, 1, 2**31 - 1),  # a function
+        struct.pack("<ii3si18sq", 4, 1, b"", 18, b"torch.FloatStorage", 2**40),
+        struct.pack("<iii3si18sq", 4, 1, 3, b"V 1", 18, b"torch.FloatStorage", 2**40),
+        struct.pack("<iii3si17si", 4, 1, 3, b"V 1", 17, b"torch.FloatTensor", 2**31 - 1),
+    ],
+)
+def test_what_a_torch7_file_only_claims_takes_no_memory(tmp_path, claim):
+    (tmp_path / "x.t7").write_bytes(claim + bytes(100))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="x.t7: "):
+        network_from_torch7(tmp_path / "x.t7")
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_tables_nested_too_deeply_are_refused(tmp_path):
+    (tmp_path / "x.t7").write_bytes(b"".join(struct.pack("<iiiid", 3, n, 1, 1, 1.0) for n in range(1, 5000)))
+    with pytest.raises(WeightsError, match="x.t7: not a Torch7 file, or damaged .RecursionError"):
+        network_from_torch7(tmp_path / "x.t7")
+
+
+def unfolding(make, leaf, depth=60):
+    """Something that is small in a file and 2^60 times as large when unfolded."""
+    for _ in range(depth):
+        leaf = make([leaf, leaf])
+    return leaf
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda c: c | {"model": unfolding(sequential, sequential([]))}, "more than 500 layers"),
+        (lambda c: c | {"model": unfolding(sequential, Torch7Object("nn.ReLU", {}))}, "more than 500 layers"),
+        (lambda c: c | {"mean": unfolding(list, 0.5)}, "expected a tensor"),
+        (
+            lambda c: c | {"model": sequential([Torch7Object("nn.X", {"bias": unfolding(list, 1.0)})])},
+            "expected a tensor",
+        ),
+    ],
+    ids=["sequences", "layers", "mean", "bias"],
+)
+def test_a_file_that_unfolds_exponentially_is_refused_at_once(network, tmp_path, change, reason):
+    content = change({"model": sequential(torch7_layers(network)), "mean": list(MEAN)})
+    with pytest.raises(WeightsError, match=f"x.t7: .*{reason}"):
+        network_from_torch7(save(tmp_path / "x.t7", content))
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -265,6 +330,47 @@ def test_the_missing_package_is_named(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchfile", None)
     with pytest.raises(WeightsError, match="torchfile"):
         network_from_torch7(file)
+
+
+OTHERS = {
+    b"": "empty",
+    b"\n<!DOCTYPE html><html><title>Virus scan warning</title></html>": "a web page",
+    b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>': "a web page",
+    b'{"error": "not found"}': "JSON",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n": "a Git LFS pointer",
+    b"\x1f\x8b\x08" + bytes(99): "a gzip archive",
+    b"Not found": "neither a Torch7 nor a PyTorch file",
+}
+
+
+@pytest.mark.parametrize("content, what", OTHERS.items(), ids=OTHERS.values())
+@pytest.mark.parametrize("package", [True, False], ids=["torchfile", "no torchfile"])
+def test_a_file_of_another_kind_is_called_what_it_is(tmp_path, monkeypatch, content, what, package):
+    if not package:
+        monkeypatch.setitem(sys.modules, "torchfile", None)
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(WeightsError, match=f"x: .*{what}"):
+        import_weights(tmp_path / "x", tmp_path / "out")
+
+
+def test_a_safetensors_file_is_called_so(late, tmp_path):
+    late.save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="a safetensors file, which needs no import"):
+        import_weights(tmp_path / "model.safetensors", tmp_path / "out")
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(WeightsError, match=f"{file}: cannot be read: not a file"):
+            import_weights(file, tmp_path / "out")
+
+
+def test_a_torch7_discriminator_is_called_so(network, tmp_path):
+    layers = [*torch7_layers(network)[:6], Torch7Object("nn.Linear", {})]
+    for content in (sequential(layers), {"model": sequential(layers), "mean": list(MEAN)}):
+        with pytest.raises(WeightsError, match="x.t7: .*discriminator"):
+            network_from_torch7(save(tmp_path / "x.t7", content))
 
 
 def test_the_width_is_that_of_the_file(file):
@@ -435,6 +541,70 @@ def test_another_state_dict_is_refused_by_name(late, tmp_path, change, reason):
     torch.save(state, tmp_path / "model_cn")
     with pytest.raises(WeightsError, match=f"model_cn: .*({reason})"):
         network_from_pytorch(tmp_path / "model_cn")
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": state, "epoch": 3, "optimizer": {"state": {}}},
+        lambda state: {"model": state},
+        lambda state: {"generator": state, "discriminator": {"linear1.bias": torch.zeros(1)}},
+        lambda state: {"model": {"state_dict": {f"module.{name}": value for name, value in state.items()}}},
+    ],
+)
+def test_a_wrapped_state_dict_is_opened(late, tmp_path, wrap):
+    torch.save(wrap(release(late)), tmp_path / "model_cn")
+    imported = network_from_pytorch(tmp_path / "model_cn")
+    assert torch.equal(imported.layers[3].convolution.weight, late.layers[3].convolution.weight)
+
+
+def test_wrappings_that_leave_open_which_network_is_meant_are_refused(late, tmp_path):
+    endless: dict = {}
+    endless["state_dict"] = endless
+    for content, reason in (
+        ({"model": release(late), "generator": release(late)}, "several names"),
+        (endless, "state_dict is not a tensor"),
+    ):
+        torch.save(content, tmp_path / "model_cn")
+        with pytest.raises(WeightsError, match=f"model_cn: .*{reason}"):
+            network_from_pytorch(tmp_path / "model_cn")
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model_ld.", "model_gd."])
+def test_a_discriminator_is_called_so(tmp_path, prefix):
+    state = {"conv1.weight": torch.zeros(64, 3, 5, 5), "linear1.bias": torch.zeros(1024)}
+    torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "model_cd")
+    with pytest.raises(WeightsError, match="model_cd: .*this is a discriminator"):
+        network_from_pytorch(tmp_path / "model_cd")
+
+
+def test_an_archive_that_unpacks_to_more_than_the_file_is_refused(late, tmp_path):
+    torch.save(release(late), tmp_path / "stored")
+    with zipfile.ZipFile(tmp_path / "stored") as stored, zipfile.ZipFile(tmp_path / "bomb", "w", 8) as bomb:
+        for name in stored.namelist():
+            bomb.writestr(name, stored.read(name))
+        bomb.writestr("archive/data/999", bytes(10**7))
+    with pytest.raises(WeightsError, match="bomb: "):
+        network_from_pytorch(tmp_path / "bomb")
+
+
+def test_weights_that_no_training_leaves_behind_are_refused(late, network, tmp_path):
+    state = release(late)
+    state["bn3.running_var"].fill_(-1)
+    torch.save(state, tmp_path / "model_cn")
+    with pytest.raises(WeightsError, match="model_cn: .*variance"):
+        network_from_pytorch(tmp_path / "model_cn")
+    network.layers[2].convolution.weight.data.fill_(1e38)
+    content = {"model": sequential(torch7_layers(network)), "mean": list(MEAN)}
+    with pytest.raises(WeightsError, match="x.t7: .*no training"):
+        network_from_torch7(save(tmp_path / "x.t7", content))
+
+
+def test_a_name_of_several_lines_stays_on_one(late, tmp_path):
+    torch.save(release(late) | {"conv\n99": torch.ones(1)}, tmp_path / "model_cn")
+    with pytest.raises(WeightsError, match="conv.99 does not belong") as caught:
+        network_from_pytorch(tmp_path / "model_cn")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("today", [True, False], ids=["zip", "before 1.6"])

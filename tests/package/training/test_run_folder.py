@@ -317,6 +317,7 @@ def test_nothing_in_a_checkpoint_is_run(start, tmp_path):
             start(None, resume=True)
         except RunError as error:
             assert "cannot be read" in str(error)
+            assert "weights_only" not in str(error)  # PyTorch advises to open such a file without it
         assert not trace.exists(), file.name
         file.write_bytes(sound)
     assert start(None, resume=True).train()
