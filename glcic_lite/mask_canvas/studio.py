@@ -8,6 +8,7 @@ import base64
 import io
 import traceback
 from functools import partial
+from os.path import expanduser  # that of Path raises where there is no such user
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -283,7 +284,7 @@ class CompletionStudio(MaskCanvas):
                         raise PhotoError(f"there is no sample photo {name!r}")
                     self.load_photo(name)
                 case {"do": "open", "path": str(path)}:
-                    self.load_photo(Path(path.strip().strip("\"'")).expanduser())
+                    self.load_photo(Path(expanduser(path.strip().strip("\"'"))))
                     self._note = f"Opened {self._source['title']} at its full size."
                 case {"do": "upload", "name": str(name), "reduced": str(reduced)}:
                     name, photo = open_upload(name, bytes(buffers[0]))
@@ -293,7 +294,7 @@ class CompletionStudio(MaskCanvas):
                 case {"do": "mask", "name": str(name)}:
                     self.load_mask(name)
                 case {"do": "network", "folder": str(folder)}:
-                    self.network = Path(folder.strip()).expanduser() if folder.strip() else None
+                    self.network = Path(expanduser(folder.strip())) if folder.strip() else None
                     self._note = f"Completing with {self._network_name}."
                 case {"do": "save"}:
                     files = self.save()

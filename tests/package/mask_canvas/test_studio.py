@@ -392,6 +392,7 @@ def test_bad_photos_and_weights_are_refused(tmp_path, photo):
     ("message", "words"),
     [
         ({"do": "open", "path": "/no/such/photo.jpg"}, "/no/such/photo.jpg: no such file"),
+        ({"do": "open", "path": "~nosuchuser/photo.jpg"}, "~nosuchuser/photo.jpg: no such file"),
         ({"do": "open", "path": "."}, "a folder, not a photo"),
         ({"do": "open", "sample": "../../README"}, "no sample photo '../../README'"),
         ({"do": "mask", "name": "../secret"}, "no mask '../secret'"),
