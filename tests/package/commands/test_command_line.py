@@ -397,7 +397,7 @@ def test_import_weights_makes_weights_that_complete_opens_and_names_the_licence(
     "file, out, reason",
     [
         ("lost.t7", "new", "no such file"),
-        ("photo.png", "new", "not a Torch7 file"),
+        ("photo.png", "new", "this is a picture, not weights"),
         ("authors.t7", ".", "already exists"),
     ],
 )
