@@ -149,8 +149,8 @@ CLAIMS = (
     Claim(
         "S10",
         "Local consistency is kept.",
-        "The step across the hole's edge beside the photo's own, with and without discriminators and blending; the "
-        "texture against the depth in the hole.",
+        "The step across the hole's edge beside the photo's own, with and without discriminators and blending; "
+        "texture by depth.",
         (Section(9, "4.2 · The distance from what is known"), Section(9, "5.2 · The discriminators"),
          Section(9, "5.3 · The seam, and what removes it")),
         IN_PART,
@@ -159,7 +159,7 @@ CLAIMS = (
     Claim(
         "S11",
         "New objects can be made that appear nowhere else in the photo.",
-        "Eyes, towers and arches covered and completed; the texture against the depth in the hole.",
+        "Eyes, towers and arches covered and completed; texture by depth.",
         (Section(9, "4.2 · The distance from what is known"), Section(9, "6 · Where it fails")),
         NOT_HERE,
         "Nothing appears that the rim does not hint at: 162 photos do not teach what an eye is.",
