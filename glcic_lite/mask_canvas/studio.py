@@ -1,7 +1,8 @@
 """The completion studio: paint over something on the left, and the network fills the place in on the right.
 
 Its parts: the canvas (widget.py), the thread that completes (worker.py), one completion (completion.py), the network
-(weights.py), the lists (sample_photos.py), uploads and saving (keeping.py), the picture without a kernel (still.py).
+(weights.py), the lists (sample_photos.py), uploads and saving (uploads.py), and the picture for readers without a kernel
+(static_picture.py).
 """
 
 import base64
@@ -17,9 +18,9 @@ from PIL import Image
 
 from glcic_lite.mask_canvas import sample_photos
 from glcic_lite.mask_canvas.completion import Completion, Fill, Request, carry_out, words_for
-from glcic_lite.mask_canvas.keeping import open_upload, save_new
 from glcic_lite.mask_canvas.sample_photos import find_photo, reduced
-from glcic_lite.mask_canvas.still import still_picture
+from glcic_lite.mask_canvas.static_picture import still_picture
+from glcic_lite.mask_canvas.uploads import open_upload, save_new
 from glcic_lite.mask_canvas.weights import load_network
 from glcic_lite.mask_canvas.widget import BROWSER, MaskCanvas, linked
 from glcic_lite.mask_canvas.worker import Worker

@@ -59,7 +59,7 @@ def training_choices(
         precision: "bf16", "fp16", "no", or "auto": bf16 where it is faster than float32; on NVIDIA GPUs too old for
             that fp16; else no.
         workers: processes that decode photos; None: as many as help. On a CPU, where they would only take turns with
-            the training, that is none.
+            the training, that means none.
 
     Raises:
         ValueError: an unknown precision, or one that the device does not have.
