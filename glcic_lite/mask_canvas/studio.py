@@ -1,7 +1,7 @@
 """The completion studio: paint over something on the left, and the network fills the place in on the right.
 
 Its parts: the canvas (widget.py), the thread that completes (worker.py), one completion (completion.py), the network
-(weights.py), the lists (sample_photos.py), uploads and saving (uploads.py), and the picture for readers without a kernel
+(weights.py), the lists (sample_photos.py), uploads and saving (uploads.py), and a picture for readers without a kernel
 (static_picture.py).
 """
 
