@@ -28,7 +28,7 @@ def evaluate(
     if out:
         expect_folder_for(out)
     network = CompletionNetwork.from_pretrained(weights)
-    with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
         rows = protocol.evaluate(photos, network, seed, on_case=lambda case, filled: bar.update())
     print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'L1':>6} {'SSIM':>6} {'texture':>8}")
     for row in averages(rows):

@@ -22,7 +22,7 @@ def publish(
     from glcic_lite.evaluation import publishing
     from glcic_lite.method.photos import list_photos
 
-    with tqdm(unit="hole", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
         photos = len(list_photos(data / "train"))
         which = "best" if best else "network"
         publishing.publish(run, out, data / "test", photos, which, on_case=lambda case, filled: bar.update())

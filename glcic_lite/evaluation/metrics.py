@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity
 
 from glcic_lite.method.masks import hole_box
 
+PSNR_LIMIT = 100.0  # dB; what a mean counts where hole and photo are equal: here, and in the validation of a training
 FLAT = 0.25  # grey levels per pixel
 
 

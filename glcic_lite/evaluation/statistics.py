@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t
 
-from glcic_lite.evaluation.metrics import METRICS
+from glcic_lite.evaluation.metrics import METRICS, PSNR_LIMIT
 
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 NO_DIFFERENCE, UNDECIDED = "no difference larger than", "undecided"
-PSNR_LIMIT = 100.0  # dB; what a mean counts where hole and photo are equal, as the validation during training does
 FEWEST = 8  # values; with fewer, an interval depends too much on its assumption of normality to be printed
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from glcic_lite.evaluation.metrics import hole_psnr
+from glcic_lite.evaluation.metrics import PSNR_LIMIT, hole_psnr
 from glcic_lite.method.masks import box_mask, free_form_strokes, random_box
 from glcic_lite.method.networks import CompletionNetwork, composite
 from glcic_lite.training.crops import PhotoCrops
@@ -60,7 +60,7 @@ class Validation:
                 photo, mask = (x[start : start + batch_size] for x in (self.photos, masks))
                 output = network(photo.to(device), mask.to(device)).float().cpu()
                 levels = (255 * x.permute(0, 2, 3, 1).numpy() for x in (photo, output))
-                values += map(hole_psnr, *levels, mask[:, 0].numpy() > 0.5)
+                values += (min(x, PSNR_LIMIT) for x in map(hole_psnr, *levels, mask[:, 0].numpy() > 0.5))
             results[kind] = round(float(np.mean(values)), 4)
         return {"psnr": round(float(np.mean(list(results.values()))), 4), **results}
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from glcic_lite.course.shared.explorers import Explorer, Scene, warning, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG
-from glcic_lite.course.shared.sketch import Sketch, legend, tint
+from glcic_lite.course.shared.sketch import INK, Sketch, legend, tint
 
 WIDTH, HEIGHT = 940, 440
 GRID, TOP = 372, 30
@@ -135,7 +135,7 @@ def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown
                 sketch.text(x + cell / 2, y + cell * 0.77, small, min(11.5, fits), "#BFE3FA")
             elif cell >= 18 or stamped:  # smaller numbers could not be read anyway
                 size_of_text = min(15, cell * 0.42)
-                sketch.text(x + cell / 2, y + cell / 2, text, size_of_text, "white" if stamped else "#1b1f24")
+                sketch.text(x + cell / 2, y + cell / 2, text, size_of_text, "white" if stamped else INK)
     x, y = left + column * stride * cell, top + row * stride * cell
     sketch.rectangle(x, y, kernel * cell, kernel * cell, None, HIGHLIGHT, 3)
     sketch.arrow(430, TOP + GRID / 2, 505, QUIET)

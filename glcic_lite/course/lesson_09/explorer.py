@@ -12,7 +12,7 @@ from glcic_lite.course.lesson_09.figures import window_around
 from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
 from glcic_lite.course.shared.figures import OUTPUT, QUIET, with_hole
 from glcic_lite.course.shared.samples import sample_photo
-from glcic_lite.course.shared.sketch import SCALE, Sketch
+from glcic_lite.course.shared.sketch import INK, SCALE, Sketch
 from glcic_lite.evaluation.fills import every_fill
 from glcic_lite.evaluation.metrics import measure_all
 from glcic_lite.method.masks import Box, box_mask
@@ -106,7 +106,7 @@ class FillExplorer(Explorer):
                     first = line == 0 and name == best["psnr"]
                     sketch.text(
                         x + SIDE / 2, y + TOP + SIDE + 11 + 17 * line, ("★ " if first else "") + text, 12.5,
-                        OUTPUT if first else QUIET if not line else "#1b1f24", bold=first,
+                        OUTPUT if first else QUIET if not line else INK, bold=first,
                     )  # fmt: skip
         return Scene(
             sketch,

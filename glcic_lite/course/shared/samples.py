@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glcic_lite.files import DATA
+from glcic_lite.files import DATA, MASK_SEPARATOR
 from glcic_lite.mask_canvas.sample_photos import attribution
 from glcic_lite.method.masks import open_mask
 from glcic_lite.method.photos import open_photo
@@ -31,10 +31,10 @@ def sample_names() -> list[str]:
 
 def sample(name: str) -> tuple[Image.Image, np.ndarray]:
     """A photo and a hand-drawn mask for it: a PIL image and bool (H, W)."""
-    photo = sample_photo(name.split("--")[0])
+    photo = sample_photo(name.split(MASK_SEPARATOR)[0])
     return photo, open_mask(DATA / "masks" / f"{name}.png", photo.size)
 
 
 def credit(*names: str) -> str:
     """Who took the photos and under which licence, in one line, as the licences require."""
-    return "Photos: " + "; ".join(attribution(name.split("--")[0]) for name in names) + "."
+    return "Photos: " + "; ".join(attribution(name.split(MASK_SEPARATOR)[0]) for name in names) + "."

@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, mean_fill, network_fill, network_fills, telea_fill
 from glcic_lite.evaluation.metrics import (
     METRICS,
+    PSNR_LIMIT,
     gradient,
     gradient_energy_ratio,
     hole_l1,
@@ -22,7 +23,6 @@ from glcic_lite.evaluation.statistics import (
     FEWEST,
     HOLDS,
     NO_DIFFERENCE,
-    PSNR_LIMIT,
     UNDECIDED,
     Interval,
     averages,

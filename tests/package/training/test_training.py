@@ -9,12 +9,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from glcic_lite.evaluation.metrics import PSNR_LIMIT
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.samples import TrainingSamples, cut_patches
 from glcic_lite.training.step import TrainingStep
+from glcic_lite.training.validation import Validation
 from inputs import narrow_network
 from training_runs import SMOOTH, TINY, one_iteration, phases, same, starter, state_of
 
@@ -456,3 +458,14 @@ def test_an_iteration_is_one_step_of_each_optimizer_in_however_many_parts(start,
         for optimizer in (trainer.optimizer, trainer.discriminator_optimizer)
     ]
     assert steps == [{2 + 3}, {1 + 3}]
+
+
+def test_a_hole_met_exactly_counts_a_hundred_decibels(photos_folder):
+    """Infinitely many would make every mean infinite, and no later weights the best."""
+
+    class Knows(torch.nn.Module):
+        def forward(self, photo, mask):
+            return photo
+
+    measured = Validation(photos_folder / "val", TINY).measure(Knows(), torch.device("cpu"))
+    assert set(measured.values()) == {PSNR_LIMIT}
