@@ -8,9 +8,20 @@ if TYPE_CHECKING:
     from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
     from glcic_lite.method.photos import PhotoError
     from glcic_lite.method.pretrained import WeightsError
+    from glcic_lite.method.scale import scale_of
     from glcic_lite.speed.completion import complete
+    from glcic_lite.speed.stopping import Stopped
 
-__all__ = ["CompletionNetwork", "ContextDiscriminator", "MaskError", "PhotoError", "WeightsError", "complete"]
+__all__ = [
+    "CompletionNetwork",
+    "ContextDiscriminator",
+    "MaskError",
+    "PhotoError",
+    "Stopped",
+    "WeightsError",
+    "complete",
+    "scale_of",
+]
 MODULES = {
     "MaskError": "method.masks",
     "CompletionNetwork": "method.networks",
@@ -18,6 +29,8 @@ MODULES = {
     "PhotoError": "method.photos",
     "WeightsError": "method.pretrained",
     "complete": "speed.completion",
+    "Stopped": "speed.stopping",
+    "scale_of": "method.scale",
 }
 
 

@@ -1,5 +1,6 @@
 """The completion network and the discriminators, built from the tables in `architecture.py` at any width."""
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -21,6 +22,7 @@ from glcic_lite.method.architecture import (
 from glcic_lite.method.pretrained import Pretrained
 
 MID_GREY = (0.5, 0.5, 0.5)
+LARGEST_HOLE = 128  # pixels; the paper trains on holes of 96 to 128
 
 
 def _initialise(module: nn.Module) -> None:
@@ -96,6 +98,8 @@ class CompletionNetwork(nn.Module, Pretrained):
             weights of other programs may need it (see `importing`).
         subtract_mean: False leaves the photo as it is, its hole filled with the mean colour; the same reason. It is
             not the same function with other biases: the zero padding around the photo is then black, not mean.
+        largest_hole: how thick the holes were that these weights were trained on, in pixels: `complete` reduces the
+            photo where they are thicker. 128 in the paper (section 3.3), and for weights that do not say.
 
     The state dict names follow the table: `layers.07_dilated_conv.convolution.weight` belongs to row 7.
     """
@@ -111,13 +115,17 @@ class CompletionNetwork(nn.Module, Pretrained):
         mask_channel: bool = True,
         norm_after_activation: bool = False,
         subtract_mean: bool = True,
+        largest_hole: float = LARGEST_HOLE,
     ):
         super().__init__()
         if not width > 0:
             raise ValueError(f"width must be positive, not {width}")
+        if not 1 <= largest_hole < math.inf:
+            raise ValueError(f"largest_hole must be at least 1 pixel, not {largest_hole}")
         table = COMPLETION_NETWORK if dilated else without_dilation()
         self.dilated, self.mask_channel = dilated, mask_channel
         self.norm_after_activation, self.subtract_mean = norm_after_activation, subtract_mean
+        self.largest_hole = largest_hole
         self.layers = _stack(table, COMPLETION_INPUT_CHANNELS, width, norm_after_activation)
         self.register_buffer("mean_colour", torch.tensor(mean_colour, dtype=torch.float32).view(3, 1, 1))
         _initialise(self.layers)

@@ -13,6 +13,7 @@ from glcic_lite.method.architecture import COMPLETION_NETWORK, Layer, without_di
 from glcic_lite.method.masks import Box
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.receptive_field import input_span
+from glcic_lite.speed.stopping import Check, never
 
 Span = tuple[int, int]  # (first, one past the last)
 BAND = 128  # rows of the photo: about so many at a time go through the layers before and after the quarter size
@@ -69,6 +70,7 @@ class FastNetwork:
     @torch.no_grad()
     def __init__(self, network: CompletionNetwork, dtype: torch.dtype | None = None):
         self.device = network.mean_colour.device
+        self.largest_hole = network.largest_hole
         if dtype is None:
             dtype = torch.bfloat16 if bfloat16_is_faster(self.device.type) else torch.float32
         self.dtype = dtype
@@ -85,13 +87,14 @@ class FastNetwork:
         ]
 
     @torch.inference_mode()
-    def __call__(self, photo: Tensor, mask: Tensor, target: Box | None = None) -> Tensor:
+    def __call__(self, photo: Tensor, mask: Tensor, target: Box | None = None, check: Check = never) -> Tensor:
         """As `CompletionNetwork.forward`, for a part of the output.
 
         Args:
             photo: (N, 3, H, W), red, green, blue in [0, 1]; H and W multiples of 4.
             mask: (N, 1, H, W), 1 in the hole and 0 where the photo is known.
             target: the part of the output that is wanted; by default all of it.
+            check: called before each layer; whatever it raises ends the run.
 
         Returns:
             (N, 3, target height, target width) in [0, 1]: what the whole output holds there.
@@ -113,7 +116,7 @@ class FastNetwork:
                 bands = max(1, round((last - first) * height / size_after / BAND))
             edges = [first + (last - first) * i // bands for i in range(bands + 1)]
             done = [
-                self._run(stage, values, origin, needs(start, stop, size, table), columns[stage])
+                self._run(stage, values, origin, needs(start, stop, size, table), columns[stage], check)
                 for start, stop in pairwise(edges)
             ]
             values = torch.cat(done, dim=2) if bands > 1 else done[0]
@@ -122,10 +125,11 @@ class FastNetwork:
         return values
 
     def _run(
-        self, stage: slice, values: Tensor, origin: tuple[int, int], rows: list[Need], columns: list[Need]
+        self, stage: slice, values: Tensor, origin: tuple[int, int], rows: list[Need], columns: list[Need], check: Check
     ) -> Tensor:
         """Some layers, for a part of what they paint: what the last of `rows` and `columns` says."""
         for layer, down, across in zip(self.layers[stage], rows, columns, strict=True):
+            check()
             row = layer.row
             if row.kind == "output":
                 values = values.float()

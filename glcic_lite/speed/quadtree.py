@@ -21,6 +21,7 @@ from scipy import sparse
 
 from glcic_lite.method import blending
 from glcic_lite.method.masks import Box
+from glcic_lite.speed.stopping import Check, never
 
 EVERY_PIXEL = 20_000  # holes of up to this many pixels are solved on every pixel
 WINDOW = 1_000_000  # pixels of a photo up to which arrays of its size do not matter
@@ -29,16 +30,23 @@ DISTANCE = 4
 CHUNK = 1_000_000  # values interpolated at once
 
 
-def add_correction(photo: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> None:
-    """`blending.add_correction` with time and memory that follow the length of the rim; arguments as there."""
+def add_correction(photo: np.ndarray, painted: np.ndarray, mask: np.ndarray, check: Check = never) -> None:
+    """`blending.add_correction` with time and memory that follow the length of the rim; arguments as there.
+
+    `check` is called between the steps; whatever it raises ends the work.
+    """
     for window, piece in _pieces(mask):
+        check()
         if _on_every_pixel(piece):
             blending.add_correction(photo[window], painted[window], piece)
         else:
             equations = QuadtreeEquations(piece)
+            check()
             rim = np.unravel_index(equations.known_pixels, piece.shape)
             tint = photo[window][rim].astype(np.float64) - painted[window][rim]
-            equations.add_to(painted[window], equations.solve(tint))
+            solution = equations.solve(tint)
+            check()
+            equations.add_to(painted[window], solution)
 
 
 def smooth_fill(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

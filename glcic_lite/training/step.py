@@ -96,7 +96,7 @@ class TrainingStep:
         self.settings, self.choices, self.accelerator = settings, choices, accelerator
         s = settings
         set_seed(s.seed)
-        network = CompletionNetwork(s.width, colour, s.dilated, s.mask_channel)
+        network = CompletionNetwork(s.width, colour, s.dilated, s.mask_channel, largest_hole=s.hole_sides[1])
         if start_from is not None:
             _load_weights(network, start_from)
         width = s.discriminator_width or s.width

@@ -33,7 +33,7 @@ both_ways = pytest.mark.parametrize("blend", [True, False], ids=["blended", "bar
 def test_plain_and_fast_complete_any_photo_alike(photo_and_mask, blend, option):
     network = narrow_network(**({option: False} if option else {}))
     expected = np.asarray(plain.complete(*photo_and_mask, network, blend)).astype(int)
-    result = np.asarray(complete(*photo_and_mask, network, blend, torch.float32))
+    result = np.asarray(complete(*photo_and_mask, network, blend, torch.float32, scale=1))
     assert np.abs(result - expected).max() <= 1, "a number halfway between two grey levels may be rounded either way"
     assert (result != expected).mean() < 0.001
 
@@ -51,7 +51,7 @@ def test_plain_and_fast_agree_in_holes_so_large_that_they_are_tiled_and_solved_o
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crops, "TILE", 100)
         patch.setattr(quadtree, "EVERY_PIXEL", 1000)
-        result = np.asarray(complete(photo, mask, NETWORK, dtype=torch.float32))
+        result = np.asarray(complete(photo, mask, NETWORK, dtype=torch.float32, scale=1))
     assert np.abs(result - expected).max() <= 3  # a quadtree stays within half a per cent of the tint's range
     assert np.abs(result - expected).mean() < 0.3
 
