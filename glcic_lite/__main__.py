@@ -28,12 +28,13 @@ app.add_typer(bench, name="bench")
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """What can go wrong without being a mistake in this program. Imported only once something has gone wrong."""
+    from glcic_lite.evaluation.fills import FillError
     from glcic_lite.method.masks import MaskError
     from glcic_lite.method.photos import PhotoError
     from glcic_lite.method.pretrained import WeightsError
     from glcic_lite.training import RunError, TrainingError
 
-    return PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError
+    return FillError, PhotoError, MaskError, WeightsError, RunError, TrainingError, OSError
 
 
 def main() -> None:

@@ -11,6 +11,14 @@ import typer
 from glcic_lite import files
 
 
+OPENCV_PACKAGES = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
 class Check(NamedTuple):
     name: str
     ok: bool
@@ -35,6 +43,33 @@ def needed_packages() -> list[str]:
     return ["glcic-lite", *(re.split(r"[^\w.-]", line)[0] for line in requirements if "extra ==" not in line)]
 
 
+def opencv_check() -> Check:
+    """Whether exactly one of OpenCV's four packages is installed, and the one with the fills of xphoto.
+
+    All four bring a folder `cv2`: each overwrites the others', and uninstalling one takes files from the rest.
+    """
+    found = [name for name in OPENCV_PACKAGES if _is_installed(name)]
+    wanted = "opencv-contrib-python-headless"
+    repair = f"run: pip uninstall -y {' '.join(OPENCV_PACKAGES)} && pip install {wanted}"
+    if len(found) > 1:
+        return Check("OpenCV", False, f"{' and '.join(found)} overwrite each other's files; {repair}")
+    try:
+        import cv2
+    except ImportError as error:
+        return Check("OpenCV", False, f"cannot be imported ({error}); {repair}")
+    if not hasattr(cv2, "xphoto"):
+        return Check("OpenCV", False, f"lacks the module xphoto; {repair}")
+    return Check("OpenCV", True, f"{cv2.__version__}, with xphoto")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def checks() -> Iterator[Check]:
     """Python, packages, device, weights and photos, one after the other."""
     version = ".".join(map(str, sys.version_info[:3]))
@@ -45,6 +80,8 @@ def checks() -> Iterator[Check]:
             yield Check(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Check(package, False, "missing; run: pip install -r requirements.txt")
+
+    yield opencv_check()
 
     from glcic_lite.device import choose_device, describe
     from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters

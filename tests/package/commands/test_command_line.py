@@ -1,6 +1,7 @@
 """The command line: what it writes, and one line on standard error with exit status 2 for what goes wrong."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from glcic_lite import __main__ as command_line
-from glcic_lite.commands.doctor import checks
+from glcic_lite.commands.doctor import checks, opencv_check
 from glcic_lite.method.masks import mask_image
 from glcic_lite.method.networks import ContextDiscriminator
 from glcic_lite.method.pretrained import WeightsError
@@ -427,6 +428,22 @@ def test_doctor_says_what_is_missing_and_what_to_do(run, monkeypatch, tmp_path):
     assert status == 1
     assert "PROBLEM  photos: " in out
     assert "PROBLEM  no-such-package: missing; run: pip install -r requirements.txt" in out
+
+
+@pytest.mark.parametrize("second", ["opencv-python", "opencv-python-headless", "opencv-contrib-python"])
+def test_doctor_notices_a_second_opencv(monkeypatch, second):
+    real = importlib.metadata.version
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "5.0" if name == second else real(name))
+    check = opencv_check()
+    assert not check.ok and f"{second} and opencv-contrib-python-headless overwrite" in check.finding
+    assert "pip uninstall -y opencv-python opencv-python-headless" in check.finding
+
+
+def test_doctor_notices_an_opencv_without_xphoto(monkeypatch):
+    assert opencv_check().ok
+    monkeypatch.delattr("cv2.xphoto")
+    check = opencv_check()
+    assert not check.ok and "xphoto" in check.finding and "\n" not in check.finding
 
 
 def test_doctor_reports_damaged_weights(monkeypatch):
