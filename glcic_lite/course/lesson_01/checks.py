@@ -4,12 +4,13 @@ import random
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from glcic_lite.course.lesson_01.stack_explorer import paths
-from glcic_lite.course.shared.checks import NotYet, check, exercise, read_value
+from glcic_lite.course.shared.checks import NotYet, check, exercise, read_value, whole
 
 
 def _torch_output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -23,13 +24,15 @@ def _torch_output_size(size: int, kernel: int, stride: int, padding: int, dilati
     [
         (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "the dilation is not used: it stretches the kernel."),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "the division must round down, so use `//`."),
+        (lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1,
+         "the division is rounded up; a step for which there is no room left is not taken."),
         (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "padding is added on both sides."),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s,
          "the first position counts too, before any step is taken."),
         (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "a kernel of k taps has k − 1 gaps between them, not k."),
     ],
     "It agrees with torch on {count} random convolutions.",
-    by_name=True,
+    without=dict(of_torch="conv.*"),
 )  # fmt: skip
 def output_size():
     """`output_size(size, kernel, stride, padding, dilation)` against torch's own convolution."""
@@ -52,14 +55,15 @@ def _conv_field(layers: Sequence[tuple[int, int, int]]) -> int:
     return high - low + 1
 
 
-def _recursion(layers, jump_first=False, use_jump=True, use_dilation=True, start=1, fewer=1) -> int:
+def _recursion(
+    layers, jump_first=False, use_jump=True, use_dilation=True, start=1, fewer=1, replace=False, add=False
+) -> int:
     field, jump = start, 1
     for kernel, stride, dilation in layers:
-        if jump_first:
-            jump *= stride
-        field += (kernel - fewer) * (dilation if use_dilation else 1) * (jump if use_jump else 1)
-        if not jump_first:
-            jump *= stride
+        before, jump = jump, stride if replace else jump + stride - 1 if add else jump * stride
+        field += (
+            (kernel - fewer) * (dilation if use_dilation else 1) * ((jump if jump_first else before) if use_jump else 1)
+        )
     return field
 
 
@@ -72,6 +76,11 @@ def _recursion(layers, jump_first=False, use_jump=True, use_dilation=True, start
         (partial(_recursion, use_jump=False),
          "after a stride, one step of a later layer is several pixels of the photo: keep track of the jump."),
         (partial(_recursion, use_dilation=False), "the dilation is not used."),
+        (partial(_recursion, replace=True),
+         "the jump is replaced by the last stride; strides multiply, since each one skips pixels of a skipping layer."),
+        (partial(_recursion, add=True), "the strides are added up; they multiply."),
+        (lambda layers: sum((k - 1) * d for k, _, d in layers) + sum(s - 1 for _, s, _ in layers) + 1,
+         "a stride is added to the field; it widens what later layers add."),
         (partial(_recursion, start=0), "with no layer at all, a pixel sees one pixel: itself."),
         (partial(_recursion, fewer=0), "a kernel of k taps widens the view by its k − 1 gaps."),
         (lambda layers: _recursion(layers[::-1]),
@@ -105,9 +114,16 @@ def _spread(weight: torch.Tensor, dilation: int, trailing: bool = False, columns
         (partial(_spread, trailing=True),
          "there are zeros after the last row and column of weights; only those between count."),
         (partial(_spread, columns=False), "rows are spread but columns are not."),
+        (lambda weight, dilation: _spread(weight.transpose(2, 3), dilation), "rows and columns are exchanged."),
+        (lambda weight, dilation: _spread(weight.transpose(0, 1), dilation),
+         "the channels are exchanged: out comes first, then in."),
+        (lambda weight, dilation: _spread(weight.flip(2, 3), dilation), "the kernel is turned around."),
+        (lambda weight, dilation: (_spread(weight, dilation) != 0).float(),
+         "there are ones where the weights belong."),
         (lambda weight, dilation: weight, "the weights are returned as they came."),
     ],
     "Your large kernel does what the dilated small one does.",
+    without=dict(of_torch="kron", functions=(np.kron,)),
     say=lambda weight, dilation: f"a weight of shape {tuple(weight.shape)} and dilation {dilation}",
 )  # fmt: skip
 def zero_filled():
@@ -121,7 +137,7 @@ def dilations(dilations: Sequence[int] | None) -> str:
     """Four dilations whose field has no gap and is as wide as that can be; found by counting, not by a list."""
     chosen = read_value(
         dilations,
-        lambda value: [int(d) for d in value],
+        lambda value: [whole(d) for d in value],
         "A list of four whole numbers is expected, such as `[1, 1, 1, 1]`.",
     )
     if len(chosen) != 4:

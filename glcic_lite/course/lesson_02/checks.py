@@ -23,10 +23,18 @@ def _max_pool(photo: torch.Tensor, size: int, **options) -> torch.Tensor:
         (partial(_max_pool, stride=1), "the window moves by one pixel; it should move by its own size."),
         (lambda photo, size: _max_pool(photo, size).clamp(min=0),
          "the maximum is taken of the block and zero; the block's values may all be negative."),
+        (lambda photo, size: photo.reshape(photo.shape[0] // size, size, -1, size).amax(dim=(0, 2)),
+         "the maximum is taken over the blocks, for each place within a block; take it within each block."),
+        (lambda photo, size: -F.max_pool2d(-photo[None, None], size)[0, 0], "that is the smallest of each block."),
+        (lambda photo, size: photo.reshape(-1, size, photo.shape[1]).amax(dim=1),
+         "the columns are pooled but the rows are not: a block is as wide as it is high."),
+        (lambda photo, size: photo.reshape(photo.shape[0], -1, size).amax(dim=2),
+         "the rows are pooled but the columns are not: a block is as high as it is wide."),
         (lambda photo, size: photo.reshape(size, -1, size, photo.shape[1] // size).amax(dim=(0, 2)),
          "`reshape` cuts rows in the order (block, row within the block): (H // size, size, ...)."),
     ],
     "It agrees with torch, negative numbers included.",
+    without=dict(of_torch=".*max_pool.*"),
     say=lambda photo, size: f"a photo of shape {tuple(photo.shape)} and size {size}",
 )  # fmt: skip
 def max_pool():
@@ -49,6 +57,10 @@ def _apart(channels: int, size: int, power: int = 2) -> torch.Tensor:
          "every output channel adds up all input channels; pooling keeps channels apart."),
         (lambda channels, size: torch.full((channels, channels, size, size), 1 / (channels * size**2)),
          "every output channel is the mean over all channels; pooling keeps channels apart."),
+        (lambda channels, size: F.pad(torch.eye(channels)[..., None, None], [0, size - 1] * 2),
+         "that keeps the first pixel of each block; a mean takes them all."),
+        (lambda channels, size: _apart(channels, size) / channels,
+         "each channel is pooled by itself, so the number of channels does not come into it."),
         (partial(_apart, power=0), "that is the sum of each block, not its mean."),
         (partial(_apart, power=1), "a block has size × size pixels."),
         (lambda channels, size: torch.full((channels, 1, size, size), 1 / size**2),
@@ -92,6 +104,11 @@ def not_linear(pair) -> str:
     )
 
 
+def _from_the_photo(layers, height, width) -> int:
+    """Every layer's stride divides the photo's own size, as if no layer came before it."""
+    return sum(k * k * ins * outs * (height // s) * (width // s) for k, s, ins, outs in layers)
+
+
 def _multiplications(layers, height, width, square=True, channels=True, before=1, after=0) -> int:
     """Counted; a layer's stride takes effect before it, or by mistake after it (or never)."""
     total = 0
@@ -109,11 +126,16 @@ def _multiplications(layers, height, width, square=True, channels=True, before=1
         (partial(_multiplications, before=0, after=1),
          "a stride shrinks its own layer's output already, and only output pixels are computed."),
         (partial(_multiplications, before=0), "after a stride of 2 there are a quarter as many pixels."),
+        (_from_the_photo,
+         "each stride divides the photo's size; it divides what the strides before it have left: they multiply up."),
+        (lambda layers, height, width: _multiplications([(k, s * s, i, o) for k, s, i, o in layers], height, width),
+         "a stride of 2 halves each side; yours quarters it."),
+        (lambda layers, height, width: sum(_multiplications([(*layer,)], height, width, before=0) for layer in layers),
+         "after a stride of 2 there are a quarter as many pixels."),
         (partial(_multiplications, square=False), "a kernel has kernel × kernel taps."),
         (partial(_multiplications, channels=False), "every output channel reads every input channel."),
     ],
     "Counted correctly for {count} random stacks.",
-    by_name=True,
 )  # fmt: skip
 def multiplications():
     """`multiplications(layers, height, width)` of a stack of (kernel, stride, in, out) with padding that keeps size."""
@@ -128,9 +150,11 @@ def multiplications():
         yield dict(layers=layers, height=16 * random.randint(1, 4), width=16 * random.randint(1, 4))
 
 
-def _binomial(photo: torch.Tensor, mode: str = "reflect", scale: float = 1.0, stride: int = 2) -> torch.Tensor:
-    channels, taps = photo.shape[1], torch.tensor([1.0, 2.0, 1.0])
-    kernel = scale / 16 * torch.outer(taps, taps).expand(channels, 1, 3, 3)
+def _binomial(
+    photo: torch.Tensor, mode="reflect", scale=1.0, stride=2, down=(1.0, 2.0, 1.0), across=(1.0, 2.0, 1.0)
+) -> torch.Tensor:
+    channels = photo.shape[1]
+    kernel = scale / 16 * torch.outer(torch.tensor(down), torch.tensor(across)).expand(channels, 1, 3, 3)
     return F.conv2d(F.pad(photo, [1] * 4, mode=mode), kernel, stride=stride, groups=channels)
 
 
@@ -145,6 +169,13 @@ def _binomial(photo: torch.Tensor, mode: str = "reflect", scale: float = 1.0, st
         (partial(_binomial, scale=4), "1 + 2 + 1 is 4 along one axis, and there are two axes."),
         (partial(_binomial, stride=1), "it is blurred, but not yet made smaller."),
         (lambda photo: photo[..., ::2, ::2], "it is made smaller, but not blurred before."),
+        (partial(_binomial, down=(0.0, 4.0, 0.0)), "it is blurred along one axis only: across, but not down."),
+        (partial(_binomial, across=(0.0, 4.0, 0.0)), "it is blurred along one axis only: down, but not across."),
+        (partial(_binomial, down=(1.0, 1.0, 1.0), across=(1.0, 1.0, 1.0), scale=16 / 9),
+         "all nine weights are equal; along each axis they are 1, 2, 1."),
+        (lambda photo: _binomial(photo, stride=1)[..., 1::2, 1::2],
+         "every second pixel is kept, but beginning with the second."),
+        (lambda photo: _binomial(photo[..., ::2, ::2], stride=1), "it is blurred after it was made smaller."),
         (lambda photo: F.avg_pool2d(photo, 2), "that is average pooling, whose blur has two taps."),
         (lambda photo: blur_then_stride(photo, 2), "that is the course's own function, whose blur has five taps."),
     ],

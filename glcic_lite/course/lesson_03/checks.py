@@ -27,11 +27,15 @@ def _torch_size(size: int, kernel: int, stride: int, padding: int, output_paddin
          "the padding of a transposed convolution cuts away; it does not add."),
         (lambda n, k, s, p, o: (n - 1) * s - p + k + o, "the padding cuts on both sides."),
         (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k, "output_padding is not used: it adds rows at one end."),
+        (lambda n, k, s, p, o: n * s - 2 * p + o, "the last stamp reaches over: it is k wide, not one stride."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k - 1 + o,
+         "by one: with a single input pixel and no padding the output is the kernel itself."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k + 2 * o, "output_padding adds at one end only."),
         (lambda n, k, s, p, o: (n + 2 * p - k) // s + 1,
          "that is the ordinary convolution's formula; here it is turned around."),
     ],
     "It agrees with torch on {count} random settings.",
-    by_name=True,
+    without=dict(of_torch="conv.*"),
 )  # fmt: skip
 def transposed_size():
     """`transposed_size(size, kernel, stride, padding, output_padding)` against torch."""
@@ -59,6 +63,13 @@ def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
          "rows and columns are exchanged: one row for each output, one column for each input."),
         (lambda weight, size, stride: _matrix(weight.flip(0), size, stride),
          "the weights are mirrored; torch's convolution does not mirror them."),
+        (lambda weight, size, stride: _matrix(weight, size, 1)[: (size - len(weight)) // stride + 1],
+         "the stride is used for the number of rows only: each row is shifted by `stride` columns against the one "
+         "above."),
+        (lambda weight, size, stride: _matrix(torch.ones_like(weight), size, stride),
+         "there are ones where the weights belong."),
+        (lambda weight, size, stride: F.pad(_matrix(weight, size, stride), [0, 0, 0, 1])[: -(-size // stride)],
+         "there is one row more than the kernel has places."),
         (lambda weight, size, stride: _matrix(weight, size, 1),
          "the stride is not used: each row is shifted by `stride` columns against the one above."),
     ],
@@ -88,10 +99,18 @@ def _overwritten(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.
     [
         (_overwritten, "where stamps overlap, the later one replaces the earlier; they should add up."),
         (lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
+        (lambda row, weight, stride: _stamped(row, weight, 1),
+         "the stride is not used: stamp number i begins at pixel i × stride."),
+        (lambda row, weight, stride: _stamped(row, torch.ones_like(weight), stride), "the weights are not used."),
+        (lambda row, weight, stride: F.pad(_stamped(row, weight, stride), [0, stride - 1]),
+         "there are zeros behind the last stamp: the output ends where that ends."),
+        (lambda row, weight, stride: _stamped(row, weight, stride)[: len(row) * stride],
+         "the last stamp is cut off: the output ends where that ends."),
         (lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
          "every stamp has the same strength; it should be multiplied by its pixel's value."),
     ],
     "Stamp by stamp the same as torch.",
+    without=dict(of_torch="conv_transpose.*"),
     say=lambda row, weight, stride: f"a row of {len(row)} pixels, {len(weight)} weights and stride={stride}",
 )  # fmt: skip
 def stamp():
@@ -110,6 +129,23 @@ def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
     [
         (lambda *case: (_overlaps(*case) > 0).float(), "that says whether a pixel is reached; count how often."),
         (lambda *case: _overlaps(*case) - 1, "a single stamp counts as one."),
+        (
+            lambda size, kernel, stride: _overlaps(size, kernel, 1),
+            "the stride is not used: stamp number i begins at pixel i × stride.",
+        ),
+        (lambda size, kernel, stride: _overlaps(kernel, size, stride), "size and kernel are exchanged."),
+        (
+            lambda size, kernel, stride: _stamped(torch.arange(size) + 1.0, torch.ones(kernel), stride),
+            "the stamps' numbers are added up; each counts as one.",
+        ),
+        (
+            lambda size, kernel, stride: torch.full_like(_overlaps(size, kernel, stride), kernel / stride),
+            "that is the number in the middle, if the stride divides the kernel; towards the border it falls.",
+        ),
+        (
+            lambda size, kernel, stride: _overlaps(size, kernel, stride)[: size * stride],
+            "the last stamp is cut off: the output ends where that ends.",
+        ),
     ],
     "Every stamp is counted.",
     read=read_as(lambda answer: torch.as_tensor(answer).float(), "a list of numbers is"),

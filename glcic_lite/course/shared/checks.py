@@ -8,13 +8,17 @@ learner's code has given. What a table cannot say is written by hand, under `che
 
 import dis
 import functools
+import itertools
 import math
+import numbers
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from glcic_lite.course.shared.forbidden import OutOfReach, out_of_reach
 
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet"
@@ -57,6 +61,9 @@ def check(exercise: str) -> Callable:
                 return Verdict(exercise, NOT_ATTEMPTED, str(untouched) or "Replace the dots, then run this cell again.")
             except NotYet as difference:
                 return Verdict(exercise, NOT_YET, str(difference))
+            except Exception as error:  # an answer that nobody has thought of; a traceback would help no learner
+                words = " ".join(str(error).split())[:120]
+                return Verdict(exercise, NOT_YET, f"Your answer is of a kind that cannot be compared: {words}.")
 
         return checked
 
@@ -78,7 +85,8 @@ def exercise(
     read: Callable | None = None,
     compare: Callable | None = None,
     same: Callable | None = None,
-    by_name: bool = False,
+    without: dict | None = None,
+    keeps: bool = False,
     otherwise: str = "",
     then: Callable | None = None,
     **style,
@@ -95,7 +103,8 @@ def exercise(
         read: takes an answer, the right answer and the case's name; returns the answer in the form of the right one.
         compare: takes the same three; raises `NotYet` if the answers differ.
         same: takes two answers and says whether they agree as far as chance allows; for the suspects.
-        by_name: whether the function is given its arguments by name. By default their names are the learner's.
+        without: what the task asks to do without; see `out_of_reach`.
+        keeps: whether the function must leave the arrays that it is given as they are.
         otherwise: what to add to the difference if no suspect explains it.
         then: takes the function once it has passed the cases; may raise `NotYet`.
         style: see `compare_answers`.
@@ -105,18 +114,27 @@ def exercise(
 
     def decorate(make_cases: Callable[[], Iterable[dict]]) -> Callable:
         def checked(function: Callable) -> str:
-            cases, answers, wrong = list(make_cases()), [], ""
+            cases, answers, wrong, spoiled = list(make_cases()), [], "", ""
             for case in cases:
                 shown, expected = say(**case), right(**case)
-                arguments, named = ((), case) if by_name else (case.values(), {})
-                answer = call(function, *arguments, shown=shown, first=not answers, **named)
-                answers.append(read(answer, expected, shown))
+                lent = _copies(list(case.values()))  # by position: the parameters' names are the learner's
+                answer = call(function, *lent, shown=shown, first=not answers, without=without, copies=not keeps)
+                answers.append(read(plain(answer), expected, shown))
                 try:
                     compare(answers[-1], expected, shown)
                 except NotYet as difference:
                     wrong = wrong or str(difference)
+                if keeps and not _same(lent, list(case.values())):
+                    spoiled = spoiled or (
+                        f"For {shown} what your function was given has changed afterwards: whoever calls it still "
+                        "needs that. Write into a copy."
+                    )
             if wrong:
-                raise NotYet(wrong + (likely_cause(cases, answers, suspects, same) or otherwise))
+                raise NotYet(
+                    wrong + (likely_cause(cases, answers, suspects, same) or spoiled and " " + spoiled or otherwise)
+                )
+            if spoiled:
+                raise NotYet(spoiled)
             if then:
                 then(function)
             return praise.format(count=len(cases))
@@ -128,13 +146,26 @@ def exercise(
     return decorate
 
 
-def call(function: Callable, *args, shown: str = "", first: bool = False, **kwargs):
-    """Run the learner's function on copies of the arguments.
+LONGEST = 100_000  # values that are taken from a generator
+
+
+def call(
+    function: Callable,
+    *args,
+    shown: str = "",
+    first: bool = False,
+    without: dict | None = None,
+    copies: bool = True,
+    **kwargs,
+):
+    """Run the learner's function. What a generator yields is returned as a list.
 
     Args:
         function: the learner's.
         shown: how to name the arguments in a message, such as "size=7, kernel=3".
         first: whether this is the first call, which finds out whether the stub is untouched.
+        without: what is out of reach meanwhile; see `out_of_reach`.
+        copies: whether the function gets copies of arrays, tensors and lists.
 
     Raises:
         NotAttempted: the stub is untouched.
@@ -145,8 +176,14 @@ def call(function: Callable, *args, shown: str = "", first: bool = False, **kwar
     if not callable(function):
         raise NotYet(f"A function is expected here, not {_kind(function)}.")
     try:
-        answer = function(*_copies(args), **{name: _copies((value,))[0] for name, value in kwargs.items()})
-    except (Exception, RecursionError) as error:
+        with out_of_reach(function, **(without or {})):
+            given = _copies(args) if copies else args
+            answer = function(*given, **{name: _copies((value,))[0] for name, value in kwargs.items()})
+            if isinstance(answer, Iterator):
+                answer = list(itertools.islice(answer, LONGEST))
+    except OutOfReach as error:
+        raise NotYet(f"`{error}` does the whole exercise at once: the task asks you to do without it.") from None
+    except (Exception, SystemExit) as error:
         if isinstance(error, NotImplementedError) and not str(error):  # torch's own say what is not implemented
             raise NotAttempted from None
         where = traceback.extract_tb(error.__traceback__)[1:]
@@ -168,13 +205,51 @@ def _is_stub(function: Callable) -> bool:
     return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
 
 
+def plain(answer):
+    """An answer without what makes comparing hard: a gradient, a GPU, an iterator; in lists and tuples, too."""
+    if isinstance(answer, torch.Tensor):
+        return answer.detach().cpu()
+    if isinstance(answer, Iterator | range):
+        return list(itertools.islice(answer, LONGEST))
+    if type(answer) in (list, tuple):
+        return type(answer)(plain(part) for part in answer)
+    return answer
+
+
+def whole(value) -> int:
+    """A whole number of any type, such as 3, 3.0, `Fraction(3)` or a tensor of 3.
+
+    Raises:
+        ValueError: it is a number, but not a whole one.
+        TypeError: it is no number.
+    """
+    number = _number(value)
+    if not math.isfinite(number) or number != int(number):
+        raise ValueError(f"{number:g} is not a whole number")
+    return int(number)
+
+
+def _number(value) -> int | float:
+    """A number of any type as an int or a float; `TypeError` if it is none."""
+    if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
+        value = plain(value).item()
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"a number is expected, not {_kind(value)}")
+    return int(value) if isinstance(value, numbers.Integral) else _shortest(value)
+
+
+def _shortest(value) -> int | float:
+    """A fraction that is a whole number as an int: whole numbers are compared exactly."""
+    return int(value) if isinstance(value, numbers.Rational) and value.denominator == 1 else float(value)
+
+
 def read_value(value, convert: Callable, expected: str):
     """The learner's value, converted, for exercises that ask for a value; `expected` is what to say if that fails."""
     if value is None or value is ...:
         raise NotAttempted("Put your answer in place of `None`, then run this cell again.")
     try:
-        return convert(value)
-    except (TypeError, ValueError, RuntimeError):
+        return convert(plain(value))
+    except (TypeError, ValueError, RuntimeError, ArithmeticError):
         raise NotYet(expected) from None
 
 
@@ -183,8 +258,8 @@ def read_as(convert: Callable, what: str) -> Callable:
 
     def read(answer, expected, shown: str):
         try:
-            return convert(answer)
-        except (TypeError, ValueError):
+            return convert(plain(answer))
+        except (TypeError, ValueError, RuntimeError, ArithmeticError):
             raise NotYet(f"For {shown} {what} expected.") from None
 
     return read
@@ -207,36 +282,56 @@ def read_answer(answer, expected, shown: str, parts: Sequence[str] = (), **style
             else read_answer(part, right, shown)
             for part, right, name in triples
         )
-    return read_tensor(answer, shown) if isinstance(expected, torch.Tensor) else expect_number(answer, shown)
+    return read_tensor(answer, expected, shown) if isinstance(expected, torch.Tensor) else expect_number(answer, shown)
 
 
-def read_tensor(answer, shown: str) -> torch.Tensor:
-    """The learner's answer, an array or a tensor, as a tensor without a gradient; `NotYet` if it is neither."""
-    if isinstance(answer, np.ndarray):
-        answer = torch.from_numpy(np.ascontiguousarray(answer))
-    if not isinstance(answer, torch.Tensor):
+def read_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
+    """The learner's answer, an array, a tensor or lists of the same shape, as a tensor; `NotYet` if it is neither."""
+    read = answer
+    if isinstance(answer, list | tuple):
+        try:
+            read = torch.from_numpy(np.array(answer, dtype=np.float64))
+        except (TypeError, ValueError, RuntimeError):
+            read = _stacked(answer)
+        if not isinstance(read, torch.Tensor) or read.shape != like.shape:
+            read = answer
+    elif isinstance(answer, np.ndarray) and answer.dtype.kind in "biufc":
+        read = torch.from_numpy(np.ascontiguousarray(answer))
+    if not isinstance(read, torch.Tensor):
         raise NotYet(f"For {shown} an array or a tensor is expected, not {_kind(answer)}.")
-    return answer.detach()
+    return read.detach()
+
+
+def _stacked(rows) -> torch.Tensor | None:
+    """A list of tensors of equal shape as one tensor."""
+    try:
+        return torch.stack([torch.as_tensor(row, dtype=torch.float64) for row in rows])
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def expect_number(answer, shown: str) -> float:
     """The learner's answer as a number; `NotYet` if it is not one."""
-    if isinstance(answer, torch.Tensor | np.ndarray) and np.prod(tuple(answer.shape)) == 1:
-        answer = (answer.detach() if isinstance(answer, torch.Tensor) else answer).item()
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number) or answer != answer:
+    try:
+        number = _number(answer)
+    except (TypeError, ValueError, ArithmeticError):
+        number = math.nan
+    if number != number:
         raise NotYet(f"For {shown} a number is expected, not {_kind(answer)}.")
-    return answer
+    return number
 
 
 def expect_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
     """The learner's answer as a tensor of the shape of `like`; `NotYet` if it is not one."""
-    answer = read_tensor(answer, shown)
+    answer = read_tensor(answer, like, shown)
     if answer.shape != like.shape:
         raise NotYet(
             f"For {shown} the shape should be {tuple(like.shape)}; yours is {tuple(answer.shape)}."
             + (" The number of dimensions differs." if answer.ndim != like.ndim else "")
         )
-    return answer.to(like.dtype)
+    if answer.is_complex():
+        raise NotYet(f"For {shown} real numbers are expected, not complex ones.")
+    return answer
 
 
 def compare_answers(
@@ -272,7 +367,7 @@ def _close(a: float, b: float, tolerance: float = 1e-5) -> bool:
 
 def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float = 1e-5) -> None:
     """Raise `NotYet` unless two tensors are equal, naming the first place that differs and in which direction."""
-    answer = expect_tensor(answer, expected, shown)
+    answer, expected = expect_tensor(answer, expected, shown).double(), expected.double()
     wrong = ~torch.isclose(answer, expected, rtol=tolerance, atol=tolerance)
     if not wrong.any():
         return
@@ -300,13 +395,18 @@ def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence, s
 
 
 def _same(a, b) -> bool:
+    """Whether two answers are equal; texts, networks and other objects are when they are the same object or equal."""
     a, b = (torch.from_numpy(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x for x in (a, b))
     if isinstance(a, list | tuple):
         return all(_same(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+        return (
+            a.shape == b.shape
+            and not (a.is_complex() or b.is_complex())
+            and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+        )
     a, b = (x.item() if isinstance(x, torch.Tensor) else x for x in (a, b))
-    return _close(a, b)
+    return _close(a, b) if isinstance(a, numbers.Real) and isinstance(b, numbers.Real) else a is b or a == b
 
 
 def _copies(values: Sequence) -> list:

@@ -1,7 +1,9 @@
 """The checks of lesson 01: the untouched stub, right answers, and wrong ones that learners really give."""
 
 import re
+from fractions import Fraction
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -81,12 +83,58 @@ def whole_output(network, size):
     return int(columns[-1] - columns[0]) + 1
 
 
+def last_stride_only(layers):
+    field, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        field += (kernel - 1) * dilation * jump
+        jump = stride
+    return field
+
+
+def strides_added(layers):
+    field, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        field += (kernel - 1) * dilation * jump
+        jump += stride - 1
+    return field
+
+
+def impulse(dilation):
+    one = torch.zeros(dilation, dilation)
+    one[0, 0] = 1
+    return one
+
+
+def by_kron(weight, dilation):
+    span_now = span(weight.shape[2], dilation)
+    return torch.kron(weight, impulse(dilation))[..., :span_now, :span_now]
+
+
+def by_method(weight, dilation):
+    span_now = span(weight.shape[2], dilation)
+    return weight.kron(impulse(dilation))[..., :span_now, :span_now]
+
+
+def by_numpy(weight, dilation):
+    span_now = span(weight.shape[2], dilation)
+    return np.kron(weight.numpy(), impulse(dilation).numpy())[..., :span_now, :span_now]
+
+
 RIGHT = [
     (checks.output_size, right_size),
+    (checks.output_size, lambda n, k, s, p, d: right_size(n, k, s, p, d)),  # the parameters' names are the learner's
+    (checks.output_size, lambda n, k, s, p, d: Fraction(right_size(n, k, s, p, d))),
+    (checks.output_size, lambda n, k, s, p, d: float((n + 2 * p - span(k, d)) // s + 1)),
     (checks.receptive_field, right_field),
+    (checks.receptive_field, lambda stack: torch.tensor(float(right_field(stack)), requires_grad=True)),
     (checks.zero_filled, right_zeros),
     (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).numpy()),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).requires_grad_()),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).tolist()),
+    (checks.zero_filled, lambda weight, dilation: list(right_zeros(weight, dilation))),
     (checks.dilations, [1, 3, 9, 27]),
+    (checks.dilations, torch.tensor([1.0, 3, 9, 27], requires_grad=True)),
+    (checks.dilations, np.array([9, 3, 27, 1])),
     (checks.dilations, (27, 1, 9, 3)),
     (checks.measured_field, right_measurement),
 ]
@@ -114,6 +162,18 @@ WRONG = [
         lambda size, kernel, stride, padding, dilation: (size + padding - span(kernel, dilation)) // stride + 1,
         "both sides",
     ),
+    (checks.output_size, lambda n, k, s, p, d: -(-(n + 2 * p - span(k, d)) // s) + 1, "rounded up"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "gaps"),
+    (checks.output_size, lambda n, k, s, p, d: (n - span(k, d)) // s + 1, "too small"),
+    (checks.output_size, lambda n, k, s, p, d: float("inf"), "too large"),
+    (checks.output_size, lambda n, k, s, p, d: True, "a number is expected"),
+    (checks.output_size, lambda n, k, s, p, d: 2j, "a number is expected"),
+    (checks.output_size, lambda n, k, s, p, d: exit(), "SystemExit"),
+    (
+        checks.output_size,
+        lambda n, k, s, p, d: F.conv1d(torch.zeros(1, 1, n), torch.ones(1, 1, k), None, s, p, d).shape[2],
+        "without it",
+    ),
     (checks.output_size, lambda size, kernel, stride, padding, dilation: "7", "a number is expected"),
     (checks.output_size, lambda size, kernel, stride, padding, dilation: 1 // 0, "ZeroDivisionError"),
     (checks.output_size, lambda size, kernel: size, "TypeError"),
@@ -131,14 +191,26 @@ WRONG = [
     (checks.receptive_field, lambda layers: right_field(layers) - 1, "itself"),
     (checks.receptive_field, lambda layers: right_field(layers[::-1]), "last to the first"),
     (checks.receptive_field, lambda layers: float("nan"), "NaN"),
+    (checks.receptive_field, lambda layers: 1 + sum(k * d for k, s, d in layers), "too large"),
+    (checks.receptive_field, last_stride_only, "strides multiply"),
+    (checks.receptive_field, strides_added, "added up"),
+    (checks.receptive_field, lambda layers: right_field(layers) + 0.5, "too large"),
+    (checks.receptive_field, lambda layers: [right_field(layers)], "number is expected"),
+    (checks.zero_filled, by_kron, "without it"),
+    (checks.zero_filled, by_method, "without it"),
+    (checks.zero_filled, by_numpy, "without it"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).transpose(0, 1), ""),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight.flip(2, 3), dilation), "turned around"),
+    (checks.zero_filled, lambda weight, dilation: (right_zeros(weight, dilation) != 0) * 1, "there are ones"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation) * float("nan"), "NaN"),
     (checks.zero_filled, trailing_zeros, "after the last"),
     (checks.zero_filled, lambda weight, dilation: weight, "as they came"),
     (
         checks.zero_filled,
-        lambda weight, dilation: torch.kron(weight, torch.ones(dilation, dilation)),
+        lambda weight, dilation: weight.repeat_interleave(dilation, 2).repeat_interleave(dilation, 3),
         "repeated",
     ),
-    (checks.zero_filled, transposed_zeros, "values differ"),
+    (checks.zero_filled, transposed_zeros, "rows and columns are exchanged"),
     (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation)[0], "number of dimensions"),
     (checks.zero_filled, lambda weight, dilation: -right_zeros(weight, dilation), "values differ"),
     (checks.zero_filled, zeros_written_into_input, ""),
@@ -149,6 +221,15 @@ WRONG = [
     (checks.dilations, [1, 3, 9], "four dilations"),
     (checks.dilations, [0, 1, 3, 9], "1 or more"),
     (checks.dilations, "no idea", "whole numbers"),
+    (checks.dilations, "1392", "whole numbers"),
+    (checks.dilations, [1.5, 3.2, 9.9, 27.1], "whole numbers"),
+    (checks.dilations, [1, 3, 9, float("inf")], "whole numbers"),
+    (checks.dilations, [1, 3, 9, float("nan")], "whole numbers"),
+    (checks.dilations, [True, 3, 9, 27], "whole numbers"),
+    (checks.dilations, [[1, 3, 9, 27]], "whole numbers"),
+    (checks.dilations, 27, "whole numbers"),
+    (checks.dilations, [1, 1, 1, 1], "can be wider"),
+    (checks.dilations, [3, 3, 3, 3], "never read"),
     (checks.dilations, [1, 1, 1, 10**9], "large"),
     (checks.measured_field, last_minus_first, "one less"),
     (checks.measured_field, lambda network, size: len(gradient_columns(network, size)), "gaps"),
@@ -174,7 +255,7 @@ def test_the_answer_is_never_printed():
     assert "27" not in message
     assert "81" not in message
     for answer in (0, 10**6):
-        message = checks.output_size(lambda **case: answer).message  # noqa: B023
+        message = checks.output_size(lambda *case: answer).message  # noqa: B023
         case = dict(re.findall(r"(\w+)=(\d+)", message))
         expected = right_size(**{name: int(value) for name, value in case.items()})
         told = re.sub(r"\w+=\d+", "", message)
