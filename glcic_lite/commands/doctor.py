@@ -10,7 +10,6 @@ import typer
 
 from glcic_lite import files
 
-
 OPENCV_PACKAGES = (
     "opencv-python",
     "opencv-python-headless",

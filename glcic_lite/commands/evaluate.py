@@ -15,9 +15,18 @@ def evaluate(
     weights: Weights = str(SHIPPED_WEIGHTS),
     seed: Annotated[int, typer.Option(min=0, help="Determines crops and holes.")] = 0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,
+    hole: Annotated[
+        list[str] | None, typer.Option(help='Only holes of this kind, such as "box 192"; may be repeated.')
+    ] = None,
+    fill: Annotated[list[str] | None, typer.Option(help='Only this fill, such as "FSR best"; may be repeated.')] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file of earlier measurements, from which those of slow classical fills are taken."),
+    ] = None,
 ) -> None:
-    """Compare the weights with classical fills: PSNR with its 95 % interval over photos, L1 in grey levels, SSIM and
-    texture inside seeded holes."""
+    """Compare the weights with classical fills inside seeded holes: PSNR with its 95 % interval over photos, SSIM,
+    HaarPSI, texture, L1 in grey levels, and seconds a hole. What slow classical fills score on the test photos is
+    known and not measured again."""
     from tqdm import tqdm
 
     from glcic_lite.evaluation import protocol
@@ -27,15 +36,33 @@ def evaluate(
 
     if out:
         expect_folder_for(out)
+    if known and not known.is_file():
+        raise typer.BadParameter(f"there is no file {known}", param_hint="--known")
+    every_fill = (*protocol.FILLS, "FSR best")
+    for given, there, option in ((hole, protocol.HOLES, "--hole"), (fill, every_fill, "--fill")):
+        unknown = set(given or ()) - set(there)
+        if unknown:
+            raise typer.BadParameter(f"{', '.join(sorted(unknown))}; there are {'; '.join(there)}", param_hint=option)
     network = CompletionNetwork.from_pretrained(weights)
     with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
-        rows = protocol.evaluate(photos, network, seed, on_case=lambda case, filled: bar.update())
-    print(f"{'hole':10} {'fill':18} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'L1':>6} {'SSIM':>6} {'texture':>8}")
+        rows = protocol.evaluate(
+            photos,
+            network,
+            seed,
+            on_case=lambda case, filled: bar.update(),
+            holes=hole or None,
+            fills=fill or protocol.FILLS,
+            known=protocol.read_rows(known) if known else None,
+        )
+    print(
+        f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "
+        f"{'texture':>8} {'L1':>6} {'seconds':>8}"
+    )
     for row in averages(rows):
         interval = f"({row['psnr_interval'].ends()})"
         print(
-            f"{row['hole']:10} {row['fill']:18} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} {row['l1']:6.1f} "
-            f"{row['ssim']:6.3f} {row['texture']:8.2f}"
+            f"{row['hole']:10} {row['fill']:26} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} "
+            f"{row['ssim']:6.3f} {row['haarpsi']:7.3f} {row['texture']:8.2f} {row['l1']:6.1f} {row['seconds']:8.2f}"
         )
     if out:
         write_text(out, csv_text(rows))

@@ -10,7 +10,9 @@ from skimage.restoration import inpaint_biharmonic
 from glcic_lite.method.blending import poisson_blend
 from glcic_lite.method.masks import MaskError
 from glcic_lite.method.networks import CompletionNetwork
+from glcic_lite.method.scale import Scale, scale_of
 from glcic_lite.speed.completion import complete, paint, shipped_network
+from glcic_lite.speed.fast_network import FastNetwork
 from glcic_lite.speed.quadtree import add_correction, smooth_fill
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]  # photo (H, W, 3) uint8 and mask (H, W) bool to (H, W, 3) uint8
@@ -89,28 +91,32 @@ def _xphoto_fill(photo: np.ndarray, mask: np.ndarray, method: str, there: int, b
     return result
 
 
-def network_fill(network: CompletionNetwork | None = None, blend: bool = True) -> Fill:
+def network_fill(
+    network: CompletionNetwork | FastNetwork | None = None, blend: bool = True, scale: Scale = "auto"
+) -> Fill:
     """`complete` as a fill, with the given network; None: the shipped one."""
-    return lambda photo, mask: np.asarray(complete(photo, mask, network, blend))
+    return lambda photo, mask: np.asarray(complete(photo, mask, network, blend, scale=scale))
 
 
 def network_fills(
     photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None
 ) -> dict[str, np.ndarray]:
-    """The bare output and the blended one, by their names in `evaluate`; the network runs once for both."""
-    painted = paint(photo, mask, network or shipped_network())
-    filled = {}
-    blended = poisson_blend(photo, painted, mask, add_correction)
-    for name, values in (("network", painted), ("network, blended", blended)):
-        filled[name] = photo.copy()
-        filled[name][mask] = np.rint(values[mask]).clip(0, 255)
-    return filled
+    """The bare output at scale 1 and what `complete` returns; where that is at scale 1 too, the network runs once."""
+    network = network or shipped_network()
+    painted = paint(photo, mask, network)
+    bare = photo.copy()
+    bare[mask] = np.rint(painted[mask]).clip(0, 255)
+    if scale_of(mask, network.largest_hole) == 1:
+        completed = photo.copy()
+        completed[mask] = np.rint(poisson_blend(photo, painted, mask, add_correction)[mask]).clip(0, 255)
+    else:
+        completed = network_fill(network)(photo, mask)
+    return {"network": bare, "network, blended": completed}
 
 
 def every_fill(photo: np.ndarray, mask: np.ndarray, network: CompletionNetwork | None = None) -> dict[str, np.ndarray]:
-    """A photo with its hole filled by the network, bare and blended, and in each quick classical way, by name."""
-    classical = {name: fill(photo, mask) for name, fill in CLASSICAL_FILLS.items() if not fill.slow}
-    return network_fills(photo, mask, network) | classical
+    """A photo with its hole filled by the network, bare and blended, and in the `QUICK` classical ways, by name."""
+    return network_fills(photo, mask, network) | {name: CLASSICAL_FILLS[name](photo, mask) for name in QUICK}
 
 
 def _emptied(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -182,3 +188,6 @@ CLASSICAL_FILLS: dict[str, ClassicalFill] = {
         slow=True,
     ),
 }
+
+QUICK = ("mean colour", "harmonic", "Telea", "Navier-Stokes")  # while a slider moves
+NETWORK_FILLS = ("network", "network, blended, scale 1", "network, blended")  # their names in `evaluate`

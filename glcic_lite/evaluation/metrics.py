@@ -4,6 +4,7 @@ Everywhere `photo` and `filled` are (H, W, 3) with grey levels from 0 to 255, of
 bool, True in a hole that is not empty.
 """
 
+import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
@@ -29,6 +30,59 @@ def hole_ssim(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     window = _around(mask, 7)  # the map's windows are 7 pixels wide and reach 3 pixels out; the rest only costs time
     _, similarity = structural_similarity(photo[window], filled[window], channel_axis=2, full=True, data_range=255)
     return float(similarity[mask[window]].mean())
+
+
+def hole_haarpsi(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    """Haar wavelet-based perceptual similarity (Reisenhofer et al., 2018) over the hole, 0 to 1 for equal.
+
+    Compares how strong edges are, of two finenesses and two directions, place by place at half the resolution; places
+    with coarse structure in either picture count most. So a lost outline costs more than lost grain. It was
+    made for slightly damaged photos, and agrees with people's scores of those better than SSIM; not for large holes.
+    """
+    top, left = (max(edge - 20, 0) // 2 * 2 for edge in (hole_box(mask).top, hole_box(mask).left))
+    window = np.s_[top : hole_box(mask).bottom + 20, left : hole_box(mask).right + 20]
+    first, second = (_halved(picture[window].astype(np.float64) @ RGB_TO_YIQ.T) for picture in (photo, filled))
+    inside = _halved(mask[window].astype(np.float64)) > 0  # squares of 2 x 2 pixels that touch the hole
+    similarities, weights = [], []
+    for across in (False, True):
+        fine = [_similarity(*(_haar(picture[..., 0], size, across) for picture in (first, second))) for size in (2, 4)]
+        similarities.append(np.mean(fine, axis=0))
+        weights.append(np.maximum(*(np.abs(_haar(picture[..., 0], 8, across)) for picture in (first, second))))
+    soft = [
+        cv2.blur(picture[..., 1:], (2, 2), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT) for picture in (first, second)
+    ]
+    similarities.append(_similarity(*soft).mean(axis=2))
+    weights.append(np.mean(weights, axis=0))
+    similar, weight = (np.array(maps)[:, inside] for maps in (similarities, weights))
+    weight = weight + 1e-9  # where both are flat, all places count alike
+    score = np.average(1 / (1 + np.exp(-HAARPSI_ALPHA * similar)), weights=weight)
+    return float((np.log(score / (1 - score)) / HAARPSI_ALPHA) ** 2)
+
+
+RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+HAARPSI_C, HAARPSI_ALPHA = 30.0, 4.2  # the paper's
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 pixels; a last odd row or column is halved with zeros, as in the authors' program."""
+    height, width = (side + side % 2 for side in picture.shape[:2])
+    even = np.zeros((height, width, *picture.shape[2:]))
+    even[: picture.shape[0], : picture.shape[1]] = picture
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def _haar(grey: np.ndarray, size: int, across: bool) -> np.ndarray:
+    """The Haar coefficient at each place: one half of a square of `size` pixels minus the other."""
+    kernel = np.full((size, size), 1 / size)
+    kernel[size // 2 :] *= -1
+    anchor = (size // 2 - 1, size // 2 - 1)
+    return cv2.filter2D(grey, -1, kernel.T if across else kernel, anchor=anchor, borderType=cv2.BORDER_CONSTANT)
+
+
+def _similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """1 where two magnitudes are equal, near 0 where one is much the larger."""
+    first, second = np.abs(first), np.abs(second)
+    return (2 * first * second + HAARPSI_C) / (first**2 + second**2 + HAARPSI_C)
 
 
 def gradient_energy_ratio(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
@@ -57,7 +111,13 @@ def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     )
 
 
-METRICS = {"psnr": hole_psnr, "ssim": hole_ssim, "texture": gradient_energy_ratio, "l1": hole_l1}
+METRICS = {
+    "psnr": hole_psnr,
+    "ssim": hole_ssim,
+    "haarpsi": hole_haarpsi,
+    "texture": gradient_energy_ratio,
+    "l1": hole_l1,
+}
 
 
 def measure_all(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> dict[str, float]:

@@ -1,26 +1,41 @@
 """The evaluation protocol: which crops and holes are tested, and every fill measured on each of them.
 
-It is the course's own, not the paper's.
+It is the course's own, not the paper's. What a classical fill scores in a hole never changes, so its rows are kept in
+`classical_fills.csv` beside this file, and looked up; only the network's are measured again for every network.
 """
 
+import csv
+import hashlib
 import os
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from glcic_lite.evaluation.fills import every_fill
-from glcic_lite.evaluation.metrics import measure_all
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, Fill, network_fill
+from glcic_lite.evaluation.metrics import METRICS, measure_all
+from glcic_lite.files import PACKAGE
+from glcic_lite.method.completion import shipped_network
 from glcic_lite.method.masks import Box, box_mask, free_form_strokes
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoError, list_photos, open_photo
+from glcic_lite.speed.fast_network import FastNetwork
 
 CROP = 256  # side of the test crops, in pixels
 LONG_SIDE = 640  # the photos are reduced to this first: at full size a crop would show a piece of fur, not a scene
 BOX_SIDES = (32, 48, 64)
 STROKE_WIDTH = 20
+LARGE_CROP = 304  # of the crops for the larger boxes: as large as the lowest of the test photos allows
+LARGE_BOX_SIDES = (96, 128, 192)
+SMALL_HOLES = ("box 32", "box 48", "box 64", "stroke 20")
+HOLES = (*SMALL_HOLES, "box 96", "box 128", "box 192")
+CLASSICAL_ROWS = PACKAGE / "evaluation" / "classical_fills.csv"
+# FSR's thorough setting takes minutes in a large hole: it is measured only if it is asked for.
+FILLS = (*(name for name in CLASSICAL_FILLS if name != "FSR best"), *NETWORK_FILLS)
 
 
 class HoleCase(NamedTuple):
@@ -28,14 +43,20 @@ class HoleCase(NamedTuple):
 
     photo_name: str
     hole_kind: str
-    photo: np.ndarray  # (CROP, CROP, 3) uint8
-    mask: np.ndarray  # (CROP, CROP) bool
+    photo: np.ndarray  # (CROP, CROP, 3) uint8; LARGE_CROP for the large boxes
+    mask: np.ndarray  # the same height and width, bool
+
+    @property
+    def digest(self) -> str:
+        """Twelve characters that stand for exactly these pixels and this hole."""
+        return hashlib.sha256(self.photo.tobytes() + np.packbits(self.mask).tobytes()).hexdigest()[:12]
 
 
 def hole_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[HoleCase]:
     """One crop of every photo in a folder, each with a box of every size and one brush stroke; the same every time.
 
-    Photos that cannot be read or are too small are skipped with a warning.
+    The boxes of `LARGE_BOX_SIDES` come last, in a crop of their own; photos that are too small for it go without.
+    Photos that cannot be read or are too small for any crop are skipped with a warning.
     """
     for number, path in enumerate(list_photos(folder)):
         try:
@@ -48,14 +69,27 @@ def hole_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[HoleCase]:
             warnings.warn(f"photo skipped: {path} is smaller than {CROP} x {CROP} once reduced", stacklevel=2)
             continue
         random = np.random.default_rng((seed, number))
-        left, top = (int(random.integers(0, side - CROP, endpoint=True)) for side in photo.size)
-        crop = np.asarray(photo.crop((left, top, left + CROP, top + CROP)))
+        crop = _crop(photo, CROP, random)
         name = path.relative_to(folder).as_posix()  # another folder may hold another photo of the same name
         for side in BOX_SIDES:
-            x, y = (int(v) for v in random.integers(0, CROP - side, size=2, endpoint=True))
-            yield HoleCase(name, f"box {side}", crop, box_mask((CROP, CROP), Box(x, y, x + side, y + side)))
+            yield HoleCase(name, f"box {side}", crop, _box(crop, side, random))
         stroke = free_form_strokes(random, (CROP, CROP), (STROKE_WIDTH, STROKE_WIDTH), CROP // 2)
         yield HoleCase(name, f"stroke {STROKE_WIDTH}", crop, stroke)
+        if min(photo.size) >= LARGE_CROP:
+            crop = _crop(photo, LARGE_CROP, random)
+            for side in LARGE_BOX_SIDES:
+                yield HoleCase(name, f"box {side}", crop, _box(crop, side, random))
+
+
+def _crop(photo: Image.Image, side: int, random: np.random.Generator) -> np.ndarray:
+    left, top = (int(random.integers(0, length - side, endpoint=True)) for length in photo.size)
+    return np.asarray(photo.crop((left, top, left + side, top + side)))
+
+
+def _box(crop: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
+    length = crop.shape[0]
+    x, y = (int(v) for v in random.integers(0, length - side, size=2, endpoint=True))
+    return box_mask((length, length), Box(x, y, x + side, y + side))
 
 
 def evaluate(
@@ -63,6 +97,9 @@ def evaluate(
     network: CompletionNetwork | None = None,
     seed: int = 0,
     on_case: Callable[[HoleCase, dict[str, np.ndarray]], None] | None = None,
+    holes: Collection[str] | None = None,
+    fills: Iterable[str] = FILLS,
+    known: Iterable[dict] | None = None,
 ) -> list[dict]:
     """Fill every hole of `hole_cases` in every way and measure the result.
 
@@ -70,22 +107,74 @@ def evaluate(
         folder: photos never trained on.
         network: the weights to measure; None: the shipped ones.
         seed: determines crops and holes.
-        on_case: called after each hole with the case and the result of every fill, by the fill's name.
+        on_case: called after each hole with the case and the results, by the fill's name; slow fills whose measurements
+            are known are not among them.
+        holes: kinds of holes such as "box 48"; None: all.
+        fills: which of `CLASSICAL_FILLS` and `NETWORK_FILLS`.
+        known: rows of earlier calls; those of slow classical fills are taken from here where photo and hole are equal
+            to the last pixel. None: those of `CLASSICAL_ROWS`.
 
     Returns:
-        One row for each hole and fill: photo, hole, fill, psnr (dB), ssim, texture (ratio), l1 (grey levels).
+        One row for each hole and fill: photo, hole, fill, case (the digest), psnr (dB), ssim, haarpsi, texture (ratio),
+        l1 (grey levels), seconds (that the fill took, on the machine where it was measured).
 
     Raises:
         PhotoError: no photo in the folder can be used.
+        FillError: a fill cannot run in this installation.
     """
-    rows = []
+    ways, measured = _ways(fills, network), _by_case(read_rows(CLASSICAL_ROWS) if known is None else known)
+    rows: list[dict] = []
     for case in hole_cases(folder, seed):
-        filled = every_fill(case.photo, case.mask, network)
-        for name, result in filled.items():
-            row = {"photo": case.photo_name, "hole": case.hole_kind, "fill": name}
-            rows.append(row | measure_all(case.photo, result, case.mask))
+        if holes is not None and case.hole_kind not in holes:
+            continue
+        filled, digest = {}, case.digest
+        for name, fill in ways.items():
+            row = measured.get((digest, name))
+            if row is None:
+                start = time.perf_counter()
+                filled[name] = fill(case.photo, case.mask)
+                seconds = time.perf_counter() - start
+                row = measure_all(case.photo, filled[name], case.mask) | {"seconds": seconds}
+            key = {"photo": case.photo_name, "hole": case.hole_kind, "fill": name, "case": digest}
+            rows.append(key | {column: row[column] for column in (*METRICS, "seconds")})
         if on_case:
             on_case(case, filled)
     if not rows:
         raise PhotoError(f"{folder}: no photo can be read and is large enough for a crop of {CROP} x {CROP}")
     return rows
+
+
+def _ways(names: Iterable[str], network: CompletionNetwork | None) -> dict[str, Fill]:
+    """The fills of these names; the network is prepared once for all holes."""
+    ways: dict[str, Fill] = {}
+    fast = None
+    for name in names:
+        if name in CLASSICAL_FILLS:
+            ways[name] = CLASSICAL_FILLS[name]
+        else:
+            fast = fast or FastNetwork(network or shipped_network())
+            ways[name] = {
+                "network": network_fill(fast, blend=False, scale=1),
+                "network, blended, scale 1": network_fill(fast, scale=1),
+                "network, blended": network_fill(fast),
+            }[name]
+    return ways
+
+
+def _by_case(rows: Iterable[dict]) -> dict[tuple[str, str], dict]:
+    """The rows of slow classical fills, with numbers as numbers, by case and fill."""
+    return {
+        (row["case"], row["fill"]): {column: float(row[column]) for column in (*METRICS, "seconds")}
+        for row in rows
+        if row["fill"] in CLASSICAL_FILLS
+        and CLASSICAL_FILLS[row["fill"]].slow
+        and row.keys() >= {"case", "seconds", *METRICS}  # an older table lacks some
+    }
+
+
+def read_rows(path: str | os.PathLike) -> list[dict]:
+    """The rows of a CSV file of measurements, as text; none if there is no such file."""
+    if not Path(path).exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

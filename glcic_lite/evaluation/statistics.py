@@ -91,10 +91,11 @@ def averages(rows: list[dict]) -> list[dict]:
             photos where a metric is NaN.
 
     Returns:
-        hole, fill, photos (their number), and for each metric its mean ("psnr") and `Interval` ("psnr_interval").
+        hole, fill, photos (their number), and for each metric its mean ("psnr") and `Interval` ("psnr_interval"); where
+        the rows have them, also the mean of seconds. Boxes come first, the small ones before the large ones.
     """
     groups: dict[tuple[str, str], list[dict]] = {}
-    for row in sorted(rows, key=lambda r: r["hole"]):
+    for row in sorted(rows, key=lambda r: _by_kind_and_size(r["hole"])):
         groups.setdefault((row["hole"], row["fill"]), []).append(row)
     means = []
     for (hole, fill), group in groups.items():
@@ -104,8 +105,16 @@ def averages(rows: list[dict]) -> list[dict]:
                 values = [value for row in group if not np.isnan(value := _number(row, metric))]
                 mean[f"{metric}_interval"] = mean_interval(values)
                 mean[metric] = mean[f"{metric}_interval"].mean
+        if "seconds" in group[0]:
+            mean["seconds"] = float(np.mean([float(row["seconds"]) for row in group]))
         means.append(mean)
     return means
+
+
+def _by_kind_and_size(hole: str) -> tuple[str, int]:
+    """What sorts "box 96" before "box 128", and both before "stroke 20"."""
+    kind, _, size = hole.rpartition(" ")
+    return kind, int(size) if size.isdecimal() else 0
 
 
 def _number(row: dict, metric: str) -> float:

@@ -4,6 +4,7 @@ import csv
 import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from glcic_lite import __main__ as command_line
 from glcic_lite.commands.doctor import checks, opencv_check
+from glcic_lite.evaluation.metrics import METRICS
+from glcic_lite.evaluation.protocol import FILLS
 from glcic_lite.method.masks import mask_image
 from glcic_lite.method.networks import ContextDiscriminator
 from glcic_lite.method.pretrained import WeightsError
@@ -232,8 +235,32 @@ def test_evaluate_prints_averages_and_writes_every_measurement(folder, run, weig
     assert "box 32" in out and "Telea" in out and "network, blended" in out and "L1" in out
     with open("rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 2 * 6
-    assert set(rows[0]) == {"photo", "hole", "fill", "psnr", "ssim", "texture", "l1"}
+    assert len(rows) == 2 * 2 * len(FILLS)
+    assert set(rows[0]) == {"photo", "hole", "fill", "case", *METRICS, "seconds"}
+
+
+def test_evaluate_measures_only_what_is_asked_for_and_takes_what_is_known(folder, run, weights_folder, photos_folder):
+    asked = ("evaluate", photos_folder / "test", "--weights", weights_folder, "--hole", "box 32")
+    status, out, _ = run(*asked, "--fill", "shift-map", "--fill", "network", "-o", "rows.csv")
+    assert status == 0 and "shift-map" in out
+    assert "Telea" not in out and "box 48" not in out
+    told = re.sub(r"(,shift-map,\w+,)[\d.]+", r"\g<1>77.0", (folder / "rows.csv").read_text())
+    (folder / "told.csv").write_text(told)
+    status, out, _ = run(*asked, "--fill", "shift-map", "--known", "told.csv")
+    assert status == 0 and "77.00" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--hole", "box 33"), "box 33; there are box 32"),
+        (("--fill", "magic"), "magic; there are mean colour"),
+        (("--known", "lost.csv"), "there is no file lost.csv"),
+    ],
+)
+def test_evaluate_refuses_what_does_not_exist(run, weights_folder, arguments, reason):
+    status, _, err = run("evaluate", *arguments, "--weights", weights_folder)
+    assert_one_line(status, err, reason)
 
 
 @pytest.mark.parametrize("photos, reason", [("empty", "no photos"), ("lost", "no such folder")])

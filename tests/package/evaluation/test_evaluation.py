@@ -1,5 +1,7 @@
 """Evaluation: metrics against values computed by hand, fills that cannot cheat, and the same cases every time."""
 
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from skimage.metrics import structural_similarity
 from glcic_lite.evaluation import fills
 from glcic_lite.evaluation.fills import (
     CLASSICAL_FILLS,
+    NETWORK_FILLS,
     FillError,
     fsr_best_fill,
     mean_fill,
@@ -22,12 +25,24 @@ from glcic_lite.evaluation.metrics import (
     PSNR_LIMIT,
     gradient,
     gradient_energy_ratio,
+    hole_haarpsi,
     hole_l1,
     hole_psnr,
     hole_ssim,
     measure_all,
 )
-from glcic_lite.evaluation.protocol import CROP, evaluate, hole_cases
+from glcic_lite.evaluation.protocol import (
+    CLASSICAL_ROWS,
+    CROP,
+    FILLS,
+    HOLES,
+    LARGE_CROP,
+    SMALL_HOLES,
+    HoleCase,
+    evaluate,
+    hole_cases,
+    read_rows,
+)
 from glcic_lite.evaluation.statistics import (
     DOES_NOT_HOLD,
     FEWEST,
@@ -44,13 +59,14 @@ from glcic_lite.evaluation.statistics import (
 from glcic_lite.files import DATA
 from glcic_lite.method.masks import MaskError
 from glcic_lite.method.photos import PhotoError
+from glcic_lite.speed.completion import complete
 from inputs import hole, narrow_network, noise, texture
 
 PHOTO = texture(64, 80)
 MASK = hole(64, 80, (20, 10, 50, 40))
-FILLS = {**CLASSICAL_FILLS, "network": network_fill(narrow_network())}
-del FILLS["FSR best"]  # takes seconds a hole: it has a smaller one below
-every_fill = pytest.mark.parametrize("fill", FILLS.values(), ids=FILLS.keys())
+TRIED = {**CLASSICAL_FILLS, "network": network_fill(narrow_network())}
+del TRIED["FSR best"]  # takes seconds a hole: it has a smaller one below
+every_fill = pytest.mark.parametrize("fill", TRIED.values(), ids=TRIED.keys())
 
 
 # Metrics
@@ -157,7 +173,7 @@ def test_the_thorough_frequency_selective_fill_differs_from_the_quick_one_in_the
     assert np.array_equal(best, fsr_best_fill(np.where(mask[..., None], noise(32, 40, 5), photo), mask))
 
 
-HOLES = {
+PLACES = {
     "corner": [(0, 0, 10, 12)],
     "a whole side": [(0, 0, 21, 30)],
     "all but a column": [(0, 0, 40, 30), (41, 0, 42, 30)],
@@ -166,7 +182,7 @@ HOLES = {
 
 
 @every_fill
-@pytest.mark.parametrize("boxes", HOLES.values(), ids=HOLES)
+@pytest.mark.parametrize("boxes", PLACES.values(), ids=PLACES)
 def test_fills_fill_every_kind_of_hole_the_same_every_time(fill, boxes):
     photo, mask = texture(30, 42) | np.uint8(1), hole(30, 42, *boxes)
     filled = fill(photo, mask)
@@ -199,6 +215,32 @@ def test_every_classical_fill_says_what_it_does_and_where_it_comes_from(name):
     assert 10 < len(fill.about) < 90 and fill.source and "\n" not in fill.about + fill.source
 
 
+def test_haarpsi_is_the_one_of_an_established_implementation():
+    """Values of piq 0.8.0 (`piq.haarpsi`, double precision) on whole pictures."""
+    everywhere = np.ones((64, 80), bool)
+    for filled, expected in (
+        (noise(64, 80, 5), 0.3795378868),
+        ((PHOTO // 2 + 64).astype(np.uint8), 0.7520160553),
+        (np.roll(PHOTO, 3, axis=1), 0.4960866064),
+        (np.full_like(PHOTO, 128), 0.0865550498),
+    ):
+        assert hole_haarpsi(PHOTO, filled, everywhere) == pytest.approx(expected, abs=1e-9)
+    assert hole_haarpsi(PHOTO, PHOTO, MASK) == pytest.approx(1)
+    flat = np.full_like(PHOTO, 90)
+    assert hole_haarpsi(flat, flat, MASK) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("box", [(21, 9, 50, 40), (0, 0, 1, 1), (75, 59, 80, 64)])
+def test_haarpsi_does_not_depend_on_how_much_lies_around(box):
+    whole, mask = texture(112, 128), hole(112, 128, box)
+    mask = np.roll(mask, (24, 24), axis=(0, 1)) if box[0] == 21 else mask
+    filled = np.where(mask[..., None], noise(112, 128, 5), whole)
+    cut = np.s_[:100, :] if box[1] < 50 else np.s_[:, :]
+    assert hole_haarpsi(whole, filled, mask) == pytest.approx(
+        hole_haarpsi(whole[cut], filled[cut], mask[cut]), abs=1e-12
+    )
+
+
 @pytest.mark.parametrize("name", ["FSR fast", "shift-map"])
 def test_the_number_of_threads_does_not_change_a_fill(name):
     threads, results = cv2.getNumThreads(), []
@@ -228,6 +270,16 @@ def test_running_the_network_once_gives_both_of_its_fills(box):
         assert np.array_equal(both[name], network_fill(network, blend)(PHOTO, mask))
 
 
+def test_a_hole_thicker_than_learned_is_completed_as_complete_does_it_and_bare_at_scale_1():
+    mask, network = hole(160, 170, (20, 20, 140, 140)), narrow_network()
+    network.largest_hole = 40
+    photo = texture(160, 170)
+    both = network_fills(photo, mask, network)
+    assert np.array_equal(both["network, blended"], complete(photo, mask, network))
+    assert not np.array_equal(both["network, blended"], complete(photo, mask, network, scale=1))
+    assert np.array_equal(both["network"], complete(photo, mask, network, blend=False, scale=1))
+
+
 def test_mean_fill_is_the_mean_of_what_is_known():
     filled = mean_fill(PHOTO, MASK)
     assert (filled[MASK] == np.rint(PHOTO[~MASK].mean(axis=0))).all()
@@ -253,10 +305,36 @@ def test_another_seed_gives_other_cases(photos_folder):
 
 
 def test_each_photo_has_a_box_of_every_size_and_a_stroke(photos_folder):
-    kinds = ["box 32", "box 48", "box 64", "stroke 20"]
+    kinds = list(SMALL_HOLES)
     assert [(c.photo_name, c.hole_kind) for c in cases(photos_folder / "test")] == [
         (f"test-{i}.png", kind) for i in range(2) for kind in kinds
     ]
+
+
+def test_large_boxes_lie_in_a_larger_crop_and_leave_the_small_ones_as_they_were(tmp_path):
+    photo = texture(400, 330)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    found = cases(tmp_path)
+    assert [case.hole_kind for case in found] == list(HOLES)
+    for case in found[4:]:
+        assert case.photo.shape == (LARGE_CROP, LARGE_CROP, 3)
+        assert case.mask.sum() == int(case.hole_kind.split()[1]) ** 2
+    Image.fromarray(photo[:300]).save(tmp_path / "a.png")  # too small for a large crop
+    assert [case.hole_kind for case in cases(tmp_path)] == list(SMALL_HOLES)
+
+
+def test_every_test_photo_is_large_enough_for_every_hole():
+    kinds = Counter(case.hole_kind for case in hole_cases(DATA / "photos" / "test"))
+    assert kinds == dict.fromkeys(HOLES, 22)
+
+
+def test_the_digest_stands_for_pixels_and_hole():
+    case = HoleCase("a", "box", PHOTO, MASK)
+    assert case.digest == HoleCase("b", "other", PHOTO.copy(), MASK.copy()).digest
+    photo, mask = PHOTO.copy(), MASK.copy()
+    photo[0, 0, 0] ^= 1
+    mask[0, 0] ^= True
+    assert len({case.digest, HoleCase("a", "box", photo, MASK).digest, HoleCase("a", "box", PHOTO, mask).digest}) == 3
 
 
 def test_crops_lie_inside_their_photos_and_boxes_have_their_size(photos_folder):
@@ -291,14 +369,60 @@ def test_evaluation_measures_every_fill_on_every_case(photos_folder, monkeypatch
     seen = []
     rows = evaluate(photos_folder / "test", narrow_network(), on_case=lambda case, filled: seen.append(case))
     assert len(seen) == 4
-    quick = {name for name, fill in CLASSICAL_FILLS.items() if not fill.slow}
-    assert len(rows) == 4 * (2 + len(quick))
-    assert {row["fill"] for row in rows} == {"network", "network, blended", *quick}
+    assert len(rows) == 4 * len(FILLS)
+    assert {row["fill"] for row in rows} == {*CLASSICAL_FILLS, *NETWORK_FILLS} - {"FSR best"}
     case = seen[2]
     wanted = {"photo": case.photo_name, "hole": case.hole_kind, "fill": "Telea"}
     (row,) = [row for row in rows if wanted.items() <= row.items()]
     filled = telea_fill(case.photo, case.mask)
     assert [row[name] for name in METRICS] == [measure(case.photo, filled, case.mask) for measure in METRICS.values()]
+
+
+def test_kinds_of_holes_and_fills_can_be_chosen(photos_folder):
+    rows = evaluate(photos_folder / "test", narrow_network(), holes=["box 48"], fills=["Telea", "network"])
+    assert [(row["hole"], row["fill"]) for row in rows] == [("box 48", "Telea"), ("box 48", "network")] * 2
+    assert all(row["seconds"] > 0 for row in rows)
+
+
+def test_what_slow_fills_score_is_known_and_looked_up_only_for_the_very_same_hole(photos_folder):
+    def of_network(rows):
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows if row["fill"] in NETWORK_FILLS]
+
+    folder, shown = photos_folder / "test", []
+    chosen = dict(holes=["box 32"], fills=["shift-map", "Telea", "network"])
+    first = evaluate(folder, narrow_network(), **chosen, known=[])
+    told = [{**row, "psnr": "1.5", "l1": "2", "seconds": "9"} for row in first]  # as text, and not what it would find
+    again = evaluate(folder, narrow_network(), **chosen, known=told, on_case=lambda case, filled: shown.append(filled))
+    assert [row["psnr"] for row in again if row["fill"] == "shift-map"] == [1.5, 1.5]
+    assert [row["seconds"] for row in again if row["fill"] == "shift-map"] == [9, 9]
+    assert all(row["psnr"] > 1.5 for row in again if row["fill"] != "shift-map") and of_network(again) == of_network(
+        first
+    )
+    assert [list(filled) for filled in shown] == [["Telea", "network"]] * 2
+    other = evaluate(folder, narrow_network(), seed=1, **chosen, known=told)
+    assert all(row["psnr"] > 1.5 for row in other)
+    older = [{k: v for k, v in row.items() if k != "haarpsi"} for row in told]
+    assert all(row["psnr"] > 1.5 for row in evaluate(folder, narrow_network(), **chosen, known=older))
+
+
+def test_the_shipped_rows_are_those_of_the_test_photos():
+    """Every slow fill of the default table, for every case; and a sample of them measured again."""
+    rows = {(row["case"], row["fill"]): row for row in read_rows(CLASSICAL_ROWS)}
+    slow = [name for name in FILLS if name in CLASSICAL_FILLS and CLASSICAL_FILLS[name].slow]
+    for number, case in enumerate(hole_cases(DATA / "photos" / "test")):
+        for name in slow:
+            row = rows[case.digest, name]
+            assert (row["photo"], row["hole"]) == (case.photo_name, case.hole_kind)
+            if number in (0, 31):
+                again = measure_all(case.photo, CLASSICAL_FILLS[name](case.photo, case.mask), case.mask)
+                assert float(row["psnr"]) == pytest.approx(again["psnr"], abs=0.3)  # versions of OpenCV differ a little
+
+
+def test_holes_are_sorted_by_size_and_seconds_averaged():
+    rows = [row("a", kind, "x", psnr=1.0, seconds="0.5") for kind in ("stroke 20", "box 128", "box 32", "box 96")]
+    found = averages(rows)
+    assert [mean["hole"] for mean in found] == ["box 32", "box 96", "box 128", "stroke 20"]
+    assert found[0]["seconds"] == 0.5
 
 
 def test_averages_are_taken_over_photos_for_each_hole_and_fill():
