@@ -1,23 +1,29 @@
 """One completion for the studio: what was asked for, as it was at that moment, and what the browser gets of it."""
 
 import io
+import time
 import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
 
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, FillError
 from glcic_lite.mask_canvas.strokes import grow
-from glcic_lite.mask_canvas.weights import learned_width
 from glcic_lite.method.masks import MaskError, hole_box, mask_image
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoError
 from glcic_lite.method.pretrained import WeightsError
+from glcic_lite.method.scale import reduction_for, thickness
+from glcic_lite.speed.completion import complete
+from glcic_lite.speed.crops import parts
+from glcic_lite.speed.stopping import Stopped
 
 Fill = Callable[[Image.Image, np.ndarray, CompletionNetwork, bool], Image.Image]
-OWN_WORDS = (PhotoError, MaskError, WeightsError, OSError)  # their messages are written for the reader
+OWN_WORDS = (PhotoError, MaskError, WeightsError, FillError, OSError)  # their messages are written for the reader
+NETWORK, OWN_FILL = "the network", "your function"
+FILLS = [NETWORK, *CLASSICAL_FILLS]  # what a hole can be filled by, besides a function of the reader's own
 
 
 class Request(NamedTuple):
@@ -30,7 +36,8 @@ class Request(NamedTuple):
     grow_by: int
     blend: bool
     network: CompletionNetwork
-    fill: Fill
+    filled_by: str  # one of FILLS, or OWN_FILL
+    fill: Fill  # the function behind OWN_FILL
     strokes: int  # how many the reader had completed
 
 
@@ -41,6 +48,7 @@ class Completion(NamedTuple):
     hole: np.ndarray | None = None
     shown: dict = {}
     failure: Exception | None = None
+    seconds: float = 0.0
 
 
 def words_for(error: Exception) -> str:
@@ -48,14 +56,33 @@ def words_for(error: Exception) -> str:
     return str(error) if isinstance(error, OWN_WORDS) else "".join(traceback.format_exception(error))
 
 
-def carry_out(request: Request) -> Completion:
-    """Complete the photo. Errors become part of the answer: in a thread's log nobody would see them."""
+def carry_out(request: Request, should_stop: Callable[[], bool] | None = None) -> Completion:
+    """Complete the photo. Errors become part of the answer: in a thread's log nobody would see them.
+
+    Args:
+        should_stop: asked again and again whether the completion is still wanted; the network's is then given up.
+    """
     hole = grow(request.mask, request.grow_by) if request.grow_by else request.mask
+    begin = time.perf_counter()
     try:
-        result = request.fill(request.photo, hole, request.network, request.blend)
-        return Completion(result, hole, patch(request, hole, result))
+        result = filled(request, hole, should_stop)
+        seconds = time.perf_counter() - begin
+        return Completion(result, hole, patch(request, hole, result), seconds=seconds)
+    except Stopped:
+        return Completion(hole=hole)  # nobody will see it
     except Exception as error:
         return Completion(hole=hole, failure=error)
+
+
+def filled(request: Request, hole: np.ndarray, should_stop: Callable[[], bool] | None) -> Image.Image:
+    """The photo with its hole filled, by whatever was asked to fill it."""
+    if request.filled_by == OWN_FILL:
+        return request.fill(request.photo, hole, request.network, request.blend)
+    if request.filled_by == NETWORK:
+        return complete(request.photo, hole, request.network, request.blend, should_stop=should_stop)
+    result = Image.fromarray(CLASSICAL_FILLS[request.filled_by](np.asarray(request.photo), hole))
+    result.info = {key: value for key, value in request.photo.info.items() if key == "icc_profile"}
+    return result
 
 
 def patch(request: Request, hole: np.ndarray, result: Image.Image) -> dict:
@@ -76,13 +103,17 @@ def patch(request: Request, hole: np.ndarray, result: Image.Image) -> dict:
     piece.putalpha(alpha)
     png = io.BytesIO()
     piece.save(png, "PNG", compress_level=1, icc_profile=request.photo.info.get("icc_profile"))
+    by_network = request.filled_by == NETWORK
+    thick, learned = hole_width(hole), request.network.largest_hole
     return {
         "photo": request.photo_number,
         "left": left,
         "top": top,
         "png": png.getvalue(),
-        "across": hole_width(hole),
-        "learned": learned_width(request.network),
+        "filled_by": request.filled_by,
+        "across": thick,
+        "learned": learned if by_network else 0,
+        "reduction": reduction_for(thick, learned, hole.shape) if by_network else 1,
     }
 
 
@@ -91,7 +122,33 @@ def hole_width(mask: np.ndarray) -> int:
 
     What lies beyond the photo's border is unknown as well, so a hole at the border counts as wider than it looks.
     """
-    box, (height, width) = hole_box(mask), mask.shape
-    rows = slice(max(box.top - 1, 0), min(box.bottom + 1, height))  # with a rim of what is known, where there is one
-    columns = slice(max(box.left - 1, 0), min(box.right + 1, width))
-    return round(2 * float(cv2.distanceTransform(mask[rows, columns].astype(np.uint8), cv2.DIST_L2, 5).max()))
+    return round(thickness(mask[hole_box(mask).with_rim(mask.shape).slices]))
+
+
+class Pace:
+    """How long completions take here: learned from those before, to say how long the next one will."""
+
+    AROUND = 150  # pixels around a hole that the network looks at, roughly
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}  # what fills: seconds for a unit of work
+
+    def learn(self, request: Request, completion: Completion) -> None:
+        """Take a completion's time into account, half of what is known."""
+        if completion.result is not None and completion.hole is not None and completion.hole.any():
+            new = completion.seconds / self._work(request, completion.hole)
+            self._seconds[request.filled_by] = (self._seconds.get(request.filled_by, new) + new) / 2
+
+    def expect(self, request: Request) -> float:
+        """About how many seconds a request will take; 0: nothing is known of what fills."""
+        return self._seconds.get(request.filled_by, 0.0) * self._work(request, request.mask)
+
+    def _work(self, request: Request, hole: np.ndarray) -> float:
+        """Pixels to compute: the hole's own for classical fills; for the network what it sees, in the reduced copy."""
+        if request.filled_by != NETWORK:
+            return float(hole.sum())
+        reduction = reduction_for(hole_width(hole), request.network.largest_hole, hole.shape)
+        sides = [
+            (box.width / reduction + 2 * self.AROUND, box.height / reduction + 2 * self.AROUND) for box in parts(hole)
+        ]
+        return sum(wide * high for wide, high in sides)

@@ -3,13 +3,14 @@
 import csv
 from functools import cache
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from glcic_lite.files import DATA, MASK_SEPARATOR
 from glcic_lite.method.masks import Box, box_mask, free_form_strokes, mask_image, open_mask
-from glcic_lite.method.photos import PHOTO_SUFFIXES, PhotoError, PhotoSource, open_photo
+from glcic_lite.method.photos import PHOTO_SUFFIXES, PhotoError, PhotoSource, open_image, open_photo
 
 PHOTOS = DATA / "photos" / "test"  # never trained on
 MASKS = DATA / "masks"
@@ -18,6 +19,30 @@ FIRST = "ocean-beach-from-above"  # what the studio begins with
 
 # Masks for any photo; as wide as what the shipped weights learned on, once a photo is reduced to 640 pixels.
 ANY_PHOTO = {"box": "a box in the middle", "strokes": "brush strokes at random"}
+TRANSPARENT = {"transparent": "its transparent part"}  # for a photo that has one
+
+
+class Opened(NamedTuple):
+    """A photo that the studio has opened.
+
+    Attributes:
+        photo: RGB, at its full size.
+        title: what it is called, such as its file's name.
+        sample: the name of the sample photo that it is, or empty.
+        credit: who took it, if it is one of the repository's.
+        transparent: bool (H, W), where the file is transparent, if part of it is; these parts are white in the photo.
+    """
+
+    photo: Image.Image
+    title: str
+    sample: str = ""
+    credit: str = ""
+    transparent: np.ndarray | None = None
+
+    @property
+    def masks(self) -> dict[str, str]:
+        """The ready-made masks for it: names, and what a list shows for each."""
+        return mask_names(self.sample) | ANY_PHOTO | (TRANSPARENT if self.transparent is not None else {})
 
 
 @cache
@@ -43,8 +68,8 @@ def photo_file(name: str) -> Path:
     return next(path for path in PHOTOS.glob(f"{name}.*") if path.suffix.lower() in PHOTO_SUFFIXES)
 
 
-def find_photo(photo: PhotoSource | None) -> tuple[str, Image.Image, str]:
-    """A photo for the studio: the name of the sample that it is, or an empty string; the picture; and a title.
+def find_photo(photo: PhotoSource | None) -> Opened:
+    """A photo for the studio.
 
     Args:
         photo: a path, a PIL image or an array; the name of a sample photo; or None for the first of these.
@@ -59,8 +84,26 @@ def find_photo(photo: PhotoSource | None) -> tuple[str, Image.Image, str]:
             raise PhotoError("the sample photos are not there (a folder data/ beside the package): name a photo")
         photo = FIRST if FIRST in with_masks else with_masks[0]
     if isinstance(photo, str) and photo in names:
-        return photo, open_photo(photo_file(photo)), photo
-    return "", open_photo(photo), PurePath(photo).name if isinstance(photo, str | PurePath) else "photo"
+        return Opened(open_photo(photo_file(photo)), photo, photo, credit(photo))
+    is_path = isinstance(photo, str | PurePath)
+    picture = open_image(photo)
+    title = PurePath(photo).name if is_path else "photo"
+    return Opened(open_photo(picture), title, "", _credit_of_file(photo) if is_path else "", _transparent(picture))
+
+
+def _transparent(picture: Image.Image) -> np.ndarray | None:
+    """Where a picture is at least half transparent; None: nowhere, or everywhere."""
+    if not picture.has_transparency_data:
+        return None
+    part = np.asarray(picture.convert("RGBA"))[..., 3] < 128
+    return part if part.any() and not part.all() else None
+
+
+def _credit_of_file(path: str | PurePath) -> str:
+    """The attribution of a file that is one of the repository's photos."""
+    file = Path(path).resolve()
+    inside = (DATA / "photos").resolve() in file.parents
+    return attribution(file.stem) if inside and file.stem in _attribution() else ""
 
 
 def photo_groups() -> list[list]:

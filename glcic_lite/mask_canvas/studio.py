@@ -1,13 +1,14 @@
 """The completion studio: paint over something on the left, and the network fills the place in on the right.
 
 Its parts: the canvas (widget.py), the thread that completes (worker.py), one completion (completion.py), the network
-(weights.py), the lists (sample_photos.py), uploads and saving (uploads.py), and a picture for readers without a kernel
-(static_picture.py).
+(weights.py), the lists (sample_photos.py), files that come and go (uploads.py, exports.py), and a picture for readers
+without a kernel (static_picture.py).
 """
 
 import base64
 import io
 import traceback
+from collections.abc import Callable
 from functools import partial
 from os.path import expanduser  # that of Path raises where there is no such user
 from pathlib import Path, PurePath
@@ -16,20 +17,30 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from glcic_lite.files import write_bytes, write_text
 from glcic_lite.mask_canvas import sample_photos
-from glcic_lite.mask_canvas.completion import Completion, Fill, Request, carry_out, words_for
-from glcic_lite.mask_canvas.sample_photos import find_photo, reduced
+from glcic_lite.mask_canvas.completion import (
+    FILLS,
+    NETWORK,
+    OWN_FILL,
+    Completion,
+    Fill,
+    Pace,
+    Request,
+    carry_out,
+    words_for,
+)
+from glcic_lite.mask_canvas.exports import before_after_gif, wipe_page
+from glcic_lite.mask_canvas.sample_photos import Opened, find_photo, reduced
 from glcic_lite.mask_canvas.static_picture import still_picture
-from glcic_lite.mask_canvas.uploads import open_upload, save_new
+from glcic_lite.mask_canvas.uploads import LARGEST_MESSAGE, Upload, base_name, new_files, open_content
 from glcic_lite.mask_canvas.weights import load_network
-from glcic_lite.mask_canvas.widget import BROWSER, MaskCanvas, linked
+from glcic_lite.mask_canvas.widget import BROWSER, LONGEST_SIDE, MaskCanvas, linked
 from glcic_lite.mask_canvas.worker import Worker
-from glcic_lite.method.masks import MaskError
+from glcic_lite.method.masks import MaskError, mask_image, open_mask
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.method.photos import PhotoError, PhotoSource
+from glcic_lite.method.photos import PhotoError, PhotoSource, save_image
 from glcic_lite.speed.completion import complete
-
-LARGEST_UPLOAD = 8 * 2**20  # bytes; Jupyter drops a message of more than 10 MiB together with the whole connection
 
 
 class CompletionStudio(MaskCanvas):
@@ -45,8 +56,14 @@ class CompletionStudio(MaskCanvas):
             observable; the drawing is kept.
         network: the `CompletionNetwork`. Settable: also a folder of weights, "hf:owner/name", or None for the
             shipped weights.
-        fill: what completes, with the parameters of `glcic_lite.complete`; another function may be put in its place,
-            and is used from the next change on.
+        filled_by: what fills the hole: "the network", or the name of a classical fill such as "harmonic" (see `FILLS`).
+            Settable, observable.
+        fill: a function of your own that fills the hole, with the first four parameters of `glcic_lite.complete`.
+            Setting it makes `filled_by` "your function".
+        on_demand: completes only when asked to, by the button or `complete_now`, and not at every stroke. Settable,
+            observable.
+        view: "side by side", "in place" (the completed photo appears where you paint), or "auto": in place where the
+            window is narrow. Settable, observable.
         completions: counts the completions that were shown. Observable; observers are called in the thread that
             completes.
     """
@@ -57,7 +74,14 @@ class CompletionStudio(MaskCanvas):
     blend = traitlets.Bool(True).tag(sync=True)
     grow_by = traitlets.Int(0, min=0, max=64).tag(sync=True)
     long_side = traitlets.Int(0, min=0).tag(sync=True)
+    filled_by = traitlets.Unicode(NETWORK).tag(sync=True)
+    on_demand = traitlets.Bool(False).tag(sync=True)
+    view = traitlets.Enum(["auto", "side by side", "in place"], "auto").tag(sync=True)
     completions = traitlets.Int(0)
+    _fills = traitlets.List(FILLS, help="What the list offers to fill the hole by.").tag(sync=True)
+    _expected = traitlets.Float(0.0, help="Seconds that the completion under way will take; 0: not known.").tag(
+        sync=True
+    )
     _source = traitlets.Dict(help="What is open: title, credit, size, sample, mask, and the masks to choose.").tag(
         sync=True
     )
@@ -67,22 +91,23 @@ class CompletionStudio(MaskCanvas):
     _working = traitlets.Bool(False).tag(sync=True)
     _answered = traitlets.Int(0, help="The stroke that the completion shown answers.").tag(sync=True)
     _note = traitlets.Unicode("", help="What became of the reader's latest request, such as saving.").tag(sync=True)
-    _largest_upload = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)
-
-    fill: Fill = staticmethod(complete)
+    _largest_message = traitlets.Int(LARGEST_MESSAGE).tag(sync=True)
 
     def __init__(self, photo: PhotoSource | None = None, network: CompletionNetwork | str | PurePath | None = None):
         self._worker = Worker()
         self._completed = Completion()  # what `result` and `hole` give; like what is published, under the worker's lock
         self._failure_words = ""
         self._random = np.random.default_rng()
+        self._pace = Pace()
+        self._upload = Upload()
+        self._own_fill: Fill = complete
         self._network, name = load_network(network)
-        sample, self._original, title = find_photo(photo)
-        long_side = sample_photos.LONG_SIDE if sample else 0
+        self._opened = find_photo(photo)
+        long_side = sample_photos.LONG_SIDE if self._opened.sample else 0
         super().__init__(
-            reduced(self._original, long_side),
+            reduced(self._opened.photo, long_side),
             long_side=long_side,
-            _source=self._describe(title, sample),
+            _source=self._describe(),
             _samples=sample_photos.photo_groups(),
             _network_name=name,
         )
@@ -109,50 +134,83 @@ class CompletionStudio(MaskCanvas):
         Raises:
             PhotoError: it cannot be used; the one before stays.
         """
-        sample, original, title = find_photo(photo)
-        with self._worker.lock, self.hold_sync():
-            self._original = original
-            self._source = self._describe(title, sample)
-            self.set_trait("long_side", sample_photos.LONG_SIDE if sample else 0)
-            self._replace_photo(reduced(original, self.long_side), None)
+        self._open(find_photo(photo))
 
-    def load_mask(self, name: str) -> None:
-        """Take a mask from the list: a hand-made one of a sample photo, "box" or "strokes".
+    def _open(self, opened: Opened) -> None:
+        with self._worker.lock, self.hold_sync():
+            self._opened = opened
+            self._source = self._describe()
+            self.set_trait("long_side", sample_photos.LONG_SIDE if opened.sample else 0)
+            self._replace_photo(reduced(opened.photo, self.long_side), None)
+
+    def continue_from_result(self) -> None:
+        """Make the completed photo the one that is painted on, at its present size.
 
         Raises:
-            MaskError: the list has no mask of this name for this photo.
+            MaskError: nothing has been completed yet.
+        """
+        result = self._expect_result()
+        self._open(self._opened._replace(photo=result, sample="", transparent=None))
+
+    def load_mask(self, mask: PhotoSource) -> None:
+        """Take a ready-made mask.
+
+        Args:
+            mask: one of the list: a hand-made one of a sample photo, "box", "strokes", or "transparent" for a photo
+                that has a transparent part; else a file, a PIL image or an array: white in the hole, and as large as
+                the photo, before or after it was reduced.
+
+        Raises:
+            MaskError: there is no such mask for this photo, it has another size, or no hole.
         """
         offered = [known for known, _ in self._source["masks"]]
-        if name not in offered:
-            raise MaskError(f"no mask {name!r} for this photo; there are: {', '.join(offered)}")
+        size = self._full_photo.size
+        if isinstance(mask, str) and mask in offered:
+            if mask == "transparent":
+                new = sample_photos.resized_mask(self._opened.transparent, size)
+            else:
+                new = sample_photos.mask_for(mask, size, self._random)
+        elif isinstance(mask, str) and not Path(expanduser(mask)).exists():
+            raise MaskError(f"no mask {mask!r} for this photo; there are: {', '.join(offered)}, and files")
+        else:
+            new = self._mask_of_file(Path(expanduser(mask)) if isinstance(mask, str) else mask)
         with self._worker.lock, self.hold_sync():
-            self.mask = sample_photos.mask_for(name, self._full_photo.size, self._random)
-            self._source = {**self._source, "mask": name}
+            self.mask = new
+            self._source = {**self._source, "mask": mask if isinstance(mask, str) and mask in offered else ""}
 
-    def _describe(self, title: str, sample: str) -> dict:
-        masks = sample_photos.mask_names(sample) | sample_photos.ANY_PHOTO
+    def _mask_of_file(self, mask: PhotoSource) -> np.ndarray:
+        new, size, original = open_mask(mask), self._full_photo.size, self._opened.photo.size
+        if new.shape[::-1] not in (size, original):
+            sizes = " or ".join(f"{width} x {height}" for width, height in dict.fromkeys((size, original)))
+            raise MaskError(f"the mask is {new.shape[1]} x {new.shape[0]} pixels, the photo {sizes}")
+        if not new.any():
+            raise MaskError("this mask has no hole: paint white (at least half white) what is to be filled")
+        return sample_photos.resized_mask(new, size)
+
+    def _describe(self) -> dict:
+        opened = self._opened
         return {
-            "title": title,
-            "sample": sample,
-            "credit": sample_photos.credit(sample),
-            "size": list(self._original.size),
-            "masks": [list(pair) for pair in masks.items()],
+            "title": opened.title,
+            "sample": opened.sample,
+            "credit": opened.credit,
+            "size": list(opened.photo.size),
+            "masks": [list(pair) for pair in opened.masks.items()],
             "mask": "",
         }
 
     def _replace_photo(self, photo: Image.Image, mask: np.ndarray | None) -> None:
         """Make `photo` the one that is drawn on; without a mask it has no hole."""
         with self._worker.lock, self.hold_sync():
-            self._photo = self._take_photo(photo)
+            self._photo, self._photo_size = self._take_photo(photo), list(photo.size)
             self.mask = np.zeros(photo.size[::-1], dtype=bool) if mask is None else mask
             self.brush_size = max(self._shown_size) // 40 * 2 + 1
 
     @traitlets.observe("long_side")
     def _resize(self, change: traitlets.Bunch) -> None:
-        size = sample_photos.reduced_size(self._original.size, self.long_side)
+        size = sample_photos.reduced_size(self._opened.photo.size, self.long_side)
         if size != self._full_photo.size:
             mask = sample_photos.resized_mask(self.mask, size)
-            self._replace_photo(reduced(self._original, self.long_side), mask)
+            self._replace_photo(reduced(self._opened.photo, self.long_side), mask)
 
     # ------------------------------------------------------------------------------------------ the network
 
@@ -166,20 +224,56 @@ class CompletionStudio(MaskCanvas):
             self._network, self._network_name = load_network(network, say=partial(self.set_trait, "_note"))
         finally:
             self._note = ""
-        self._request_completion()
+        self._something_changed()
 
     # ------------------------------------------------------------------------------------------ completing
 
-    @traitlets.observe("_drawing", "blend", "grow_by")
-    def _request_completion(self, change: traitlets.Bunch | None = None) -> None:
-        """Ask for a completion of what is there now."""
+    @property
+    def fill(self) -> Fill:
+        return self._own_fill
+
+    @fill.setter
+    def fill(self, fill: Fill) -> None:
+        self._own_fill = fill
+        if fill is complete:
+            self.filled_by = NETWORK
+            return
+        self._fills = [*FILLS, OWN_FILL]
+        if self.filled_by == OWN_FILL:
+            self._something_changed()  # another function under the same name
+        self.filled_by = OWN_FILL
+
+    @traitlets.validate("filled_by")
+    def _check_filled_by(self, proposal: traitlets.Bunch) -> str:
+        if proposal["value"] not in self._fills:
+            raise traitlets.TraitError(
+                f"a hole is filled by one of {', '.join(self._fills)}, not {proposal['value']!r}"
+            )
+        return proposal["value"]
+
+    @traitlets.observe("_drawing", "blend", "grow_by", "filled_by", "on_demand")
+    def _something_changed(self, change: traitlets.Bunch | None = None) -> None:
+        """Complete what is there now; if that is done on demand, forget the completion of what was there before."""
+        if self.on_demand:
+            self.cancel()
+        else:
+            self.complete_now()
+
+    def cancel(self) -> None:
+        """Give up the completion under way, and show none."""
+        with self._worker.lock:
+            self._worker.cancel()
+            self._completed = Completion(hole=self.mask)
+            self._publish({}, self.completed_strokes)
+
+    def complete_now(self) -> None:
+        """Ask for a completion of what is there now. `wait` waits for it, and so does `result`."""
         mask = self.mask
         with self._worker.lock:
-            self._completed = Completion(hole=mask)
             if not mask.any():
-                self._worker.cancel()
-                self._publish({}, self.completed_strokes)
+                self.cancel()
                 return
+            self._completed = Completion(hole=mask)
             request = Request(
                 self._full_photo,
                 self._photo_number,
@@ -188,11 +282,16 @@ class CompletionStudio(MaskCanvas):
                 self.grow_by,
                 self.blend,
                 self._network,
-                self.fill,
+                self.filled_by,
+                self._own_fill,
                 self.completed_strokes,
             )
-            self._working = True
-            self._worker.ask(lambda: carry_out(request), lambda completion: self._take_over(request, completion))
+            with self.hold_sync():
+                self._expected, self._working = self._pace.expect(request), True
+            self._ask(request, lambda completion: self._take_over(request, completion))
+
+    def _ask(self, request: Request, show: Callable[[Completion], None]) -> None:
+        self._worker.ask(lambda: carry_out(request, self._worker.overtaken), show)
 
     def _warm_up(self) -> None:
         """Complete something small now, out of sight: the first time takes three times as long as all others."""
@@ -200,14 +299,17 @@ class CompletionStudio(MaskCanvas):
         mask = np.zeros(photo.size[::-1], dtype=bool)
         mask[photo.height // 2, photo.width // 2] = True
         if mask.size > 1:
-            request = Request(photo, 0, photo.size, mask, 0, False, network, complete, 0)
-            self._worker.ask(lambda: carry_out(request), lambda completion: None)
+            request = Request(photo, 0, photo.size, mask, 0, False, network, NETWORK, complete, 0)
+            self._ask(request, lambda completion: None)
 
     def _take_over(self, request: Request, completion: Completion) -> None:
         """Keep and show what the worker has made; nothing newer has been asked for."""
         self._completed = completion
+        self._pace.learn(request, completion)
         words = words_for(completion.failure) if completion.failure else ""
-        shown = {**completion.shown, "number": self._worker.asked} if completion.shown else {}
+        shown = {}
+        if completion.shown:
+            shown = {**completion.shown, "number": self._worker.asked, "seconds": completion.seconds}
         self._publish(shown, request.strokes, words)
         try:
             self.completions += 1
@@ -251,10 +353,46 @@ class CompletionStudio(MaskCanvas):
             MaskError: there is no hole yet.
             OSError: the folder cannot be written to.
         """
-        result, hole = self.result, self.hole
-        if not hole.any():
+        result = self._expect_result()
+        completed, mask = new_files(folder, self._name_for_files(), ["completed.png", "mask.png"])
+        save_image(result, completed)
+        save_image(mask_image(self.hole), mask)
+        return completed, mask
+
+    def save_page(self, folder: str | PurePath = ".") -> Path:
+        """Write before and after as one HTML file with a wipe, which any browser opens. Errors are those of `save`.
+
+        Photos are reduced to 1600 pixels on the long side.
+        """
+        before, after = self._before_and_after(LONGEST_SIDE)
+        (file,) = new_files(folder, self._name_for_files(), ["before-after.html"])
+        title, credit = self._source["title"], self._source["credit"]
+        filled_by = self._completed.shown["filled_by"]
+        write_text(file, wipe_page(before, after, title, filled_by, f"Photo: {credit}." if credit else ""))
+        return file
+
+    def save_gif(self, folder: str | PurePath = ".") -> Path:
+        """Write before and after as an animated GIF, for a slide. Errors are those of `save`."""
+        before, after = self._before_and_after(LONGEST_SIDE)
+        (file,) = new_files(folder, self._name_for_files(), ["before-after.gif"])
+        write_bytes(file, before_after_gif(before, after))
+        return file
+
+    def _before_and_after(self, long_side: int) -> tuple[Image.Image, Image.Image]:
+        result = self._expect_result()
+        return reduced(self._full_photo, long_side), reduced(result, long_side)
+
+    def _name_for_files(self) -> str:
+        return PurePath(self._source["title"]).stem or "photo"
+
+    def _expect_result(self) -> Image.Image:
+        """The result, which must be there: `result` itself is the photo while there is none."""
+        result = self.result
+        if not self.mask.any():
             raise MaskError("nothing to save yet: paint over something first")
-        return save_new(folder, PurePath(self._source["title"]).stem or "photo", result, hole)
+        if self._completed.result is None:
+            raise MaskError("not completed yet: press Complete first")
+        return result
 
     # ------------------------------------------------------------------------------------------ from the browser
 
@@ -264,7 +402,7 @@ class CompletionStudio(MaskCanvas):
             super().set_state(sync_data)
             if "completed_strokes" in sync_data and self._worker.asked == asked_before:
                 # A stroke and its undoing in one message: nothing has changed, but the browser waits for an answer.
-                self._request_completion()
+                self._something_changed()
 
     @traitlets.observe("completed_strokes")
     def _forget_the_list(self, change: traitlets.Bunch) -> None:
@@ -287,30 +425,51 @@ class CompletionStudio(MaskCanvas):
                 case {"do": "open", "path": str(path)}:
                     self.load_photo(Path(expanduser(path.strip().strip("\"'"))))
                     self._note = f"Opened {self._source['title']} at its full size."
-                case {"do": "upload", "name": str(name), "reduced": str(reduced)}:
-                    name, photo = open_upload(name, bytes(buffers[0]))
-                    self.load_photo(photo)
-                    self._source = {**self._source, "title": name}
-                    self._note = reduced or f"Opened {name} at its full size."
+                case {"do": "upload", "what": str(what), "name": str(name), "part": int(part), "parts": int(parts)}:
+                    self._upload.add(name, part, bytes(buffers[0]))
+                    if part == parts - 1:
+                        self._take_upload(what, name)
                 case {"do": "mask", "name": str(name)}:
                     self.load_mask(name)
+                case {"do": "complete"}:
+                    self.complete_now()
+                case {"do": "cancel"}:
+                    self.cancel()
+                case {"do": "continue"}:
+                    self.continue_from_result()
+                    self._note = "The completed photo is now the one that you paint on."
                 case {"do": "network", "folder": str(folder)}:
                     self.network = Path(expanduser(folder.strip())) if folder.strip() else None
                     self._note = f"Completing with {self._network_name}."
-                case {"do": "save"}:
+                case {"do": "save", "as": "png"}:
                     files = self.save()
                     self._note = f"Saved {files[0]} and {files[1]} in {Path.cwd()}."
+                case {"do": "save", "as": "page"}:
+                    self._note = f"Saved {self.save_page()} in {Path.cwd()}."
+                case {"do": "save", "as": "gif"}:
+                    self._note = f"Saved {self.save_gif()} in {Path.cwd()}."
                 case _:
                     raise ValueError("a message from the browser that the studio does not know")
         except Exception as error:
             self.error = words_for(error)
             self.send_state(["_source", "_network_name"])  # the lists go back to what is there
 
+    def _take_upload(self, what: str, name: str) -> None:
+        content, name = self._upload.take(), base_name(name)
+        if what == "mask":
+            open_content(name, content, self.load_mask)
+            self._note = f"The mask is that of {name}."
+        else:
+            opened = open_content(name, content, find_photo)
+            self._open(opened._replace(title=name))
+            self._note = f"Opened {name} at its full size."
+
     # ------------------------------------------------------------------------------------------ without a kernel
 
     def picture(self, width: int = 960) -> Image.Image:
         """The studio as a still picture, `width` pixels wide: the photo with its hole, and completed."""
-        return still_picture(self._full_photo, self.hole, self.result, width)
+        credit = self._source["credit"]
+        return still_picture(self._full_photo, self.hole, self.result, width, f"Photo: {credit}" if credit else "")
 
     def _repr_mimebundle_(self, **kwargs):
         """The live studio, and beside it, for readers without a kernel, a picture of it."""
@@ -334,7 +493,8 @@ def completion_studio(
 
     The photo is completed in a thread of its own, so that the notebook stays responsive; if another stroke
     follows before it is done, the newer one counts. The browser offers lists of sample photos and masks, a way to open
-    photos of one's own, switches for blending, growing the mask and the network, a before/after slider, and saving.
+    photos and masks of one's own, switches for what fills the hole, blending and growing, a before/after slider, and
+    saving.
 
     Args:
         photo: a path, a PIL image or an array, used at its full size; the name of a sample photo; or None for the first

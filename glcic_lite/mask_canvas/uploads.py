@@ -1,40 +1,65 @@
-"""Photos that come into the studio as uploads, and results that leave it as files."""
+"""Files that come into the studio from the browser, part by part, and results that leave it as files."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-import numpy as np
-from PIL import Image
+from glcic_lite.method.photos import PhotoError
 
-from glcic_lite.method.masks import mask_image
-from glcic_lite.method.photos import PhotoError, open_photo, save_image
+LARGEST_MESSAGE = 4 * 2**20  # bytes; Jupyter drops a message of more than 10 MiB together with the whole connection
+LARGEST_FILE = 512 * 2**20  # bytes that are collected in memory
 
 
-def open_upload(name: str, content: bytes) -> tuple[str, Image.Image]:
-    """A file that the browser has sent: its name without folders, and the photo.
+class Upload:
+    """A file that arrives in parts, in order."""
 
-    Raises:
-        PhotoError: it is not a photo; the message calls it by its name.
-    """
-    name = PurePath(name.replace("\\", "/")).name or "photo"
+    def __init__(self) -> None:
+        self._name, self._parts = "", []
+
+    def add(self, name: str, part: int, content: bytes) -> None:
+        """Take the next part; part 0 begins a new file.
+
+        Raises:
+            PhotoError: a part is missing, or the file is too large.
+        """
+        if part == 0:
+            self._name, self._parts = name, []
+        if name != self._name or part != len(self._parts):
+            self._parts = []
+            raise PhotoError(f"{base_name(name)}: a part of it was lost on its way; choose it again, or open its path")
+        self._parts.append(content)
+        if sum(map(len, self._parts)) > LARGEST_FILE:
+            self._parts = []
+            raise PhotoError(f"{base_name(name)}: larger than {LARGEST_FILE >> 20} MB; open it by its path instead")
+
+    def take(self) -> bytes:
+        """The whole file; nothing of it is kept."""
+        content, self._parts = b"".join(self._parts), []
+        return content
+
+
+def base_name(name: str) -> str:
+    """A file's name as the browser gives it, without folders."""
+    return PurePath(name.replace("\\", "/")).name or "photo"
+
+
+def open_content(name: str, content: bytes, opened):
+    """What `opened`, a function of a path, makes of a file's content; its errors call the file by its name."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "upload"
         file.write_bytes(content)
         try:
-            return name, open_photo(file)
-        except PhotoError as error:
-            raise PhotoError(str(error).replace(str(file), name)) from error
+            return opened(file)
+        except ValueError as error:
+            raise type(error)(str(error).replace(str(file), base_name(name))) from error
 
 
-def save_new(folder: str | PurePath, title: str, result: Image.Image, hole: np.ndarray) -> tuple[Path, Path]:
-    """Write a completed photo and its mask under names that are still free. See `CompletionStudio.save`."""
+def new_files(folder: str | PurePath, title: str, endings: Sequence[str]) -> list[Path]:
+    """Paths "<title>-<ending>" in a folder, all of them still free; else "<title>-2-<ending>" and so on."""
     number = 1
     while True:
         name = title if number == 1 else f"{title}-{number}"
-        files = tuple(Path(folder) / f"{name}-{part}.png" for part in ("completed", "mask"))
+        files = [Path(folder) / f"{name}-{ending}" for ending in endings]
         if not any(file.exists() for file in files):
-            break
+            return files
         number += 1
-    save_image(result, files[0])
-    save_image(mask_image(hole), files[1])
-    return files

@@ -1,13 +1,15 @@
-"""Which network the studio completes with, and what is known of its weights."""
+"""Which network the studio completes with, and what it is called."""
 
-import json
 from collections.abc import Callable
 from pathlib import PurePath
 
-from glcic_lite.files import SHIPPED_WEIGHTS
+import torch
+
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.pretrained import on_the_hub
 from glcic_lite.speed.completion import shipped_network
+
+SHIPPED, YOURS = "the shipped weights", "your network"
 
 
 def load_network(
@@ -23,17 +25,18 @@ def load_network(
         WeightsError: the weights cannot be used; the message says why.
     """
     if network is None:
-        return shipped_network(), "the shipped weights"
+        return shipped_network(), SHIPPED
     if isinstance(network, CompletionNetwork):
-        return network, "the shipped weights" if network is shipped_network() else "your network"
+        return network, SHIPPED if same_weights(network, shipped_network()) else YOURS
     if on_the_hub(network):
         say(f"Downloading the weights {network} from the Hugging Face Hub ...")
     return CompletionNetwork.from_pretrained(network), str(network)
 
 
-def learned_width(network: CompletionNetwork) -> int:
-    """The widest holes that the shipped weights were trained on, in pixels; 0 for other weights: not known."""
-    if network is not shipped_network():
-        return 0
-    settings = json.loads((SHIPPED_WEIGHTS / "settings.json").read_text(encoding="utf-8"))
-    return settings["hole_sides"][1]
+def same_weights(one: CompletionNetwork, other: CompletionNetwork) -> bool:
+    """Whether two networks are alike in every number, wherever and however often they were loaded."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    options = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean", "largest_hole")
+    if ours.keys() != theirs.keys() or any(getattr(one, name) != getattr(other, name) for name in options):
+        return False
+    return all(torch.equal(value.cpu(), theirs[name].cpu()) for name, value in ours.items())

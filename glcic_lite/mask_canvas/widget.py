@@ -85,6 +85,7 @@ class MaskCanvas(anywidget.AnyWidget):
     _css = BROWSER / "canvas.css"
 
     _photo = traitlets.Bytes(help="The photo as shown, as a JPEG.").tag(sync=True)
+    _photo_size = traitlets.List(help="[width, height] of the photo itself, which may be larger.").tag(sync=True)
     # The mask as it travels, and which photo it belongs to: a stroke may still be on its way when the photo changes.
     _drawing = traitlets.Dict(help="{photo: its number, width, height: as shown, runs: run lengths}").tag(sync=True)
     brush_size = traitlets.Int().tag(sync=True)
@@ -97,7 +98,8 @@ class MaskCanvas(anywidget.AnyWidget):
         jpeg = self._take_photo(photo)
         drawing = self._take_mask(np.zeros(self._full_photo.size[::-1], dtype=bool) if mask is None else mask)
         brush_size = max(self._shown_size) // 40 * 2 + 1 if brush_size is None else brush_size
-        super().__init__(_photo=jpeg, _drawing=drawing, brush_size=brush_size, **options)
+        size = list(self._full_photo.size)
+        super().__init__(_photo=jpeg, _photo_size=size, _drawing=drawing, brush_size=brush_size, **options)
 
     @property
     def photo(self) -> Image.Image:
@@ -107,7 +109,7 @@ class MaskCanvas(anywidget.AnyWidget):
     def photo(self, photo: PhotoSource) -> None:
         jpeg = self._take_photo(photo)
         with self.hold_sync():  # one message: the browser never sees the new photo under the old mask
-            self._photo = jpeg
+            self._photo, self._photo_size = jpeg, list(self._full_photo.size)
             self.mask = np.zeros(self._full_photo.size[::-1], dtype=bool)
 
     def _take_photo(self, photo: PhotoSource) -> bytes:

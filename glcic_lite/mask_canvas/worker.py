@@ -37,6 +37,7 @@ class Worker:
         self._idle = threading.Condition(self.lock)
         self._waiting: tuple[int, Callable, Callable] | None = None
         self._running = False
+        self._under_way = 0  # the number of the request that is being answered
         self._thread: threading.Thread | None = None
 
     def ask(self, compute: Callable[[], Answer], show: Callable[[Answer], None]) -> None:
@@ -51,6 +52,12 @@ class Worker:
         with self.lock:
             self.asked += 1
             self._waiting = None
+
+    def overtaken(self) -> bool:
+        """Whether the request under way is no longer wanted: a newer one was asked for, it was cancelled, or the
+        program ends. What takes long may ask this now and then, and give up.
+        """
+        return self._under_way != self.asked or not threading.main_thread().is_alive()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is left to do. Returns False if it takes longer than `seconds`; at once in `show`."""
@@ -77,7 +84,11 @@ class Worker:
     def _answer_requests(self) -> None:
         while request := self._take_newest():
             number, compute, show = request
-            answer = compute()
+            self._under_way = number
+            try:
+                answer = compute()
+            except SystemExit as error:  # a thread that raises it ends without a word
+                raise RuntimeError("a request to the worker called sys.exit()") from error
             with self.lock:
                 if number == self.asked:  # nothing newer has been asked for meanwhile
                     show(answer)

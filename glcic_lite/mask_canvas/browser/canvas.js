@@ -4,65 +4,95 @@
  */
 
 import { Drawing } from "./drawing.js";
+import { pulled } from "./hand.js";
 import { boxAround, brushRows, drawLine, fillRectangle, grow, invert, oddSize, shrink } from "./mask.js";
 import { overlay } from "./overlay.js";
 import { ARROWS, actionFor, buildToolbar } from "./tools.js";
 
 const LARGEST_ZOOM = 16;
+const THIN = 120; // pixels on the screen: a photo whose shorter side would be thinner begins zoomed in
+const SMALL = 640; // a photo of fewer pixels on its long side has its mask drawn in finer ones
+const STRING = 14; // pixels on the screen: a steady hand's tremor up to this size leaves no trace
 
 const SHELL = `
   <p class="note">No Python is connected: the photo and the mask are shown as they were saved. Run the cell again to go on.</p>
   <div class="toolbar"></div>
-  <div class="viewport">
-    <div class="stage" tabindex="0" role="application" aria-label="Photo to draw on: arrow keys move the brush, Space puts it down and lifts it">
-      <img alt="The photo" draggable="false">
-      <canvas aria-hidden="true"></canvas>
-      <div class="frame" hidden></div>
-      <div class="ring" hidden></div>
+  <div class="surround">
+    <div class="pane">
+      <div class="viewport">
+        <div class="stage" tabindex="0" role="application" aria-label="Photo to draw on: arrow keys move the brush, Space puts it down and lifts it">
+          <img alt="The photo" draggable="false">
+          <canvas class="ink" aria-hidden="true"></canvas>
+          <div class="frame" hidden></div>
+          <div class="ring" hidden></div>
+        </div>
+      </div>
     </div>
   </div>
   <div class="status"><span role="status"></span><span class="size"></span></div>
   <details class="error" hidden><summary role="alert"></summary><pre></pre></details>`;
 
-/** Put a canvas into `el`. Returns its parts, and how to take it away again. */
-export function renderCanvas({ model, el }, drawing) {
+/**
+ * Put a canvas into `el`. Returns its parts, and how to take it away again.
+ * @param {string[][]} [moreKeys]  further lines for the list of keys
+ */
+export function renderCanvas({ model, el }, drawing, moreKeys = []) {
   const root = document.createElement("div");
   root.className = "mask-canvas";
+  root.tabIndex = -1; // a click on a heading or between two buttons gives the focus, and so the keys, to the canvas
   root.innerHTML = SHELL;
   el.append(root);
   const find = (selector) => root.querySelector(selector);
-  const [toolbar, viewport, stage, photo, canvas] = [".toolbar", ".viewport", ".stage", "img", "canvas"].map(find);
+  const [toolbar, surround, pane, viewport] = [".toolbar", ".surround", ".pane", ".viewport"].map(find);
+  const [stage, photo, canvas] = [".stage", "img", ".ink"].map(find);
   const [frame, ring, status, error] = [".frame", ".ring", "[role=status]", ".error"].map(find);
   const context = canvas.getContext("2d");
 
   let tool = "brush";
+  let isSteady = false;
   let zoom = 1;
+  let atStart = 0; // the photo whose first zoom has been chosen
   let cursor = null; // where the brush is, as a point of the mask; null: in the middle
-  let stroke = null; // what is being drawn: {erase, start, last}
+  let stroke = null; // what is being drawn: {erase, start, last, brush, straight}
+  let lastEnd = null; // where the stroke before ended: {photo, point}
   const pointers = new Map(); // those that are down on the photo: pointer id -> its latest event
 
   // ---------------------------------------------------------------- painting the mask over the photo
 
-  let line = 1; // thickness of a contour line in pixels of the mask, about one on the screen
+  let line = 1; // thickness of a contour line in pixels of the picture of the mask, about one on the screen
+  let filled = null; // where the completed photo lies under the mask, if it does
+
+  /** How many times as large as the mask its picture is: a contour as thick as a pixel would hide a tiny photo. */
+  const times = () => Math.max(1, Math.floor(SMALL / Math.max(drawing.mask.width, drawing.mask.height)));
 
   function repaint(box) {
-    const part = overlay(drawing.mask, box, line);
+    const part = overlay(drawing.mask, box, line, { times: times(), grown: drawing.grown, filled });
     if (part) context.putImageData(new ImageData(part.data, part.width, part.height), part.left, part.top);
   }
 
   /** Show the whole drawing anew, and what the line below says of it. */
   function refresh() {
     const { width, height } = drawing.mask;
-    if (canvas.width !== width || canvas.height !== height) {
-      [canvas.width, canvas.height] = [width, height];
+    const [wide, high] = [width * times(), height * times()];
+    if (canvas.width !== wide || canvas.height !== high) {
+      [canvas.width, canvas.height] = [wide, high];
       root.style.setProperty("--photo-width", width);
       root.style.setProperty("--photo-height", height);
     }
+    if (drawing.photo !== atStart) beginZoom();
+    context.clearRect(0, 0, wide, high);
     repaint({ left: 0, top: 0, right: width, bottom: height });
+    showSize();
     const share = (100 * drawing.holePixels) / (width * height);
     status.textContent = share ? `Hole: ${share < 0.1 ? "under 0.1" : share.toFixed(1)} % of the photo` : "No hole yet: paint over what should go";
     setDisabled("undo", drawing.position === 0);
     setDisabled("redo", drawing.position === drawing.history.length - 1);
+  }
+
+  /** Let the completed photo be seen in the hole, or, without one, the tint. */
+  function setFilled(pixels) {
+    filled = pixels;
+    refresh();
   }
 
   function showPhoto() {
@@ -80,6 +110,9 @@ export function renderCanvas({ model, el }, drawing) {
   // ------------------------------------------------------------------------------- the brush and its strokes
 
   const brushSize = () => model.get("brush_size");
+
+  /** A length of the mask in pixels of the photo, which may have more of them than are shown. */
+  const inPhoto = (pixels) => Math.round((pixels * model.get("_photo_size")[0]) / drawing.mask.width);
 
   function showBrush() {
     const { width, height } = drawing.mask;
@@ -103,18 +136,47 @@ export function renderCanvas({ model, el }, drawing) {
   }
 
   function begin(point, erase) {
-    stroke = { erase, start: point, last: point };
+    stroke = { erase, start: point, last: point, brush: point, straight: null };
+    for (const other of drawing.views) other.strokeBegins?.();
     extend(point);
   }
 
+  /** Draw from one point to another, at once. */
+  function ink(from, to) {
+    const size = brushSize();
+    const box = boxAround(from, to, (size - 1) / 2);
+    drawing.edit(box, (mask) => drawLine(mask, from, to, brushRows(size), stroke.erase ? 0 : 1));
+  }
+
   function extend(point) {
-    if (tool !== "rectangle") {
-      const size = brushSize();
-      const box = boxAround(stroke.last, point, (size - 1) / 2);
-      drawing.edit(box, (mask) => drawLine(mask, stroke.last, point, brushRows(size), stroke.erase ? 0 : 1));
-    }
+    if (tool !== "rectangle") ink(stroke.last, point);
     stroke.last = point;
     showFrame();
+  }
+
+  /** Go on to where the pointer is: freely, steadied, or, with Shift, in one straight line that follows the pointer. */
+  function follow(point, isStraight) {
+    if (tool === "rectangle") return extend(point);
+    if (isStraight) {
+      stroke.straight ??= { from: stroke.last, before: drawing.mask.pixels.slice() };
+      const { from, before } = stroke.straight;
+      const box = boxAround(from, stroke.last, (brushSize() - 1) / 2);
+      drawing.edit(box, (mask) => mask.pixels.set(before));
+      ink(from, point);
+      stroke.last = stroke.brush = point;
+      return;
+    }
+    stroke.straight = null;
+    if (!isSteady) return extend(point);
+    const string = (STRING * drawing.mask.width) / stage.getBoundingClientRect().width;
+    stroke.brush = pulled(stroke.brush, point, string);
+    extend({ x: Math.round(stroke.brush.x), y: Math.round(stroke.brush.y) });
+  }
+
+  /** A click with Shift: a straight line from where the stroke before ended. */
+  function joinToLast() {
+    const isClick = stroke.last.x === stroke.start.x && stroke.last.y === stroke.start.y;
+    if (isClick && tool !== "rectangle" && lastEnd?.photo === drawing.photo) ink(lastEnd.point, stroke.start);
   }
 
   function finish() {
@@ -122,6 +184,8 @@ export function renderCanvas({ model, el }, drawing) {
     if (tool === "rectangle") {
       const box = boxAround(stroke.start, stroke.last);
       drawing.edit(box, (mask) => fillRectangle(mask, box, stroke.erase ? 0 : 1));
+    } else {
+      lastEnd = { photo: drawing.photo, point: stroke.last };
     }
     stroke = null;
     showFrame();
@@ -156,7 +220,7 @@ export function renderCanvas({ model, el }, drawing) {
     const x = clientX ?? view.left + view.width / 2;
     const y = clientY ?? view.top + view.height / 2;
     const before = stage.getBoundingClientRect();
-    zoom = Math.min(Math.max(newZoom, 1), LARGEST_ZOOM);
+    zoom = Math.min(Math.max(newZoom, 1), largestZoom());
     root.style.setProperty("--zoom", zoom);
     viewport.classList.toggle("zoomed", zoom > 1);
     const after = stage.getBoundingClientRect();
@@ -165,14 +229,38 @@ export function renderCanvas({ model, el }, drawing) {
     showSize();
   }
 
-  function showSize() {
-    const { width, height } = drawing.mask;
+  /** The photo's sides on the screen when all of it is seen. */
+  function wholeSize() {
     const box = stage.getBoundingClientRect();
-    find(".size").textContent = `${width} × ${height} px, shown at ${Math.round((100 * box.width) / width)} %`;
-    canvas.classList.toggle("pixels", box.width > 3 * width); // so near, the reader wants to see single pixels
-    setDisabled("smaller", zoom === 1);
-    setDisabled("fit", zoom === 1);
-    setDisabled("larger", zoom === LARGEST_ZOOM);
+    return [box.width / zoom, box.height / zoom];
+  }
+
+  /** A panorama that is seen as a whole is a thread: its zoom begins where it fills the pane. */
+  function fillingZoom() {
+    const [width, height] = wholeSize();
+    if (!width || Math.min(width, height) >= THIN) return 1;
+    const view = viewport.getBoundingClientRect();
+    return Math.min(Math.max(view.width / width, view.height / height), 64);
+  }
+
+  const largestZoom = () => Math.max(LARGEST_ZOOM, fillingZoom());
+
+  function beginZoom() {
+    if (!stage.clientWidth) return; // not on the page yet; the observer of its size will call again
+    atStart = drawing.photo;
+    zoomTo(fillingZoom());
+    viewport.scrollLeft = viewport.scrollTop = 0;
+  }
+
+  function showSize() {
+    const [width, height] = model.get("_photo_size");
+    const box = stage.getBoundingClientRect();
+    const share = (100 * box.width) / width;
+    find(".size").textContent = `${width} × ${height} px, shown at ${share < 1 ? share.toFixed(1) : Math.round(share)} %`;
+    canvas.classList.toggle("pixels", box.width > 3 * drawing.mask.width); // so near, single pixels are to be seen
+    setDisabled("smaller", zoom <= 1);
+    setDisabled("fit", zoom <= 1);
+    setDisabled("larger", zoom >= largestZoom());
   }
 
   /** The middle of the pointers that are down, and the distance between them. */
@@ -204,6 +292,8 @@ export function renderCanvas({ model, el }, drawing) {
     const allTouch = [event, ...pointers.values()].every((pointer) => pointer.pointerType === "touch");
     if (pointers.size > (allTouch ? 1 : 0)) return; // only a second finger may join the first
     if (event.button === MIDDLE_BUTTON) event.preventDefault(); // else the browser begins to scroll by itself
+    const onScrollbar = event.target === viewport && (event.offsetX >= viewport.clientWidth || event.offsetY >= viewport.clientHeight);
+    if (onScrollbar) return;
     if (pointers.size) {
       giveUp(); // two fingers zoom and move; what the first one drew on its way was not meant
     } else {
@@ -229,7 +319,7 @@ export function renderCanvas({ model, el }, drawing) {
     if (stroke) {
       // The browser hands over several positions at once; each belongs to the line.
       const moments = event.getCoalescedEvents?.() ?? [];
-      for (const moment of moments.length ? moments : [event]) extend(pointAt(moment));
+      for (const moment of moments.length ? moments : [event]) follow(pointAt(moment), event.shiftKey);
     } else {
       const before = gesture();
       pointers.set(event.pointerId, event);
@@ -242,12 +332,21 @@ export function renderCanvas({ model, el }, drawing) {
 
   function pointerGone(event) {
     if (!pointers.delete(event.pointerId)) return;
-    if (event.type === "pointercancel") giveUp();
-    else finish();
+    if (event.type === "pointercancel") {
+      giveUp();
+    } else {
+      if (stroke && event.shiftKey) joinToLast();
+      finish();
+    }
     if (event.pointerType === "touch") ring.hidden = true;
   }
 
-  stage.addEventListener("pointerdown", pointerDown);
+  surround.addEventListener("pointerdown", pointerDown); // a stroke may begin beside the photo
+  surround.addEventListener("mousedown", (event) => {
+    if (stage.contains(event.target) || event.target === viewport) return;
+    event.preventDefault(); // else what lies around the photo would take the focus from it
+    stage.focus({ preventScroll: true });
+  });
   stage.addEventListener("pointermove", pointerMove);
   stage.addEventListener("pointerup", pointerGone);
   stage.addEventListener("pointercancel", pointerGone);
@@ -260,6 +359,12 @@ export function renderCanvas({ model, el }, drawing) {
   viewport.addEventListener(
     "wheel",
     (event) => {
+      const turned = event.deltaY || event.deltaX;
+      if (event.altKey) {
+        event.preventDefault();
+        if (turned) setBrushSize(turned > 0 ? brushSize() / 1.15 - 1 : brushSize() * 1.15 + 1);
+        return;
+      }
       if (!event.ctrlKey && !event.metaKey) return; // without Ctrl the notebook scrolls
       event.preventDefault();
       zoomTo(zoom * Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
@@ -298,11 +403,17 @@ export function renderCanvas({ model, el }, drawing) {
     showBrush();
   }
 
+  function setSteady(on) {
+    isSteady = on;
+    buttons.steady.setAttribute("aria-pressed", on);
+  }
+
   const actions = {
     brush: () => choose("brush"),
     eraser: () => choose("eraser"),
     rectangle: () => choose("rectangle"),
     move: () => choose("move"),
+    steady: () => setSteady(!isSteady),
     undo: () => (stroke ? abandon() : drawing.travel(-1)),
     redo: () => stroke || drawing.travel(1), // a stroke under way has nothing after it
     grow: () => changeAll((mask) => grow(mask, growth())),
@@ -318,14 +429,14 @@ export function renderCanvas({ model, el }, drawing) {
     pressOrLift,
     abandon,
   };
-  const buttons = buildToolbar(toolbar, (action) => actions[action]());
+  const buttons = buildToolbar(toolbar, (action) => actions[action](), moreKeys);
   const slider = find(".brush-size input");
 
   function showBrushSize() {
     slider.max = Math.max(8, Math.round(Math.max(drawing.mask.width, drawing.mask.height) / 10));
     slider.value = (brushSize() - 1) / 2;
-    slider.setAttribute("aria-valuetext", `${brushSize()} pixels`);
-    find(".brush-size output").textContent = `${brushSize()} px`;
+    slider.setAttribute("aria-valuetext", `${inPhoto(brushSize())} pixels of the photo`);
+    find(".brush-size output").textContent = `${inPhoto(brushSize())} px`;
   }
   slider.addEventListener("input", () => setBrushSize(2 * slider.value + 1));
   slider.addEventListener("change", () => (ring.hidden = true));
@@ -345,7 +456,7 @@ export function renderCanvas({ model, el }, drawing) {
     showBrush();
     ring.scrollIntoView({ block: "nearest", inline: "nearest" });
     if (stroke) extend(cursor);
-    status.textContent = `${stroke ? "Drawing" : "Brush"} at ${cursor.x}, ${cursor.y}`;
+    status.textContent = `${stroke ? "Drawing" : "Brush"} at ${inPhoto(cursor.x)}, ${inPhoto(cursor.y)}`;
   }
 
   function pressOrLift() {
@@ -363,7 +474,7 @@ export function renderCanvas({ model, el }, drawing) {
     const isChord = event.ctrlKey || event.metaKey;
     if (!isChord) event.stopPropagation(); // else "x" on a button cuts the cell
     const action = actionFor(event, event.target === stage);
-    if (!action || (pointers.size && !isChord && action !== "abandon")) return;
+    if (!actions[action] || (pointers.size && !isChord && action !== "abandon")) return;
     event.stopPropagation();
     if (action !== "abandon") event.preventDefault(); // Escape also closes the list of keys, if it is open
     actions[action](event);
@@ -375,6 +486,7 @@ export function renderCanvas({ model, el }, drawing) {
   drawing.views.add(view);
   const changes = {
     "change:_photo": showPhoto,
+    "change:_photo_size": showSize,
     "change:_drawing": showBrushSize,
     "change:brush_size": showBrushSize,
     "change:error": showError,
@@ -384,7 +496,8 @@ export function renderCanvas({ model, el }, drawing) {
 
   // The size on the screen changes with the window and with the zoom.
   const resized = new ResizeObserver(() => {
-    const thickness = Math.max(1, Math.round(drawing.mask.width / (stage.clientWidth || drawing.mask.width)));
+    if (drawing.photo !== atStart) beginZoom();
+    const thickness = Math.max(1, Math.round(canvas.width / (stage.clientWidth || canvas.width)));
     if (thickness !== line) {
       line = thickness;
       refresh();
@@ -397,6 +510,7 @@ export function renderCanvas({ model, el }, drawing) {
   showBrushSize();
   showError();
   choose("brush");
+  setSteady(false);
   refresh();
   zoomTo(1);
 
@@ -407,7 +521,7 @@ export function renderCanvas({ model, el }, drawing) {
     URL.revokeObjectURL(photo.src);
     root.remove();
   };
-  return { root, toolbar, viewport, stage, photo, error, remove };
+  return { root, toolbar, buttons, actions, surround, pane, viewport, stage, photo, canvas, error, view, setFilled, remove };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The drawing: a mask with its history, shared by all views of one widget, and what is sent to Python. */
 
-import { decodeRuns, encodeRuns } from "./mask.js";
+import { decodeRuns, encodeRuns, grow } from "./mask.js";
 
 const HISTORY_LENGTH = 100;
 
@@ -13,6 +13,9 @@ export class Drawing {
     this.model = model;
     /** @type {Set<View>} */
     this.views = new Set();
+    this.growBy = 0; // pixels by which the mask is grown before it is completed; see `setGrowth`
+    /** @type {Uint8Array | null} the mask grown, as last completed; null: as it is painted */
+    this.grown = null;
     this.load();
     model.on("change:_drawing", () => this.load());
   }
@@ -47,7 +50,25 @@ export class Drawing {
   }
 
   show() {
+    this.grown = null;
+    if (this.growBy) {
+      const mask = { ...this.mask, pixels: this.mask.pixels.slice() };
+      grow(mask, this.growBy);
+      this.grown = mask.pixels;
+    }
     this.views.forEach((view) => view.refresh());
+  }
+
+  /** Show the mask grown by so many of its pixels. The mask itself stays as it was painted. */
+  setGrowth(pixels) {
+    if (pixels === this.growBy) return;
+    this.growBy = pixels;
+    this.show();
+  }
+
+  /** The pixels of the hole as it will be completed. */
+  get hole() {
+    return this.grown ?? this.mask.pixels;
   }
 
   /** What was drawn since the last time is complete: remember it and send it. */
@@ -78,6 +99,7 @@ export class Drawing {
 
   /** How many pixels the hole has, as last completed. */
   get holePixels() {
+    if (this.grown) return this.grown.reduce((sum, value) => sum + value, 0);
     return this.history[this.position].reduce((sum, length, index) => sum + (index % 2) * length, 0);
   }
 }

@@ -1,90 +1,170 @@
 /**
- * The completion studio in the browser: the canvas of canvas.js on the left, the completed photo on the right, what is
+ * The completion studio in the browser: the canvas of canvas.js, the completed photo beside it or in its place, what is
  * open above them, and how it is completed below. This file is what CompletionStudio shows.
  */
 
 import { renderCanvas, widgetOf } from "./canvas.js";
-import { megabytes, sendable } from "./upload.js";
+import { megabytes, sendInParts } from "./upload.js";
 import { followWipe } from "./wipe.js";
+
+const NARROW = 700; // pixels; narrower studios have no room for two photos side by side
+
+const MORE_KEYS = [
+  ["O", "held down: the photo as it was"],
+  ["C", "complete now"],
+  ["N", "no: cancel the completion under way"],
+  ["V", "view: side by side, or in place"],
+];
 
 const STUDIO_SHELL = {
   source: `
-    <label>Photo <select class="sample" aria-label="Sample photo"></select></label>
-    <label>Size <select class="long-side" aria-label="Size of the photo"></select></label>
-    <label>Mask <select class="ready-mask" aria-label="Ready-made mask"></select></label>
+    <label>Photo <select class="sample"></select></label>
+    <label>Size <select class="long-side"></select></label>
+    <label>Mask <select class="ready-mask"></select></label>
     <button type="button" class="word opener">Open your own …</button>
-    <form class="popup own" popover>
+    <form class="popup own" popover aria-label="Open your own photo">
       <p><b>A photo of your own</b></p>
-      <p><button type="button" class="word pick">Choose a file …</button> or drop it on the photo. <span class="limit"></span></p>
-      <p><label>Path, for any size <input type="text" class="path" spellcheck="false" placeholder="holiday.jpg"></label>
+      <p><button type="button" class="word pick">Choose a file …</button> or drop it on the photo. Nothing is reduced on its way.</p>
+      <p><label>Path, for files beside the notebook <input type="text" class="path" spellcheck="false" placeholder="holiday.jpg"></label>
         <button type="submit" class="word">Open</button></p>
-      <input type="file" accept="image/*,.tif,.tiff" hidden>
-    </form>`,
+      <input type="file" class="photo-file" aria-label="Photo file" accept="image/*,.tif,.tiff,.psd,.heic,.jp2" hidden>
+      <input type="file" class="mask-file" aria-label="Mask file" accept="image/*,.tif,.tiff" hidden>
+    </form>
+    <button type="button" class="word saver">Save …</button>
+    <div class="popup saving" popover role="group" aria-label="Save">
+      <p><button type="button" class="word" data-as="png">Photo and mask</button> two PNG files</p>
+      <p><button type="button" class="word" data-as="page">Before and after, as a page</button> an HTML file with the wipe</p>
+      <p><button type="button" class="word" data-as="gif">Before and after, moving</button> a GIF for a slide</p>
+    </div>`,
   result: `
-    <div class="picture">
-      <img class="before" alt="The photo" draggable="false">
-      <canvas class="after" role="img" aria-label="The completed photo"></canvas>
+    <div class="viewport view">
+      <div class="picture">
+        <img class="before" alt="The photo" draggable="false">
+        <canvas class="after" role="img" aria-label="The completed photo" hidden></canvas>
+      </div>
     </div>
-    <div class="divider" hidden></div>
-    <span class="tag left" hidden>completed</span><span class="tag right" hidden>photo</span>
-    <p class="invitation">Paint over something in the photo:<br>the network fills it in here.</p>
-    <div class="progress" hidden></div>`,
+    <p class="invitation"></p>`,
+  marks: '<div class="divider"></div><span class="tag left">completed</span><span class="tag right">photo</span>',
+  answer: `
+    <span class="words" role="status"></span>
+    <button type="button" class="word cancel" hidden>Cancel</button>
+    <button type="button" class="word continue" hidden title="Make the completed photo the one to paint on">Continue from this result</button>`,
   settings: `
+    <label title="What fills the hole">Filled by <select class="filled-by"></select></label>
     <label title="Take the tint between the hole and the photo out (Poisson blending)"><input type="checkbox" class="blend"> Blend</label>
-    <label title="A mask should be a little larger than the object">Grow the mask by <input type="range" class="grow-by" min="0" max="16" step="1"> <span class="amount"></span></label>
+    <label title="Complete a hole that is larger than what you painted (G and S)">Grow by <input type="range" class="grow-by" min="0" max="16" step="1"> <span class="amount"></span></label>
     <button type="button" class="word network"></button>
-    <form class="popup weights" popover>
+    <form class="popup weights" popover aria-label="Weights">
       <p><b>Which weights complete the photo</b></p>
       <p><button type="button" class="word shipped">The shipped weights</button></p>
       <p><label>A folder with config.json and model.safetensors <input type="text" class="folder" spellcheck="false" placeholder="runs/mine/weights"></label>
         <button type="submit" class="word">Use it</button></p>
     </form>
-    <button type="button" class="word save">Save photo and mask</button>`,
+    <label title="Off: only when you press Complete (C)"><input type="checkbox" class="each-stroke"> At every stroke</label>
+    <button type="button" class="word complete" hidden>Complete</button>`,
 };
 
+/** A new element with a class, holding HTML or other elements. */
+function make(name, className, content) {
+  const element = document.createElement(name);
+  element.className = className;
+  if (typeof content === "string") element.innerHTML = content;
+  else element.append(...content);
+  return element;
+}
+
 function renderStudio({ model, el }, drawing) {
-  const canvas = renderCanvas({ model, el }, drawing);
+  const canvas = renderCanvas({ model, el }, drawing, MORE_KEYS);
   const { root } = canvas;
   root.classList.add("studio");
-
-  /** A new element with a class, holding HTML or other elements. */
-  function make(name, className, content) {
-    const element = document.createElement(name);
-    element.className = className;
-    if (typeof content === "string") element.innerHTML = content;
-    else element.append(...content);
-    return element;
-  }
-
   const status = root.querySelector(".status");
   const source = make("div", "row source", STUDIO_SHELL.source);
-  const result = make("div", "viewport result", STUDIO_SHELL.result);
+  const result = make("div", "pane result", STUDIO_SHELL.result);
+  const marks = make("div", "marks", STUDIO_SHELL.marks);
+  const progress = make("div", "progress", []);
+  progress.setAttribute("role", "progressbar");
+  progress.setAttribute("aria-label", "Completing");
   const wipe = make("input", "wipe", []);
   Object.assign(wipe, { type: "range", min: 0, max: 100, step: 0.5, value: 100 });
   wipe.setAttribute("aria-label", "Before and after");
-  const answer = make("div", "status answer", '<span class="words" role="status"></span>');
-  const left = make("section", "panel", [make("h4", "", "1 · Paint over what should go"), canvas.viewport, status]);
-  const right = make("section", "panel", [make("h4", "", "2 · Completed"), result, make("label", "wiper", ["before", wipe, "after"]), answer]);
+  const compare = make("button", "word compare", "Hold: before");
+  Object.assign(compare, { type: "button", title: "Shows the photo as it was for as long as you hold it (O)" });
+  const wiper = make("div", "wiper", ["before", wipe, "after", compare]);
+  const answer = make("div", "status answer", STUDIO_SHELL.answer);
+  const otherView = make("button", "word other-view", "");
+  otherView.type = "button";
+  const heading = make("span", "heading", "");
+  const left = make("section", "panel", [make("h4", "", [heading, otherView]), canvas.surround, status]);
+  const right = make("section", "panel completion", [
+    make("h4", "", "2 · Completed"),
+    make("div", "surround", [result]),
+    wiper,
+    answer,
+  ]);
+  const panels = make("div", "panels", [left, right]);
   const settings = make("div", "row settings", STUDIO_SHELL.settings);
   const note = make("p", "reply", []);
   note.setAttribute("role", "status");
   canvas.toolbar.before(source);
-  canvas.toolbar.after(make("div", "panels", [left, right]), settings, note);
+  canvas.toolbar.after(panels, settings, note, make("p", "credit", []));
   const find = (selector) => root.querySelector(selector);
-  const [before, after, picture] = [".before", ".after", ".picture"].map(find);
+  const [before, after, picture, view] = [".before", ".after", ".picture", ".view"].map(find);
   const context = after.getContext("2d");
+  const ask = (message, buffers) => model.send(message, undefined, buffers);
 
   // ------------------------------------------------------------------------------------------ before and after
 
-  const showWipe = followWipe(result, after, wipe);
+  result.append(marks, progress);
+  const showWipe = followWipe(result, after, wipe, marks);
+  canvas.view.strokeBegins = () => showWipe(100); // else ink may fall where the photo before is shown
 
   /** The right photo follows the left one's zoom (a variable of the style sheet) and place. */
   function follow() {
-    result.scrollLeft = canvas.viewport.scrollLeft;
-    result.scrollTop = canvas.viewport.scrollTop;
+    view.scrollLeft = canvas.viewport.scrollLeft;
+    view.scrollTop = canvas.viewport.scrollTop;
     showWipe();
   }
   canvas.viewport.addEventListener("scroll", follow);
+
+  const showBefore = (on) => root.classList.toggle("comparing", on);
+  compare.addEventListener("pointerdown", () => showBefore(true));
+  for (const end of ["pointerup", "pointercancel", "pointerleave", "keyup", "blur"]) {
+    compare.addEventListener(end, () => showBefore(false));
+  }
+  compare.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && showBefore(true));
+  root.addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && showBefore(false));
+  root.addEventListener("focusout", () => showBefore(false));
+
+  // ------------------------------------------------------------------------------------------ side by side, in place
+
+  const isInPlace = () => root.classList.contains("in-place");
+
+  /** With the result in place there is one photo, and the completed one lies on it, under the ink. */
+  function showView() {
+    const asked = model.get("view");
+    const inPlace = asked === "in place" || (asked === "auto" && root.clientWidth < NARROW && root.clientWidth > 0);
+    if (heading.textContent && inPlace === isInPlace()) return;
+    root.classList.toggle("in-place", inPlace);
+    heading.textContent = inPlace ? "Paint over what should go: it is filled in place" : "1 · Paint over what should go";
+    otherView.textContent = inPlace ? "Side by side" : "In place";
+    otherView.title = inPlace ? "Show the completed photo beside this one (V)" : "Show the completed photo where you paint (V)";
+    if (inPlace) canvas.photo.after(after);
+    else before.after(after);
+    (inPlace ? canvas.pane : result).append(marks, progress);
+    showFilled();
+    showWipe();
+  }
+
+  function showFilled() {
+    canvas.setFilled(isInPlace() && !after.hidden ? drawing.hole.slice() : null);
+  }
+
+  function changeView() {
+    model.set("view", isInPlace() ? "side by side" : "in place");
+    model.save_changes();
+    showView();
+  }
+  otherView.addEventListener("click", changeView);
 
   // ------------------------------------------------------------------------------------------ the completion
 
@@ -97,6 +177,7 @@ function renderStudio({ model, el }, drawing) {
     if (!isCurrent) {
       after.hidden = true;
       if (!isPending()) drawing.sentAt = 0; // cleared: nothing is waited for
+      showFilled();
       showWipe();
       showState();
       return;
@@ -110,6 +191,7 @@ function renderStudio({ model, el }, drawing) {
     context.drawImage(patch, completion.left, completion.top);
     after.hidden = false;
     after.dataset.number = completion.number;
+    showFilled();
     showWipe();
     if (drawing.sentAt) {
       answer.dataset.milliseconds = Math.round(performance.now() - drawing.sentAt);
@@ -125,31 +207,78 @@ function renderStudio({ model, el }, drawing) {
     return model.get("_working") || model.get("_answered") !== model.get("completed_strokes");
   }
 
+  /** What is said of the completion that is shown. */
+  function wordsFor({ filled_by, seconds, across, learned, reduction }) {
+    const { milliseconds } = answer.dataset;
+    const time = milliseconds ? milliseconds / 1000 : seconds;
+    const words = [`Completed in ${time.toFixed(2)} s by ${filled_by}`];
+    if (reduction > 1) {
+      words.push(
+        `the hole is ${across} px across, these weights learned on up to ${learned}: ` +
+          `painted in a copy at 1/${reduction} of the photo's size, so expect it soft`,
+      );
+    } else if (learned && across > 1.25 * learned) {
+      words.push(`the hole is ${across} px across, these weights learned on up to ${learned}: expect it soft`);
+    }
+    return words.join("; ");
+  }
+
   function showState() {
-    const completion = model.get("_completion");
     const pending = isPending();
-    find(".progress").hidden = !pending;
+    const expected = pending ? model.get("_expected") : 0;
+    const isEmpty = drawing.holePixels === 0;
+    if (progress.hidden === pending) {
+      progress.hidden = !pending; // shown anew, it begins anew
+      progress.classList.toggle("foreseen", expected > 0);
+      progress.style.setProperty("--expected", `${expected}s`);
+    }
     root.classList.toggle("completed", !after.hidden);
     result.setAttribute("aria-busy", pending);
-    find(".invitation").hidden = pending || !after.hidden || Boolean(model.get("error"));
-    const words = [];
-    if (pending) words.push("Completing …");
-    else if (!after.hidden) {
-      const { milliseconds } = answer.dataset;
-      words.push(milliseconds ? `Completed in ${(milliseconds / 1000).toFixed(2)} s` : "Completed");
-      const { across, learned } = completion;
-      if (learned && across > 1.25 * learned) {
-        words.push(`the hole is ${across} px across, these weights learned on up to ${learned}: expect it soft`);
-      }
-    }
-    answer.querySelector(".words").textContent = words.join("; ");
+    const onDemand = model.get("on_demand");
+    const invitation = find(".invitation");
+    invitation.hidden = pending || !after.hidden || Boolean(model.get("error"));
+    invitation.textContent = isEmpty ? "Paint over something in the photo: it is filled in here." : "Not completed: press Complete (C).";
+    find(".complete").hidden = !onDemand && (isEmpty || pending || !after.hidden);
+    find(".complete").classList.toggle("urgent", !isEmpty && !pending && after.hidden);
+    find(".continue").hidden = after.hidden || pending;
+    find(".cancel").hidden = !pending;
+    let words = "";
+    if (pending) words = expected >= 1 ? `Completing …, about ${Math.ceil(expected)} s` : "Completing …";
+    else if (!after.hidden) words = wordsFor(model.get("_completion"));
+    else if (!isEmpty && !model.get("error") && !root.classList.contains("disconnected")) words = "Not completed: press Complete (C)";
+    answer.querySelector(".words").textContent = words;
   }
 
   function photoChanged() {
     before.src = canvas.photo.src;
+    showWipe(100);
     showCompletion();
   }
   canvas.photo.addEventListener("load", photoChanged);
+
+  /** What a button does that goes away by being pressed: the focus, and with it the keys, stays in the studio. */
+  function press(selector, action) {
+    find(selector).addEventListener("click", () => {
+      canvas.stage.focus({ preventScroll: true });
+      action();
+    });
+  }
+  function complete() {
+    startClock();
+    ask({ do: "complete" });
+  }
+  const cancel = () => isPending() && ask({ do: "cancel" });
+  press(".complete", complete);
+  press(".cancel", cancel);
+  press(".continue", () => ask({ do: "continue" }));
+  Object.assign(canvas.actions, {
+    complete,
+    cancel,
+    compare: () => showBefore(true),
+    otherView: changeView,
+    grow: () => growBy(model.get("grow_by") + 1),
+    shrink: () => growBy(model.get("grow_by") - 1),
+  });
 
   // ------------------------------------------------------------------------------------------ what is open
 
@@ -174,12 +303,9 @@ function renderStudio({ model, el }, drawing) {
     const sizes = [...new Set([640, 1280, side])].filter(reduced).sort((a, b) => a - b);
     const choices = sizes.map((side) => [String(side), `${side} px`]);
     options(find(".long-side"), [...choices, ["0", `full, ${width} × ${height} px`]], reduced(side) ? String(side) : "0");
-    options(find(".ready-mask"), [["", "as painted"], ...masks], mask);
+    options(find(".ready-mask"), [["", "as painted"], ...masks, ["file", "from a file …"]], mask);
     find(".credit").textContent = credit ? `Photo: ${credit}` : "";
   }
-  settings.after(make("p", "credit", []));
-
-  const ask = (message, buffers) => model.send(message, undefined, buffers);
 
   /** Begin to measure how long the answer takes. Without a hole there will be none. */
   function startClock() {
@@ -195,34 +321,32 @@ function renderStudio({ model, el }, drawing) {
   find(".sample").addEventListener("change", (event) => event.target.value && ask({ do: "open", sample: event.target.value }));
   find(".long-side").addEventListener("change", (event) => change("long_side", Number(event.target.value)));
   find(".ready-mask").addEventListener("change", (event) => {
-    if (!event.target.value) return showSource(); // "as painted" is no mask to choose
+    const name = event.target.value;
+    if (name === "file") find(".mask-file").click();
+    if (!name || name === "file") return showSource(); // neither is a mask of the list
+    showWipe(100);
     drawing.sentAt = performance.now();
-    ask({ do: "mask", name: event.target.value });
+    ask({ do: "mask", name });
   });
 
-  /** A problem that never reached Python. */
-  function complain(text) {
-    model.set({ error: text, _note: "" });
-    model.save_changes();
-  }
-
-  async function openFile(file) {
+  async function send(file, what) {
     find(".own").hidePopover();
     if (!file) return;
-    try {
-      const { buffer, reduced } = await sendable(file, model.get("_largest_upload"));
-      ask({ do: "upload", name: file.name, reduced }, [buffer]);
-    } catch (error) {
-      complain(error.message);
-    }
+    note.textContent = `Sending ${file.name}, ${megabytes(file.size)} …`;
+    if (what === "mask") drawing.sentAt = performance.now();
+    await sendInParts(file, model.get("_largest_message"), (part, parts, content) =>
+      ask({ do: "upload", what, name: file.name, part, parts }, [content]),
+    );
   }
-  const picker = find("input[type=file]");
   find(".opener").popoverTargetElement = find(".own");
-  find(".pick").addEventListener("click", () => picker.click());
-  picker.addEventListener("change", () => {
-    openFile(picker.files[0]);
-    picker.value = ""; // so that the same file can be chosen again
-  });
+  find(".pick").addEventListener("click", () => find(".photo-file").click());
+  for (const what of ["photo", "mask"]) {
+    const picker = find(`.${what}-file`);
+    picker.addEventListener("change", () => {
+      send(picker.files[0], what);
+      picker.value = ""; // so that the same file can be chosen again
+    });
+  }
   find(".own").addEventListener("submit", (event) => {
     event.preventDefault();
     find(".own").hidePopover();
@@ -233,22 +357,47 @@ function renderStudio({ model, el }, drawing) {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
     event.stopPropagation();
-    openFile(event.dataTransfer.files[0]);
+    send(event.dataTransfer.files[0], "photo");
   });
+  find(".saver").popoverTargetElement = find(".saving");
+  for (const button of root.querySelectorAll(".saving button")) {
+    button.addEventListener("click", () => {
+      find(".saving").hidePopover();
+      ask({ do: "save", as: button.dataset.as });
+    });
+  }
 
   // ------------------------------------------------------------------------------------------ how it is completed
 
+  for (const name of ["grow", "shrink"]) canvas.buttons[name].hidden = true; // the studio has a slider for it
+
   function showSettings() {
+    const byNetwork = model.get("filled_by") === "the network";
+    options(find(".filled-by"), model.get("_fills").map((name) => [name, name]), model.get("filled_by"));
     find(".blend").checked = model.get("blend");
+    find(".blend").disabled = !byNetwork;
     find(".grow-by").max = Math.max(16, model.get("grow_by")); // Python may ask for more
     find(".grow-by").value = model.get("grow_by");
     find(".amount").textContent = `${model.get("grow_by")} px`;
+    find(".network").hidden = !byNetwork;
     find(".network").textContent = find(".network").title = `Network: ${model.get("_network_name")}`;
-    find(".limit").textContent = `Files over ${megabytes(model.get("_largest_upload"))} are reduced first.`;
+    find(".each-stroke").checked = !model.get("on_demand");
+    showState();
   }
 
+  function showGrowth() {
+    drawing.setGrowth(Math.round((model.get("grow_by") * drawing.mask.width) / model.get("_photo_size")[0]));
+    showSettings();
+  }
+
+  function growBy(pixels) {
+    change("grow_by", Math.min(Math.max(pixels, 0), 64));
+  }
+
+  find(".filled-by").addEventListener("change", (event) => change("filled_by", event.target.value));
   find(".blend").addEventListener("change", (event) => change("blend", event.target.checked));
-  find(".grow-by").addEventListener("input", (event) => change("grow_by", Number(event.target.value)));
+  find(".grow-by").addEventListener("input", (event) => growBy(Number(event.target.value)));
+  find(".each-stroke").addEventListener("change", (event) => change("on_demand", !event.target.checked));
   find(".network").popoverTargetElement = find(".weights");
   function useNetwork(folder) {
     find(".weights").hidePopover();
@@ -260,7 +409,6 @@ function renderStudio({ model, el }, drawing) {
     event.preventDefault();
     if (find(".folder").value.trim()) useNetwork(find(".folder").value);
   });
-  find(".save").addEventListener("click", () => ask({ do: "save" }));
 
   function showNote() {
     note.textContent = model.get("_note");
@@ -273,22 +421,33 @@ function renderStudio({ model, el }, drawing) {
     "change:_working": showState,
     "change:_answered": showState,
     "change:completed_strokes": showState,
-    "change:error": showState,
+    "change:error": () => {
+      showNote();
+      showState();
+    },
     "change:_source": showSource,
     "change:long_side": showSource,
     "change:_network_name": showSettings,
+    "change:_fills": showSettings,
+    "change:filled_by": showSettings,
+    "change:on_demand": showSettings,
     "change:blend": showSettings,
-    "change:grow_by": showSettings,
+    "change:grow_by": showGrowth,
+    "change:_photo_size": showGrowth,
+    "change:view": showView,
     "change:_note": showNote,
     comm_live_update: showState,
   };
   for (const [name, react] of Object.entries(changes)) model.on(name, react);
-  const resized = new ResizeObserver(follow);
-  resized.observe(result);
-  resized.observe(picture); // zooming out shrinks it, and often nothing is left to scroll
+  const resized = new ResizeObserver(() => {
+    showView();
+    follow();
+  });
+  for (const element of [root, result, picture]) resized.observe(element); // zooming out shrinks the picture
   showSource();
-  showSettings();
+  showGrowth();
   showNote();
+  showView();
   photoChanged();
 
   return () => {

@@ -5,6 +5,7 @@ const ICONS = {
   eraser: '<path d="M8 20l-4.5-4.5a1.5 1.5 0 0 1 0-2L13 4a1.5 1.5 0 0 1 2 0l5 5a1.5 1.5 0 0 1 0 2l-9 9z"/><path d="M8 9l7 7M8 20h13"/>',
   rectangle: '<rect x="3.5" y="5.5" width="17" height="13" rx="1"/>',
   move: '<path d="M12 3v18M3 12h18M9 6l3-3 3 3M9 18l3 3 3-3M6 9l-3 3 3 3M18 9l3 3-3 3"/>',
+  steady: '<path d="M3 15c2-6 4 3 6-2s4 2 6-1"/><path d="M3 19h18"/><circle cx="18.5" cy="10" r="2.5"/>',
   undo: '<path d="M8 4L3.5 8.5 8 13"/><path d="M4 8.5h10a6 6 0 0 1 0 12h-4"/>',
   redo: '<path d="M16 4l4.5 4.5L16 13"/><path d="M20 8.5H10a6 6 0 0 0 0 12h4"/>',
   grow: '<circle cx="12" cy="12" r="3" fill="currentColor"/><path d="M12 5.5V2M12 18.5V22M5.5 12H2M18.5 12H22M10.5 3.5L12 2l1.5 1.5M10.5 20.5L12 22l1.5-1.5M3.5 10.5L2 12l1.5 1.5M20.5 10.5L22 12l-1.5 1.5"/>',
@@ -26,6 +27,7 @@ const ACTIONS = {
   eraser: ["Eraser", "e"],
   rectangle: ["Rectangle", "r"],
   move: ["Move the photo", "m"],
+  steady: ["Steady hand", "h"],
   undo: ["Undo", "z"],
   redo: ["Redo", "y"],
   grow: ["Grow the hole", "g"],
@@ -39,6 +41,7 @@ const ACTIONS = {
 
 const GROUPS = [
   ["Tools", ["brush", "eraser", "rectangle", "move"]],
+  ["Hand", ["steady"]],
   ["History", ["undo", "redo"]],
   ["Hole", ["grow", "shrink", "invert", "clear"]],
   ["Zoom", ["smaller", "larger", "fit"]],
@@ -49,6 +52,10 @@ const KEYS = {
   "]": "largerBrush",
   Backspace: "clear",
   "=": "larger", // the key that has + on it
+  c: "complete", // these are the studio's
+  n: "cancel",
+  o: "compare",
+  v: "otherView",
 };
 for (const [name, [, key]] of Object.entries(ACTIONS)) KEYS[key] = name;
 
@@ -57,7 +64,9 @@ export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1]
 
 const KEYS_HELP = [
   ["B E R M", "brush, eraser, rectangle, move the photo"],
-  ["[ ]", "smaller or larger brush"],
+  ["[ ]", "smaller or larger brush; also Alt + wheel"],
+  ["Shift", "while you draw: a straight line; with a click: a line from where the last stroke ended"],
+  ["H", "steady hand: the brush follows on a short string"],
   ["Z Y", "undo, redo; with Ctrl as well"],
   ["G S", "grow or shrink the hole"],
   ["I Del", "invert, clear"],
@@ -71,7 +80,8 @@ const KEYS_HELP = [
  * The action that a key asks for, or null if it asks for none.
  * @param {{key: string, ctrlKey?: boolean, metaKey?: boolean, altKey?: boolean, shiftKey?: boolean}} event
  * @param {boolean} isOnPhoto  whether the photo has the focus, not a button: there arrows and Space draw
- * @returns {string | null}  a name of `ACTIONS`, or smallerBrush, largerBrush, moveBrush, pressOrLift, abandon
+ * @returns {string | null}  a name of `ACTIONS`, or smallerBrush, largerBrush, moveBrush, pressOrLift, abandon,
+ *   or one that only the studio has
  */
 export function actionFor(event, isOnPhoto) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -91,9 +101,10 @@ export function actionFor(event, isOnPhoto) {
  * Fill the tool bar with its buttons, the brush's slider and the list of keys.
  * @param {HTMLElement} toolbar
  * @param {(action: string) => void} run
+ * @param {string[][]} [moreKeys]  further lines for the list of keys: [keys, meaning]
  * @returns {Record<string, HTMLButtonElement>}  the buttons by the names of their actions
  */
-export function buildToolbar(toolbar, run) {
+export function buildToolbar(toolbar, run, moreKeys = []) {
   const buttons = {};
   for (const [groupName, names] of GROUPS) {
     const group = document.createElement("div");
@@ -114,13 +125,13 @@ export function buildToolbar(toolbar, run) {
     }
     toolbar.append(group);
   }
-  toolbar.children[0].insertAdjacentHTML(
-    "afterend",
+  toolbar.children[1].insertAdjacentHTML(
+    "beforebegin",
     `<label class="brush-size" title="Brush size ([ and ])"><input type="range" min="0" aria-label="Brush size"><output></output></label>`,
   );
   toolbar.insertAdjacentHTML(
     "beforeend",
-    `<button type="button" aria-label="Keys" title="Keys">${icon("keys")}</button><dl class="keys" popover>${KEYS_HELP.map(
+    `<button type="button" aria-label="Keys" title="Keys">${icon("keys")}</button><dl class="keys" popover>${[...KEYS_HELP, ...moreKeys].map(
       ([keys, meaning]) => `<dt>${keys.split(" ").map((key) => `<kbd>${key}</kbd>`).join(" ")}</dt><dd>${meaning}</dd>`,
     ).join("")}</dl>`,
   );

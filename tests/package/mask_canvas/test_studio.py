@@ -3,14 +3,18 @@
 import base64
 import io
 import json
+import re
 import threading
 import time
 
 import numpy as np
 import pytest
+import torch
+import traitlets
 from PIL import Image
 
-from glcic_lite import complete
+from glcic_lite import CompletionNetwork, Stopped, complete, scale_of
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS
 from glcic_lite.files import SHIPPED_WEIGHTS
 from glcic_lite.mask_canvas import completion_studio, sample_photos
 from glcic_lite.mask_canvas.completion import hole_width
@@ -397,9 +401,13 @@ def test_bad_photos_and_weights_are_refused(tmp_path, photo):
         ({"do": "open", "sample": "../../README"}, "no sample photo '../../README'"),
         ({"do": "mask", "name": "../secret"}, "no mask '../secret'"),
         ({"do": "network", "folder": "/no/such/folder"}, "/no/such/folder: no such folder"),
-        ({"do": "save"}, "nothing to save yet"),
+        ({"do": "save", "as": "png"}, "nothing to save yet"),
+        ({"do": "save", "as": "page"}, "nothing to save yet"),
+        ({"do": "save", "as": "gif"}, "nothing to save yet"),
+        ({"do": "save", "as": "bmp"}, "does not know"),
+        ({"do": "continue"}, "nothing to save yet"),
         ({"do": "dance"}, "does not know"),
-        ({"do": "upload", "name": "x.jpg", "reduced": ""}, "IndexError"),
+        ({"do": "upload", "what": "photo", "name": "x.jpg", "part": 0, "parts": 1}, "IndexError"),
         ("nonsense", "does not know"),
     ],
 )
@@ -422,18 +430,90 @@ def test_uploads(ready):
     content = io.BytesIO()
     picture = noise(30, 44)
     Image.fromarray(picture).save(content, "PNG")
-    ready._receive_message(
-        ready, {"do": "upload", "name": "C:\\photos\\mine.png", "reduced": ""}, [memoryview(content.getvalue())]
-    )
+    upload(ready, "C:\\photos\\mine.png", content.getvalue())
     assert not ready.error and np.array_equal(np.asarray(ready.photo), picture)
-    assert ready._source["title"] == "mine.png"
-    ready._receive_message(ready, {"do": "upload", "name": "broken.png", "reduced": ""}, [content.getvalue()[:500]])
+    assert ready._source["title"] == "mine.png" and "mine.png at its full size" in ready._note
+    upload(ready, "broken.png", content.getvalue()[:500])
     assert "broken.png" in ready.error and "tmp" not in ready.error
     assert np.array_equal(np.asarray(ready.photo), picture), "the photo before stays"
 
 
-def test_the_limit_for_uploads_leaves_room_in_a_message(ready):
-    assert ready._largest_upload + 2**20 < 10 * 2**20
+def upload(made, name, content, what="photo", parts=1):
+    """What the browser sends of a file."""
+    size = -(-len(content) // parts)
+    for part in range(parts):
+        message = {"do": "upload", "what": what, "name": name, "part": part, "parts": parts}
+        made._receive_message(made, message, [memoryview(content[part * size : (part + 1) * size])])
+
+
+def test_a_large_file_arrives_in_parts_and_whole(ready):
+    content = io.BytesIO()
+    picture = noise(60, 88)
+    Image.fromarray(picture).save(content, "PNG")
+    upload(ready, "large.png", content.getvalue(), parts=7)
+    assert not ready.error and np.array_equal(np.asarray(ready.photo), picture)
+    message = {"do": "upload", "what": "photo", "name": "late.png", "part": 3, "parts": 5}
+    ready._receive_message(ready, message, [b"middle"])
+    assert "late.png: a part of it was lost" in ready.error
+    assert np.array_equal(np.asarray(ready.photo), picture)
+
+
+def test_the_parts_of_uploads_leave_room_in_a_message(ready):
+    assert 0 < ready._largest_message < 9 * 2**20  # Jupyter drops a message of more than 10 MiB
+
+
+def test_a_file_as_mask(ready, tmp_path):
+    hole = box(30, 20, 50, 31)
+    file = tmp_path / "mask.png"
+    Image.fromarray(hole).save(file)
+    ready.load_mask(str(file))
+    assert np.array_equal(ready.mask, hole) and ready.wait(SECONDS) and ready._completion
+    ready.mask = np.zeros_like(hole)
+    upload(ready, "mask.png", file.read_bytes(), what="mask")
+    assert not ready.error and np.array_equal(ready.mask, hole)
+    upload(ready, "other.png", png_of(np.ones((3, 3), bool)), what="mask")
+    assert ready.error == "the mask is 3 x 3 pixels, the photo 96 x 64"
+    upload(ready, "black.png", png_of(np.zeros_like(hole)), what="mask")
+    assert "no hole" in ready.error and np.array_equal(ready.mask, hole), "the mask before stays"
+    upload(ready, "text.png", b"no picture", what="mask")
+    assert ready.error.startswith("text.png: not a picture")
+
+
+def png_of(array):
+    content = io.BytesIO()
+    Image.fromarray(array).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_a_mask_of_the_full_size_for_a_reduced_photo(ready):
+    ready.load_photo(Image.fromarray(noise(800, 1000)))
+    ready.long_side = 500
+    ready.load_mask(Image.fromarray(box(400, 200, 500, 300, (1000, 800))))
+    assert np.array_equal(ready.mask, box(200, 100, 250, 150, (500, 400)))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_can_be_the_mask(ready, tmp_path, mode):
+    hole = box(30, 20, 50, 31)
+    picture = Image.fromarray(noise(HEIGHT, WIDTH))
+    picture.putalpha(Image.fromarray(~hole))
+    file = tmp_path / "cut out.png"
+    if mode == "P":
+        indices = picture.convert("RGB").quantize(255)
+        indices.putpalette([*indices.getpalette()[: 3 * 255], 0, 0, 0])
+        indices.paste(255, mask=Image.fromarray(hole))
+        indices.save(file, transparency=255)
+    else:
+        picture.convert(mode).save(file)
+    ready.load_photo(file)
+    assert ["transparent", "its transparent part"] in ready._source["masks"]
+    ready.load_mask("transparent")
+    assert np.array_equal(ready.mask, hole)
+    assert (np.asarray(ready.photo)[hole] == 255).all(), "transparent parts lie over white"
+    ready.load_photo(Image.fromarray(noise(HEIGHT, WIDTH)))
+    assert "transparent" not in dict(ready._source["masks"])
+    ready.load_photo(Image.new("RGBA", (WIDTH, HEIGHT)))
+    assert "transparent" not in dict(ready._source["masks"]), "nothing would be known"
 
 
 # Keeping
@@ -449,7 +529,7 @@ def test_saving_writes_photo_and_mask_and_overwrites_nothing(ready, tmp_path, mo
     assert (completed.name, mask.name) == ("photo-completed.png", "photo-mask.png")
     assert np.array_equal(np.asarray(open_photo(tmp_path / completed)), np.asarray(ready.result))
     assert np.array_equal(open_mask(tmp_path / mask), grow(ready.mask, 2))
-    ready._receive_message(ready, {"do": "save"}, [])
+    ready._receive_message(ready, {"do": "save", "as": "png"}, [])
     assert "photo-2-completed.png" in ready._note and not ready.error
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "photo-2-completed.png",
@@ -464,6 +544,192 @@ def test_what_cannot_be_saved_is_said(ready, tmp_path):
     with pytest.raises(OSError):
         ready.save(tmp_path / "no such folder")
     assert not list(tmp_path.iterdir())
+
+
+def test_before_and_after_as_a_page_and_as_a_gif(ready, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ready.mask = hole = box(30, 20, 50, 31)
+    ready._source = {**ready._source, "title": "a <b> & c.png"}
+    for kind in ("page", "gif"):
+        ready._receive_message(ready, {"do": "save", "as": kind}, [])
+        assert not ready.error and f"before-after.{'html' if kind == 'page' else kind}" in ready._note
+    page = (tmp_path / "a <b> & c-before-after.html").read_text(encoding="utf-8")
+    assert "<b>" not in page.split("<body>")[1] and "a &lt;b&gt; &amp; c.png" in page and "@@" not in page
+    assert not re.search(r"""(src|href)=["'](?!data:)|https?:|import""", page), "it needs nothing from elsewhere"
+    pictures = [base64.b64decode(data) for data in re.findall(r"data:image/png;base64,([^\"]+)", page)]
+    before, after = (np.asarray(Image.open(io.BytesIO(data))) for data in pictures)
+    assert np.array_equal(before, np.asarray(photo)) and np.array_equal(after, np.asarray(ready.result))
+    gif = Image.open(tmp_path / "a <b> & c-before-after.gif")
+    frames = []
+    for number in range(gif.n_frames):
+        gif.seek(number)
+        frames.append(np.asarray(gif.convert("RGB")).astype(int))
+    assert gif.info["loop"] == 0 and len(frames) > 10
+    middle = len(frames) // 2
+    assert np.array_equal(frames[0][~hole], frames[middle][~hole]), "outside the hole nothing flickers"
+    assert np.abs(frames[0][hole] - frames[middle][hole]).mean() > 10
+    assert np.abs(frames[middle][hole] - np.asarray(ready.result).astype(int)[hole]).mean() < 20
+
+
+# Continuing, on demand, what fills
+
+
+def test_continuing_from_the_result(ready, photo):
+    ready.mask = box(30, 20, 50, 31)
+    first = ready.result
+    ready.continue_from_result()
+    assert np.array_equal(np.asarray(ready.photo), np.asarray(first)) and not ready.mask.any()
+    ready.mask = box(5, 5, 9, 9)
+    second = np.asarray(ready.result)
+    assert np.array_equal(second[~ready.mask], np.asarray(first)[~ready.mask])
+    with pytest.raises(MaskError, match="nothing to save"):
+        completion_studio(photo, narrow_network()).continue_from_result()
+
+
+def test_a_sample_continued_keeps_its_credit():
+    made = completion_studio("river-otters", narrow_network())
+    credit, title = made._source["credit"], made._source["title"]
+    made.load_mask("river-otters")
+    made.continue_from_result()
+    assert (made._source["credit"], made._source["title"], made._source["sample"]) == (credit, title, "")
+    assert max(made.photo.size) == 640 and made._source["size"] == list(made.photo.size)
+
+
+def test_on_demand_it_completes_when_asked(ready, photo):
+    ready.on_demand = True
+    ready.fill = counted = Counted()
+    draw(ready, box(30, 20, 50, 31))
+    draw(ready, box(30, 20, 50, 35))
+    assert ready.wait(SECONDS) and counted.times == 0 and not ready._working
+    assert ready._answered == ready.completed_strokes, "the browser waits for nothing"
+    with pytest.raises(MaskError, match="not completed yet"):
+        ready.save()
+    ready._receive_message(ready, {"do": "complete"}, [])
+    assert ready.wait(SECONDS) and counted.times == 1 and ready._completion
+    draw(ready, box(3, 3, 9, 9))
+    assert ready._completion == {}, "what was completed before is not this drawing's"
+    ready.on_demand = False
+    assert ready.wait(SECONDS) and counted.times == 2 and ready._completion
+
+
+class Counted:
+    """A fill that counts how often it is asked."""
+
+    times = 0
+
+    def __call__(self, photo, mask, network, blend):
+        self.times += 1
+        return Image.new("RGB", photo.size)
+
+
+def test_a_completion_can_be_cancelled(slow, photo):
+    made, fill = slow
+    draw(made, box(5, 10, 9, 20))
+    assert fill.begun.acquire(timeout=SECONDS)
+    made._receive_message(made, {"do": "cancel"}, [])
+    assert not made._working and made._completion == {} and made._answered == made.completed_strokes
+    fill.allowed.release()
+    assert made.wait(SECONDS)
+    assert made._completion == {} and np.array_equal(np.asarray(made.result), np.asarray(photo))
+
+
+def test_a_completion_that_is_overtaken_stops(ready, monkeypatch):
+    """The network is asked to stop: what comes after a large hole does not wait for it."""
+    begun, stopped = threading.Semaphore(0), []
+
+    def endless(photo, mask, network, blend, should_stop):
+        begun.release()
+        end = time.monotonic() + SECONDS
+        while mask.sum() > 100 and time.monotonic() < end:
+            if should_stop():
+                stopped.append(mask.sum())
+                raise Stopped("taken back")
+        return complete(photo, mask, network, blend)
+
+    monkeypatch.setattr("glcic_lite.mask_canvas.completion.complete", endless)
+    draw(ready, box(5, 5, 60, 60))
+    assert begun.acquire(timeout=SECONDS)
+    draw(ready, np.zeros((HEIGHT, WIDTH), dtype=bool))
+    assert ready.wait(SECONDS) and stopped == [55 * 55]
+    draw(ready, box(5, 5, 10, 10))
+    assert ready.wait(SECONDS) and ready._completion and not ready.error
+
+
+@pytest.mark.parametrize("name", ["harmonic", "FSR fast", "shift-map", "mean colour"])
+def test_classical_fills_can_be_chosen(ready, photo, name):
+    if name in ("FSR fast", "shift-map"):
+        pytest.importorskip("cv2.xphoto", reason="this OpenCV has no xphoto")
+    hole = box(30, 20, 50, 31)
+    ready.mask = hole
+    by_network = np.asarray(ready.result)
+    ready.filled_by = name
+    result = np.asarray(ready.result)
+    assert np.array_equal(result, CLASSICAL_FILLS[name](np.asarray(photo), hole))
+    assert np.array_equal(result[~hole], np.asarray(photo)[~hole]) and not np.array_equal(result, by_network)
+    assert ready._completion["filled_by"] == name and ready._completion["seconds"] > 0
+    ready.filled_by = "the network"
+    assert np.array_equal(np.asarray(ready.result), by_network)
+    with pytest.raises(traitlets.TraitError, match="one of the network, mean colour"):
+        ready.filled_by = "magic"
+
+
+def test_a_function_of_the_readers_own_fills(ready):
+    ready.mask = box(30, 20, 50, 31)
+    ready.fill = lambda photo, mask, network, blend: Image.new("RGB", photo.size, (1, 2, 3))
+    assert ready.result.getpixel((0, 0)) == (1, 2, 3)
+    assert ready.filled_by == "your function" == ready._fills[-1]
+    ready.filled_by = "harmonic"
+    assert ready.result.getpixel((0, 0)) != (1, 2, 3)
+    ready.filled_by = "your function"
+    assert ready.result.getpixel((0, 0)) == (1, 2, 3)
+    ready.fill = complete
+    assert ready.filled_by == "the network"
+
+
+def test_the_scale_is_said(photo):
+    network = narrow_network(largest_hole=8)
+    made = completion_studio(Image.fromarray(noise(400, 500)), network)
+    made.mask = hole = box(200, 100, 260, 150, (500, 400))
+    assert made.wait(SECONDS)
+    assert made._completion["reduction"] == round(1 / scale_of(hole, 8)) > 1
+    assert (made._completion["learned"], made._completion["across"]) == (8, 50)
+    made.mask = box(200, 100, 206, 106, (500, 400))
+    assert made.wait(SECONDS) and made._completion["reduction"] == 1
+
+
+def test_it_says_how_long_a_completion_will_take(ready):
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS)
+    assert ready._expected == 0, "nothing was known yet"
+    draw(ready, box(30, 20, 50, 32))
+    assert 0 < ready._expected < SECONDS
+    assert ready.wait(SECONDS)
+
+
+@pytest.mark.parametrize("device", ["copy", "folder"])
+def test_weights_are_recognised_by_what_they_are(photo, device):
+    """A copy of the shipped weights is called by their name; it knows how wide their holes were."""
+    made = completion_studio(photo, CompletionNetwork.from_pretrained() if device == "copy" else SHIPPED_WEIGHTS)
+    if device == "copy":
+        assert made._network_name == "the shipped weights"
+    made.mask = box(30, 20, 50, 31)
+    assert made.wait(SECONDS) and made._completion["learned"] == 64
+    changed = CompletionNetwork.from_pretrained()
+    with torch.no_grad():
+        next(changed.parameters())[0, 0, 0, 0] += 1e-3
+    made.network = changed
+    assert made._network_name == "your network"
+
+
+def test_the_credit_follows_the_photo(photo):
+    made = completion_studio(sample_photos.photo_file("river-otters"), narrow_network())
+    assert "River otters" in made._source["credit"] or made._source["credit"]
+    assert made._source["sample"] == "" and made.long_side == 0
+    with_credit = made.picture().height
+    made.load_photo(photo)
+    assert made._source["credit"] == ""
+    made.load_photo("river-otters")
+    assert made._source["credit"] and with_credit > 0
 
 
 # Without a kernel
@@ -481,6 +747,11 @@ def test_it_brings_a_picture_of_itself_along(ready, photo):
     assert inside[0] > inside[1] + 50, "the hole is pink"
     data, _ = ready._repr_mimebundle_()
     assert data["image/jpeg"] and any("widget-view" in kind for kind in data)
+
+
+def test_a_panoramas_picture_is_stacked(ready):
+    ready.load_photo(Image.fromarray(noise(60, 600)))
+    assert ready.picture(600).size == (600, 2 * (60 + 30) + 16)
 
 
 @pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (3000, 20)])

@@ -47,6 +47,20 @@ def test_show_may_wait_for_the_worker_and_ask_again():
     assert worker.wait(SECONDS) and shown == [1, 2, 3]
 
 
+def test_a_request_that_calls_sys_exit_does_not_end_in_silence():
+    failures = []
+
+    def start(run):
+        try:
+            run()
+        except RuntimeError as error:
+            failures.append(str(error))
+
+    worker = Worker(start)
+    worker.ask(sys.exit, print)
+    assert worker.wait(SECONDS) and "sys.exit()" in failures[0]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_does_not_end_the_worker():
     threads, shown = [], []
