@@ -1,7 +1,8 @@
 """Completing a photo: the six steps of the program, for photos and masks of any size.
 
 Here the network is run on the whole photo, and blending solves its equation on every pixel of the hole.
-`glcic_lite.complete` gives the same pixels sooner and in less memory: see `speed.completion`.
+`glcic_lite.complete` gives the same pixels sooner and in less memory (`speed.completion`), and completes holes thicker
+than the network has learned in a reduced copy, unless `scale` is 1 (`method.scale`).
 """
 
 import copy
@@ -17,6 +18,7 @@ from glcic_lite.method.masks import MaskError, mask_to_tensor, open_mask
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoSource, open_photo, photo_to_tensor
 from glcic_lite.method.pretrained import WeightsError
+from glcic_lite.method.tones import on_curve, tone_curve
 
 
 @cache
@@ -28,15 +30,16 @@ def shipped_network() -> CompletionNetwork:
 def complete(
     photo: PhotoSource, mask: PhotoSource, network: CompletionNetwork | None = None, blend: bool = True
 ) -> Image.Image:
-    """Fill the hole of a photo. Arguments, result and errors are those of `glcic_lite.complete`."""
+    """Fill the hole of a photo. Arguments, result and errors are those of `glcic_lite.complete`, at scale 1."""
     image, hole = open_both(photo, mask)
     if not hole.any():
         return image.copy()
     network = network or shipped_network()  # step 1: load the trained network
     known = np.asarray(image)
     painted = paint(known, hole, network)  # steps 2 to 5
+    painted = on_curve(painted, tone_curve(known, hole))  # a photo without colour stays without
     if blend:
-        painted = poisson_blend(known, painted, hole)
+        painted = poisson_blend(known[..., : painted.shape[2]], painted, hole)
     completed = Image.fromarray(keep_inside(known, painted, hole))  # step 6
     completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
     return completed
@@ -66,7 +69,7 @@ def paint(photo: np.ndarray, hole: np.ndarray, network: CompletionNetwork) -> np
 
 
 def keep_inside(photo: np.ndarray, painted: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Step 6: the photo (H, W, 3) uint8, and inside the hole the painting, which is rounded in place.
+    """Step 6: the photo (H, W, 3) uint8, and inside the hole the painting (H, W, 3 or 1), which is rounded in place.
 
     Raises:
         WeightsError: the painting contains NaN or infinite numbers.

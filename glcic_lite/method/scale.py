@@ -6,6 +6,7 @@ network sees what lies around it. What it paints is blended there, enlarged, put
 This course's addition: the paper has photos of 256 x 256 px for its training, and holes of 96 to 128 px in them.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import cv2
@@ -42,7 +43,31 @@ def depth(hole: np.ndarray) -> np.ndarray:
     """The distance from each pixel of a hole, bool (H, W), to the nearest known one, in pixels: (H, W) float32."""
     if hole.all():
         return np.full(hole.shape, max(hole.shape, default=0), dtype=np.float32)
-    return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+
+
+def by_scale(hole: np.ndarray, largest_hole: float, shape: tuple[int, int]) -> Iterator[tuple[np.ndarray, int]]:
+    """The connected parts of a hole, grouped by how many times smaller the copy is that suits them.
+
+    Args:
+        hole: (H, W) bool, a piece of a photo's mask that holds all known pixels on the hole's rim.
+        largest_hole, shape: as for `reduction_for`.
+
+    Yields:
+        Bool (H, W), True in the parts of a group; and the group's 1, 2, 3, ...
+    """
+    distance = depth(hole)
+    largest = reduction_for(2 * float(distance.max(initial=0)), largest_hole, shape)
+    count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=4) if largest > 1 else (2, None)
+    if labels is None or count == 2:  # the known pixels and one part
+        yield hole, largest
+        return
+    deepest = np.zeros(count, dtype=np.float32)
+    np.maximum.at(deepest, labels, distance)
+    reductions = np.array([reduction_for(2 * float(d), largest_hole, shape) for d in deepest])
+    reductions[0] = 0  # the known pixels
+    for reduction in np.unique(reductions[1:]):
+        yield (reductions == reduction)[labels], int(reduction)
 
 
 def reduction_for(thick: float, largest_hole: float, shape: tuple[int, int]) -> int:

@@ -6,8 +6,7 @@ the layers after it need (`fast_network`), and large parts are blended on a quad
 Unless `scale` is 1, parts thicker than the network has learned are completed in a reduced copy: see `method.scale`.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -19,7 +18,8 @@ from glcic_lite.method.completion import keep_inside, open_both, shipped_network
 from glcic_lite.method.masks import Box, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoSource, photo_to_tensor
-from glcic_lite.method.scale import Scale, depth, enlarged, given_reduction, reduced, reduction_for
+from glcic_lite.method.scale import Scale, by_scale, enlarged, given_reduction, reduced
+from glcic_lite.method.tones import on_curve, tone_curve
 from glcic_lite.speed.crops import parts, seen_by, tiles
 from glcic_lite.speed.fast_network import FastNetwork
 from glcic_lite.speed.quadtree import add_correction
@@ -63,7 +63,7 @@ def complete(
         ValueError: `scale` is none of those above.
         Stopped: `should_stop` returned True.
     """
-    reduction, check = given_reduction(scale), check_for(should_stop)
+    given, check = given_reduction(scale), check_for(should_stop)
     image, hole = open_both(photo, mask)
     completed = image.copy()
     if not hole.any():
@@ -71,99 +71,77 @@ def complete(
     completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
     fast = network if isinstance(network, FastNetwork) else FastNetwork(network or shipped_network(), dtype)
     for part in parts(hole):
-        for piece in pieces(hole, part, fast.largest_hole, reduction):
+        box = part.with_rim(hole.shape)
+        inside = hole[box.slices]
+        groups = [(inside, given)] if given else by_scale(inside, fast.largest_hole, hole.shape)
+        for group, reduction in groups:
             check()
-            box = piece.box
-            painted = _painted(image, hole, piece, fast, blend, check)
-            known = np.asarray(image.crop(box))
-            if blend:
-                add_correction(known, painted, piece.hole, check)
+            painted = _painted(image, hole, box, group, reduction, fast, blend, check)
             known = np.asarray(completed.crop(box))
-            completed.paste(Image.fromarray(keep_inside(known, painted, piece.hole)), (box.left, box.top))
+            if blend:
+                add_correction(known[..., : painted.shape[2]], painted, group, check)
+            completed.paste(Image.fromarray(keep_inside(known, painted, group)), (box.left, box.top))
     return completed
 
 
-class Piece(NamedTuple):
-    """Those connected parts of a hole that lie close together and are completed at the same scale.
-
-    Attributes:
-        box: holds them and the known pixels on their rim.
-        hole: bool (box height, box width), True where they are.
-        reduction: how many times smaller the copy of the photo is in which they are completed.
-    """
-
-    box: Box
-    hole: np.ndarray
-    reduction: int
-
-
-def pieces(hole: np.ndarray, part: Box, largest_hole: float, reduction: int | None) -> Iterator[Piece]:
-    """A part of a hole, divided by the scale at which each connected part is best completed.
+def _painted(
+    image: Image.Image,
+    hole: np.ndarray,
+    box: Box,
+    group: np.ndarray,
+    reduction: int,
+    fast: FastNetwork,
+    blend: bool,
+    check: Check,
+) -> np.ndarray:
+    """Steps 2 to 5 for a group of connected parts of the hole, in a copy of the photo that many times smaller.
 
     Args:
-        hole: bool (H, W).
-        part: one of its `parts`.
-        largest_hole: that of the network.
-        reduction: the same for all, or None: by their thickness.
+        box: holds the group and its rim.
+        group: bool (box height, box width).
+
+    Returns:
+        What is painted in the box, enlarged again: (box height, box width, 3 or 1) float32, as `on_curve` has it.
     """
-    box = part.with_rim(hole.shape)
-    inside = hole[box.slices]
-    if reduction is None:
-        deep = depth(inside)
-        reduction = reduction_for(2 * float(deep.max()), largest_hole, hole.shape)
-        if reduction > 1:
-            count, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
-            thick = np.zeros(count)
-            np.maximum.at(thick, labels[inside], 2 * deep[inside])
-            reductions = np.array([reduction_for(t, largest_hole, hole.shape) for t in thick])
-            reductions[0] = 0  # the known pixels
-            for one in np.unique(reductions[1:]):
-                chosen = (reductions == one)[labels]
-                own = Box(0, 0, box.width, box.height).shrunk_to(chosen).with_rim(chosen.shape)
-                its_box = Box(own.left + box.left, own.top + box.top, own.right + box.left, own.bottom + box.top)
-                yield Piece(its_box, chosen[own.slices], int(one))
-            return
-    yield Piece(box, inside, reduction)
+    if reduction == 1:
+        view = seen_by(box, hole.shape).inside(hole.shape)  # nothing beyond matters: the cost follows the hole
+        seen, its_hole = np.asarray(image.crop(view)), hole[view.slices]
+        painted = paint_box(seen, its_hole, box.relative_to(view), fast, group, check)
+        return on_curve(painted, tone_curve(seen, its_hole))
+    copy_shape = -(-hole.shape[0] // reduction), -(-hole.shape[1] // reduction)
+    copy_box = _in_copy(box, reduction).inside(copy_shape)
+    view = seen_by(copy_box, copy_shape).inside(copy_shape)
+    seen, its_hole = _reduced_view(image, hole, view, reduction, check)
+    inside = copy_box.relative_to(view)
+    part = its_hole[inside.slices]
+    painted = paint_box(seen, its_hole, inside, fast, part, check)
+    painted = on_curve(painted, tone_curve(seen, its_hole))
+    known = seen[inside.slices][..., : painted.shape[2]]
+    if blend and part.any():
+        add_correction(known, painted, part, check)
+    np.copyto(painted, known, where=~part[..., None])
+    stands_for = Box(*(edge * reduction for edge in copy_box))
+    return enlarged(painted, reduction)[box.relative_to(stands_for).slices]
 
 
-def _painted(
-    image: Image.Image, hole: np.ndarray, piece: Piece, fast: FastNetwork, blend: bool, check: Check
-) -> np.ndarray:
-    """Steps 2 to 5 for a piece, at its scale: what the network paints in its box, (height, width, 3) float32."""
-    times = piece.reduction
-    if times == 1:
-        view = seen_by(piece.box, hole.shape).inside(hole.shape)  # nothing beyond matters: the cost follows the hole
-        its_box = piece.box.relative_to(view)
-        return paint_box(np.asarray(image.crop(view)), hole[view.slices], its_box, fast, piece.hole, check)
-    copy_shape = tuple(-(-side // times) for side in hole.shape)
-    box = Box(
-        *(edge // times - MARGIN for edge in piece.box[:2]), *(-(-edge // times) + MARGIN for edge in piece.box[2:])
-    )
-    box = box.inside(copy_shape)
-    view = seen_by(box, copy_shape).inside(copy_shape)
-    copy, copy_hole = _reduced_view(image, hole, view, times, check)
-    inside = box.relative_to(view)
-    known, its_hole = copy[inside.slices], copy_hole[inside.slices]
-    painted = paint_box(copy, copy_hole, inside, fast, its_hole, check)
-    if blend:
-        add_correction(known, painted, its_hole, check)
-    np.copyto(painted, known, where=~its_hole[..., None])
-    large = enlarged(painted, times)
-    stands_for = Box(*(edge * times for edge in box))
-    return np.ascontiguousarray(large[piece.box.relative_to(stands_for).slices])
+def _in_copy(box: Box, reduction: int) -> Box:
+    """What a box of the photo is in the copy, and a margin around it."""
+    left, top = (edge // reduction - MARGIN for edge in box[:2])
+    right, bottom = (-(-edge // reduction) + MARGIN for edge in box[2:])
+    return Box(left, top, right, bottom)
 
 
 def _reduced_view(
-    image: Image.Image, hole: np.ndarray, view: Box, times: int, check: Check
+    image: Image.Image, hole: np.ndarray, view: Box, reduction: int, check: Check
 ) -> tuple[np.ndarray, np.ndarray]:
     """A part of the reduced copy: `reduced`, some rows at a time, so that memory stays bounded."""
-    strip = max(1, STRIP // (view.width * times**2))  # rows of the copy
+    strip = max(1, STRIP // (view.width * reduction**2))  # rows of the copy
     copies, holes = [], []
     for top in range(view.top, view.bottom, strip):
         check()
         rows = view._replace(top=top, bottom=min(top + strip, view.bottom))
-        source = Box(*(edge * times for edge in rows)).inside(hole.shape)
-        copy, copy_hole = reduced(np.asarray(image.crop(source)), hole[source.slices], times)
+        source = Box(*(edge * reduction for edge in rows)).inside(hole.shape)
+        copy, copy_hole = reduced(np.asarray(image.crop(source)), hole[source.slices], reduction)
         copies.append(copy)
         holes.append(copy_hole)
     return np.concatenate(copies), np.concatenate(holes)
@@ -203,7 +181,9 @@ def paint_box(
     wanted = np.zeros(hole.shape, dtype=bool)
     wanted[box.slices] = cv2.dilate(part.astype(np.uint8), CROSS)
     painted = np.zeros((box.height, box.width, 3), dtype=np.float32)
-    for tile in tiles(box, wanted):
+    if not part.any():
+        return painted
+    for tile in tiles(box.shrunk_to(wanted), wanted):
         region = seen_by(tile, hole.shape)
         inputs = photo_to_tensor(_cut_out(photo, region)).to(fast.device)  # steps 2 and 3
         mask = mask_to_tensor(_cut_out(hole, region)).to(fast.device)

@@ -259,6 +259,13 @@ def test_every_flag_comes_back_and_what_an_older_config_lacks_is_as_in_the_paper
     older = CompletionNetwork.from_pretrained(tmp_path)
     assert (older.norm_after_activation, older.subtract_mean, older.dilated) == (False, True, True)
     assert [*older.layers[0]._modules] == ["convolution", "norm", "relu"]
+    assert older.largest_hole == 128
+
+
+def test_how_thick_the_holes_were_comes_back(tmp_path):
+    narrow_network(largest_hole=40).save_pretrained(tmp_path)
+    assert CompletionNetwork.from_pretrained(tmp_path).largest_hole == 40
+    assert CompletionNetwork.from_pretrained().largest_hole == 64  # the shipped weights
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
@@ -367,13 +374,22 @@ def test_damaged_weights_are_refused(damaged, damage):
         json.dumps({"width": NARROW, "mask_channel": 1}),
         json.dumps({"width": True}),
         json.dumps({"width": NARROW, "mean_colour": "grey"}),
+        json.dumps({"width": NARROW, "largest_hole": 0}),
+        json.dumps({"width": NARROW, "largest_hole": -64}),
+        json.dumps({"width": NARROW, "largest_hole": "64"}),
+        json.dumps({"width": NARROW, "largest_hole": [64]}),
+        json.dumps({"width": NARROW, "largest_hole": True}),
+        json.dumps({"width": NARROW, "largest_hole": None}),
+        '{"width": 0.0625, "largest_hole": NaN}',
+        '{"width": 0.0625, "largest_hole": Infinity}',
         "[" * 100_000,
     ],
 )
 def test_a_config_that_is_damaged_or_of_another_network_is_refused(damaged, config):
     (damaged / "config.json").write_text(config)
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError) as refused:
         CompletionNetwork.from_pretrained(damaged)
+    assert "\n" not in str(refused.value)
 
 
 def state_with(change):

@@ -9,16 +9,21 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
+from glcic_lite.evaluation.fills import harmonic_fill
+from glcic_lite.evaluation.metrics import hole_psnr
+from glcic_lite.files import DATA
 from glcic_lite.method import completion as plain
 from glcic_lite.method.architecture import COMPLETION_NETWORK
 from glcic_lite.method.masks import MaskError, mask_image, mask_to_tensor
 from glcic_lite.method.networks import CompletionNetwork, composite
-from glcic_lite.method.photos import open_photo, photo_to_tensor
+from glcic_lite.method.photos import list_photos, open_photo, photo_to_tensor
+from glcic_lite.method.scale import scale_of
 from glcic_lite.speed import completion, crops, quadtree
 from glcic_lite.speed.completion import complete, paint
 from glcic_lite.speed.crops import regions
 from glcic_lite.speed.fast_network import FastNetwork
-from inputs import hole, narrow_network, noise
+from glcic_lite.speed.stopping import Stopped
+from inputs import hole, narrow_network, noise, texture
 from whole_photo import assert_same_as_on_the_whole_photo, photos_with_holes
 
 NETWORK = narrow_network()
@@ -192,8 +197,8 @@ def test_blending_takes_the_tint_out_even_where_only_a_thin_frame_is_known(frame
     """The pixel next to the photo meets it exactly, whatever colour the network paints."""
     photo = np.full((24, 24, 3), 100, np.uint8)
     mask = hole(24, 24, (frame, frame, 24 - frame, 24 - frame))
-    bare = np.asarray(complete(photo, mask, network_that_paints((40, 200, 90)), blend=False))
-    assert (bare[mask] == (40, 200, 90)).all()
+    bare = paint(photo, mask, network_that_paints((40, 200, 90)))
+    assert (np.rint(bare[mask]) == (40, 200, 90)).all()
     result = np.asarray(complete(photo, mask, network_that_paints((40, 200, 90))))
     assert (result[mask] == 100).all()
 
@@ -345,6 +350,153 @@ def test_what_lies_out_of_sight_of_the_hole_is_never_looked_at():
     )
 
 
+# The scale follows the hole
+
+THIN = narrow_network(largest_hole=10)  # has learned no more than thin scratches
+every_scale = st.sampled_from(["auto", 1, 1 / 2, 1 / 3, 1 / 7, 1 / 500])
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 160), st.integers(1, 160), st.booleans(), every_scale, st.integers(0, 2**32), st.floats(0.02, 1))
+def test_at_any_scale_known_pixels_stay_and_the_hidden_truth_is_not_read(height, width, blend, scale, seed, share):
+    random = np.random.default_rng(seed)
+    mask = random.random((height, width)) < share**3  # scattered pixels
+    top, left = random.integers(height), random.integers(width)
+    mask[top : top + int(share * height), left : left + int(share * width)] = True
+    mask[random.integers(height), random.integers(width)] = False
+    photo = noise(height, width, seed)
+    other = np.where(mask[..., None], noise(height, width, seed + 1), photo)
+    result = np.asarray(complete(photo, mask, THIN, blend, scale=scale))
+    assert result.shape == photo.shape
+    assert np.array_equal(result[~mask], photo[~mask])
+    assert np.array_equal(result, np.asarray(complete(other, mask, THIN, blend, scale=scale)))
+
+
+@pytest.mark.parametrize("box", [(60, 50, 100, 90), (0, 50, 30, 90), (121, 3, 160, 60)])
+@both_ways
+def test_auto_takes_the_scale_that_scale_of_tells(box, blend):
+    photo, mask = noise(150, 160), hole(150, 160, box)
+    assert scale_of(mask, THIN.largest_hole) < 1 == scale_of(mask, NETWORK.largest_hole)
+    results = [
+        np.asarray(complete(photo, mask, THIN, blend, scale=scale))
+        for scale in ("auto", scale_of(mask, THIN.largest_hole), 1)
+    ]
+    assert np.array_equal(results[0], results[1])
+    assert (results[0] != results[2])[mask].mean() > 0.5
+    assert np.array_equal(results[2], np.asarray(complete(photo, mask, NETWORK, blend)))
+
+
+@both_ways
+def test_a_thin_part_is_completed_at_full_size_though_a_thick_one_lies_beside_it(blend):
+    photo, mask = noise(150, 160), hole(150, 160, (20, 20, 60, 60), (64, 20, 70, 90))
+    auto, bare = (np.asarray(complete(photo, mask, THIN, blend, torch.float32, scale)) for scale in ("auto", 1))
+    assert np.abs(auto[:, 62:].astype(int) - bare[:, 62:]).max() <= 1
+    assert (auto != bare)[20:60, 20:60].mean() > 0.5
+
+
+def test_a_thick_hole_meets_the_photo_on_its_rim():
+    photo = np.full((150, 160, 3), 100, np.uint8)
+    mask = hole(150, 160, (40, 40, 110, 100))
+    result = np.asarray(complete(photo, mask, network_that_paints((40, 200, 90)), scale=1 / 4))
+    assert np.abs(result.astype(int) - 100).max() <= 1
+
+
+def test_the_copy_is_the_same_whatever_strips_it_is_made_of(monkeypatch):
+    photo, mask = noise(150, 160), hole(150, 160, (40, 40, 110, 100))
+    whole = np.asarray(complete(photo, mask, THIN))
+    monkeypatch.setattr(completion, "STRIP", 1)
+    assert np.array_equal(np.asarray(complete(photo, mask, THIN)), whole)
+
+
+def test_a_fast_network_knows_how_thick_the_holes_were():
+    photo, mask = noise(150, 160), hole(150, 160, (40, 40, 110, 100))
+    results = [np.asarray(complete(photo, mask, network)) for network in (THIN, FastNetwork(THIN))]
+    assert np.array_equal(*results)
+
+
+def test_another_scale_is_refused():
+    with pytest.raises(ValueError, match="scale is"):
+        complete(noise(20, 30), hole(20, 30, (5, 5, 15, 15)), NETWORK, scale=3)
+
+
+# Photos without colour
+
+
+@settings(max_examples=30)
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.sampled_from(["L", "LA", "I;16", "1", "RGB", "P"]),
+    st.booleans(),
+    every_scale,
+    st.integers(0, 2**32),
+)
+def test_a_photo_without_colour_stays_without_colour(height, width, mode, blend, scale, seed):
+    random = np.random.default_rng(seed)
+    grey = random.integers(0, 256, (height, width), dtype=np.uint8)
+    sixteen_bit = Image.fromarray(grey.astype(np.uint16) * 257)
+    image = sixteen_bit if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    mask = random.random((height, width)) < random.random()
+    mask[random.integers(height), random.integers(width)] = False
+    result = np.asarray(complete(image, mask, THIN, blend, scale=scale))
+    assert (result == result[..., :1]).all()
+
+
+def test_a_large_hole_in_a_grey_photo_is_solved_on_a_quadtree_and_grey(monkeypatch):
+    monkeypatch.setattr(quadtree, "EVERY_PIXEL", 100)
+    photo = noise(150, 160)[..., :1].repeat(3, axis=2)
+    result = np.asarray(complete(photo, hole(150, 160, (40, 40, 110, 100)), NETWORK))
+    assert (result == result[..., :1]).all()
+
+
+@settings(max_examples=6)
+@given(photo_and_mask=photos_with_holes(), blend=st.booleans())
+def test_plain_and_fast_complete_grey_photos_alike(photo_and_mask, blend):
+    photo, mask = photo_and_mask
+    photo = photo[..., :1].repeat(3, axis=2)
+    expected = np.asarray(plain.complete(photo, mask, NETWORK, blend)).astype(int)
+    result = np.asarray(complete(photo, mask, NETWORK, blend, torch.float32, scale=1))
+    assert np.abs(result - expected).max() <= 1
+    assert (expected == expected[..., :1]).all()
+
+
+@both_ways
+@pytest.mark.parametrize("scale", [1, 1 / 3])
+def test_a_toned_print_keeps_its_tone(blend, scale):
+    """Brown in, brown out, though the network paints blue."""
+    grey = texture(150, 160)[..., 0] / 255
+    photo = np.stack([230 * grey, 190 * grey, 140 * grey], axis=2).astype(np.uint8)
+    mask = hole(150, 160, (40, 40, 110, 100))
+    result = np.asarray(complete(photo, mask, network_that_paints((40, 90, 200)), blend, scale=scale))[mask].astype(int)
+    assert (result[:, 0] > result[:, 1]).all() and (result[:, 1] > result[:, 2]).all()
+
+
+# Taking a completion back
+
+
+def test_a_completion_ends_wherever_it_is_told_to_stop(monkeypatch):
+    monkeypatch.setattr(crops, "TILE", 60)
+    monkeypatch.setattr(quadtree, "EVERY_PIXEL", 100)
+    photo, mask = noise(150, 400), hole(150, 400, (40, 40, 110, 100), (300, 40, 320, 60))
+    asked = []
+    whole = np.asarray(complete(photo, mask, THIN, should_stop=lambda: bool(asked.append(0))))
+    assert np.array_equal(whole, np.asarray(complete(photo, mask, THIN)))
+    assert len(asked) > 2 * len(COMPLETION_NETWORK)  # two parts, each layer by layer
+    for last in {1, 2, 5, len(asked) // 2, len(asked)}:
+        countdown = iter(range(last - 1, -1, -1))
+        with pytest.raises(Stopped):
+            complete(photo, mask, THIN, should_stop=lambda: next(countdown) == 0)  # noqa: B023
+        assert next(countdown, None) is None, "it is not asked again"
+
+
+def test_what_should_stop_raises_passes_through():
+    def broken() -> bool:
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        complete(noise(20, 30), hole(20, 30, (5, 5, 15, 15)), NETWORK, should_stop=broken)
+
+
 # The shipped weights
 
 
@@ -360,6 +512,24 @@ def test_the_shipped_weights_are_loaded_once(shipped):
 def test_the_shipped_weights_are_used_when_none_are_given(shipped):
     photo, mask = noise(20, 30), hole(20, 30, (5, 5, 15, 15))
     assert np.array_equal(np.asarray(complete(photo, mask)), np.asarray(complete(photo, mask, shipped)))
+
+
+@pytest.mark.parametrize("side", [96, 128, 192])
+def test_large_holes_are_completed_better_than_by_the_smoothest_fill_and_than_at_full_size(shipped, side):
+    """Photos that the weights have never seen, but not the test photos: those are for the published table."""
+    gains = []
+    for number, path in enumerate(list_photos(DATA / "photos/val")[::2]):
+        image = open_photo(path)
+        image.thumbnail((640, 640))
+        photo = np.asarray(image)
+        left, top = np.random.default_rng(number).integers(0, np.subtract(image.size, side))
+        mask = hole(*photo.shape[:2], (left, top, left + side, top + side))
+        ways = complete(photo, mask, shipped), complete(photo, mask, shipped, scale=1), harmonic_fill(photo, mask)
+        auto, full_size, smooth = (hole_psnr(photo, np.asarray(way), mask) for way in ways)
+        gains.append((auto - smooth, auto - full_size))
+    above_smooth, above_full_size = np.mean(gains, axis=0)
+    assert above_smooth > 0
+    assert above_full_size > (0.2 if side == 96 else 1)
 
 
 @pytest.mark.cuda
