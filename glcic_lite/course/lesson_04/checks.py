@@ -14,8 +14,8 @@ from glcic_lite.course.shared.checks import (
     check,
     compare_tensors,
     exercise,
-    expect_number,
     expect_tensor,
+    whole,
 )
 from glcic_lite.method.architecture import COMPLETION_INPUT_CHANNELS, COMPLETION_NETWORK, HALF, Layer
 from glcic_lite.method.networks import CompletionNetwork, ConvolutionBlock, count_parameters
@@ -44,10 +44,13 @@ def _parameters(kernel: int, ins: int, outs: int, norm: bool) -> int:
         (lambda k, i, o, norm: k**2 * o + o + 2 * o * norm,
          "every output channel has a kernel of its own for each input channel."),
         (lambda k, i, o, norm: k**2 * i * o + 3 * o, "a row without normalisation has no scale and shift either."),
+        (lambda k, i, o, norm: k**2 * i * o + k**2 * o + 2 * o * norm,
+         "a bias is one number for an output channel, not one for each tap."),
+        (lambda k, i, o, norm: k**2 * i * o + o + 2 * i * norm,
+         "the normalisation comes after the convolution: it has the output's channels."),
         (lambda k, i, o, norm: k**2 * i * o + i + 2 * o * norm, "there is one bias for each output channel."),
     ],
     "On {count} rows the same as torch counts.",
-    by_name=True,
 )  # fmt: skip
 def parameters():
     """`parameters(kernel, ins, outs, norm)`: the parameters of a row, its normalisation included where it has one."""
@@ -98,7 +101,11 @@ def _read_pairs(answer, expected: list, shown: str) -> list[tuple[int, int]]:
         raise NotYet(f"For {shown} a list of pairs (height, width) is expected.") from None
     if len(pairs) != len(expected):
         raise NotYet(f"For {shown} {len(expected)} pairs are expected, one a layer; yours are {len(pairs)}.")
-    return [tuple(int(expect_number(side, shown)) for side in pair) for pair in pairs]
+    try:
+        return [(whole(height), whole(width)) for height, width in pairs]
+    except (TypeError, ValueError) as error:
+        words = f"For {shown} a size is a whole number of pixels: {error}."
+        raise NotYet(words + " (`//` rounds down where `/` leaves a fraction.)") from None
 
 
 def _compare_sizes(pairs: list, expected: list, shown: str) -> None:
@@ -151,6 +158,21 @@ def _kinds(module: nn.Module, *kinds: type) -> list[nn.Module]:
     return [part for part in module.modules() if isinstance(part, kinds)]
 
 
+def _materialise(network: nn.Module, *inputs: torch.Tensor, shown: str) -> None:
+    """Run a network once if it has lazy modules, which get their shapes by that."""
+    if any(nn.parameter.is_lazy(parameter) for parameter in network.parameters()):
+        with torch.no_grad():
+            call(network, *inputs, shown=shown)
+
+
+def _expect_usual(norms: Sequence[nn.BatchNorm2d]) -> None:
+    """Raise `NotYet` if a normalisation learns nothing or stores nothing."""
+    for norm in norms:
+        if norm.weight is None or norm.running_mean is None:
+            missing = "no scale and shift" if norm.weight is None else "no running statistics"
+            raise NotYet(f"Your batch normalisation has {missing}; `nn.BatchNorm2d(outs)` without options has both.")
+
+
 def _shake(norms: Sequence[nn.BatchNorm2d]) -> None:
     """Random statistics, scales and shifts, so that the place of a normalisation shows."""
     for norm in norms:
@@ -164,6 +186,7 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -
     """Raise `NotYet` unless a block computes what `reference` does, once both have the same weights."""
     if not isinstance(module, nn.Module):
         raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
+    _materialise(module, torch.zeros(2, reference.convolution.in_channels, 12, 16), shown=shown)
     convolutions, norms = _kinds(module, nn.Conv2d, nn.ConvTranspose2d), _kinds(module, nn.BatchNorm2d)
     right = reference.convolution
     if len(convolutions) != 1:
@@ -180,6 +203,7 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -
         raise NotYet(f"For {shown} your convolution has no bias; all of this network's have one.")
     if len(norms) != 1:
         raise NotYet(f"For {shown} one batch normalisation is expected in the module; there are {len(norms)}.")
+    _expect_usual(norms)
     _shake(norms)
     right.load_state_dict(convolution.state_dict())
     reference.norm.load_state_dict(norms[0].state_dict())
@@ -240,6 +264,19 @@ def _prepared(photo: torch.Tensor, mask: torch.Tensor, mean: torch.Tensor) -> to
     return network.prepare(photo, mask)
 
 
+def _never_reads(prepare: Callable) -> None:
+    """Raise `NotYet` if "not a number" in the hole comes through: what is multiplied by zero has been read."""
+    photo, mask, mean = torch.rand(1, 3, 6, 8), torch.zeros(1, 1, 6, 8), torch.rand(3, 1, 1)
+    mask[..., 2:4, 3:6] = 1
+    photo = photo.masked_fill(mask > 0, torch.nan)
+    answer = call(prepare, photo, mask, mean, shown='"not a number" in the hole')
+    if not torch.isfinite(torch.as_tensor(answer)).all():
+        raise NotYet(
+            'Right for ordinary photos. But "not a number" (NaN) in the hole comes through, for 0 times NaN is NaN: '
+            "choose between two values (`torch.where`) rather than multiply."
+        )
+
+
 def _four(known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.cat([known, mask], dim=1)
 
@@ -259,8 +296,15 @@ def _four(known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         (lambda p, m, c: _four((p - c) * m, m), "the known part is emptied and the hole kept."),
         (lambda p, m, c: _four(m, (p - c) * (1 - m)), "the mask is the last of the four channels."),
         (lambda p, m, c: (p - c) * (1 - m), "the mask itself is missing."),
+        (lambda p, m, c: _four((p + c) * (1 - m), m), "the mean colour is added, not subtracted."),
+        (lambda p, m, c: _four((p - c.mean()) * (1 - m), m), "one grey is subtracted; each colour has its own mean."),
+        (lambda p, m, c: _four(torch.where(m > 0.5, c, p - c), m),
+         "the hole holds the mean colour; after the mean colour is subtracted it holds zeros."),
+        (lambda p, m, c: torch.cat([(p - c) * (1 - m), m.expand(-1, 3, -1, -1)], dim=1),
+         "the mask is one channel, not three."),
     ],
     "Four channels, and nothing of what was in the hole.",
+    then=_never_reads,
     say=lambda photo, mask, mean: f"a photo of shape {tuple(photo.shape)}",
 )  # fmt: skip
 def prepare():
@@ -310,6 +354,8 @@ def repaired(make: Callable) -> str:
     network = call(make, NARROW, mean, shown="width=1/16", first=True)
     if not isinstance(network, nn.Module):
         raise NotYet("A class of networks is expected, a subclass of `nn.Module`.")
+    _materialise(network, torch.rand(2, 3, 24, 32), torch.zeros(2, 1, 24, 32), shown="a photo of 24 × 32")
+    _expect_usual(_kinds(network, nn.BatchNorm2d))
     _shake(_kinds(network, nn.BatchNorm2d))
     for convolution in _kinds(network, nn.Conv2d, nn.ConvTranspose2d):
         nn.init.normal_(convolution.weight, std=0.3)  # large values, so that the ends of the sigmoid are reached
@@ -326,6 +372,13 @@ def repaired(make: Callable) -> str:
         mended = MISTAKES - len(symptoms)
         raise NotYet(f"{mended} of {MISTAKES} {'is' if mended == 1 else 'are'} fixed. A symptom: {symptoms[0]}")
     _compare_network(network, trace, photo, mask, mean)
+    with torch.no_grad():
+        unread = call(network, photo.masked_fill(mask > 0.5, torch.nan), mask, shown='"not a number" in the hole')
+    if not torch.equal(unread, trace.answer):
+        raise NotYet(
+            f"All {MISTAKES} are fixed, but now the hole is read: “not a number” in it reaches the output, for 0 times "
+            "NaN is NaN. Choose (`torch.where`) rather than multiply."
+        )
     for height, width in ODD_SIZES:
         _check_pixels_in_place(network, torch.rand(1, 3, height, width), mean)
     return "With the same weights your network gives the same output as the package's."

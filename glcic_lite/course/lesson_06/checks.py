@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from glcic_lite.course.lesson_06.toy_run import ToyRun
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_tensor, likely_cause
+from glcic_lite.course.shared.checks import (
+    NotYet,
+    call,
+    check,
+    exercise,
+    expect_number,
+    expect_tensor,
+    likely_cause,
+    plain,
+)
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training.settings import Settings
@@ -26,6 +35,21 @@ def _kept_box(mask: np.ndarray, shown: str) -> tuple[int, int, int, int]:
     if len(rows) != height * width:
         raise NotYet(f"For {shown} one of your holes is not a single box: {len(rows)} pixels in {height} x {width}.")
     return int(top), int(left), int(height), int(width)
+
+
+def _draws_from_generator(holes: Callable, *case) -> None:
+    """Raise `NotYet` if equal generators give different masks, or the generator is never used."""
+    masks, used = [], []
+    for _ in range(2):
+        generator = np.random.default_rng(7)
+        before = generator.bit_generator.state
+        masks.append(plain(call(holes, *case, generator, shown="a generator with seed 7")))
+        used.append(generator.bit_generator.state != before)
+    if not all(used) or not np.array_equal(*(np.asarray(mask) for mask in masks)):
+        raise NotYet(
+            "Your holes do not come from the generator that your function is given: with the same seed they must be "
+            "the same again, or no run can be repeated. Draw with `random.integers`."
+        )
 
 
 @check("Exercise 1")
@@ -46,6 +70,7 @@ def holes(holes: Callable) -> str:
         for _, _, height, width in found:
             if not (low <= height <= high and low <= width <= high):
                 raise NotYet(f"For {shown} one of your holes is {width} px wide and {height} px high.")
+    _draws_from_generator(holes, 6, size, (low, high))
     if all(len(set(found)) == 1 for found in boxes):
         raise NotYet("All samples of a batch have the same hole: each should have one of its own.")
     tops, lefts, heights, widths = np.array(boxes).reshape(-1, 4).T
@@ -89,6 +114,21 @@ def _squares_in(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
     return ((output - photo) * mask).square().sum(dim=(1, 2, 3))
 
 
+def _can_be_descended(loss: Callable) -> None:
+    """Raise `NotYet` unless a loss that is right has a gradient that reaches the output."""
+    output, photo, mask = torch.rand(2, 2, 3, 8, 8)[0].requires_grad_(), torch.rand(2, 3, 8, 8), torch.zeros(2, 1, 8, 8)
+    mask[0, :, 1:3, 1:4] = mask[1, :, 2:7, 2:5] = 1
+    # Not by `call`: its copies would be no leaves.
+    value = loss(output, photo, mask)
+    words = "The number is right, but no gradient gets from it back to the output, and so it cannot train anything. "
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        raise NotYet(words + "Return a tensor of torch, without `item()`, `detach()` or numpy on the way.")
+    (slope,) = torch.autograd.grad(value.sum(), output)
+    (right,) = torch.autograd.grad(reconstruction_loss(output, photo, mask), output)
+    if not torch.allclose(slope, right, atol=1e-6):
+        raise NotYet("The number is right, but its gradient is not. Is a part of it detached, or made by numpy?")
+
+
 def _area(mask: Tensor) -> Tensor:
     return 3 * mask.sum(dim=(1, 2, 3))
 
@@ -107,12 +147,20 @@ def _area(mask: Tensor) -> Tensor:
         (lambda o, p, m: (((o - p) * m).abs().sum(dim=(1, 2, 3)) / _area(m)).mean(), "the error is not squared."),
         (lambda o, p, m: (_squares_in(o, p, 1 - m) / _area(1 - m)).mean(),
          "the error is taken outside the hole; the mask is 1 inside."),
+        (lambda o, p, m: (_squares_in(o, p, m) / _area(m)).sum(),
+         "the means of the holes are added up; take their mean over the photos."),
+        (lambda o, p, m: (_squares_in(o, p, m) / _area(m))[0], "only the first photo counts."),
+        (lambda o, p, m: ((o - p) * m).square().mean() / m.mean() , "all holes are pooled, so a large one counts more "
+         "than a small one; average over each hole first."),
+        (lambda o, p, m: (((o - p) * m).sum(dim=(1, 2, 3)) / _area(m)).square().mean(),
+         "the errors are averaged before they are squared, so that too bright and too dark cancel out."),
         (lambda o, p, m: _squares_in(o, p, m).sum(),
          "it is a sum; a mean does not depend on the sizes of hole and batch."),
         (lambda o, p, m: (_squares_in(o, p, m) / _area(m)).sqrt().mean(),
          "a root is taken; the paper's loss is the mean squared error itself."),
     ],
     "Every hole counts the same, whatever its size.",
+    then=_can_be_descended,
     noun="loss",
     say=lambda output, photo, mask: f"a batch of {len(photo)} photos of {photo.shape[3]} x {photo.shape[2]}",
 )  # fmt: skip
@@ -127,15 +175,25 @@ def loss():
         yield dict(output=output, photo=photo, mask=mask)
 
 
-def _rate(iteration: int, settings: Settings, rests=True, floor=True, late=0, whole=False, joint=True) -> float:
+def _rate(
+    iteration: int, settings: Settings, rests=True, floor=True, late=0, whole=False, joint=True, absolute=False,
+    limit=True, start=False, step=False,
+) -> float:  # fmt: skip
     """The timetable, and what is often made of it."""
     s, iteration = settings, iteration - late
     if iteration >= s.phase_1 + s.phase_2:
         return s.joint_learning_rate if joint else s.learning_rate
     if iteration >= s.phase_1:
         return 0.0 if rests else s.learning_rate
-    left = min(1, (s.phase_1 - iteration) / (s.phase_1 * (1.0 if whole else s.learning_rate_decay)))
+    falling = s.phase_1 * (1.0 if whole else 1 - s.learning_rate_decay if start else s.learning_rate_decay)
+    left = (s.phase_1 - iteration) / falling
+    if limit:
+        left = min(1, left)
     end = s.learning_rate_end if floor else 0.0
+    if step and left < 1:
+        left = 0
+    if absolute:
+        return end + (s.learning_rate - end) * left
     return s.learning_rate * (end + (1 - end) * left)
 
 
@@ -147,6 +205,21 @@ def _rate(iteration: int, settings: Settings, rests=True, floor=True, late=0, wh
         (partial(_rate, floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
         (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
         (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),
+        (partial(_rate, late=-1), "the phases begin one iteration early; iterations are counted from 0."),
+        (
+            partial(_rate, absolute=True),
+            "`learning_rate_end` is taken for the last rate itself; it is a share of `learning_rate`.",
+        ),
+        (
+            partial(_rate, limit=False),
+            "the straight line is followed before the fall begins, too: until then the rate stays at `learning_rate`.",
+        ),
+        (
+            partial(_rate, start=True),
+            "`learning_rate_decay` is the share of phase 1 in which the rate falls, the last one, not the one before.",
+        ),
+        (partial(_rate, step=True), "the rate drops in one step; it should fall in a straight line."),
+        (lambda iteration, s: s.learning_rate, "the rate never changes."),
         (partial(_rate, joint=False), "phase 3 has a rate of its own, `joint_learning_rate`."),
     ],
     "All {count} rates agree with the package's.",
@@ -159,11 +232,11 @@ def _rate(iteration: int, settings: Settings, rests=True, floor=True, late=0, wh
 )
 def timetable():
     """`rate(iteration, settings)`: the completion network's learning rate, against the package's."""
-    for _ in range(4):
+    for decay in (0.3, 0.5, 0.4, 0.2):
         settings = Settings(
             phase_1=10 * random.randint(2, 9), phase_2=random.randint(3, 9), phase_3=9,
             learning_rate=random.choice([2e-3, 1e-2]), learning_rate_end=random.choice([0.1, 0.25]),
-            learning_rate_decay=random.choice([0.3, 0.5]), joint_learning_rate=random.choice([1e-4, 5e-4]),
+            learning_rate_decay=decay, joint_learning_rate=random.choice([1e-4, 5e-4]),
         )  # fmt: skip
         for iteration in range(settings.iterations):
             yield dict(iteration=iteration, settings=settings)
@@ -229,22 +302,35 @@ def right_joint_step(
     return fake_loss, loss
 
 
-def _train_jointly(step: Callable, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Three joint steps from equal weights on equal photos: both networks' weights, and all losses."""
+_NOT_DETACHED = "the discriminator's backward pass reaches into the network: show the discriminator a detached photo."
+
+
+def _train_jointly(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Three joint steps from equal weights on equal photos: both networks' weights, and all losses.
+
+    Raises:
+        NotYet: the step returns something else, or, if `strict`, the discriminator's half reaches into the network.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network, discriminator = ToyNetwork(), ToyDiscriminator()
         photos, mask = torch.rand(3, 4, 3, 8, 8), torch.zeros(4, 1, 8, 8)
     mask[:, :, 2:6, 2:6] = 1
+    reached: list[bool] = []  # whether a gradient has got into the network since its last step
+    for parameter in network.parameters():
+        parameter.register_hook(lambda gradient: reached.append(True))
     optimizers = [torch.optim.SGD(x.parameters(), lr=0.5) for x in (network, discriminator)]
+    early: list[bool] = []
+    optimizers[0].register_step_pre_hook(lambda *_: reached.clear())
+    optimizers[1].register_step_pre_hook(lambda *_: early.append(bool(reached)))
     returned = []
     for number in range(3):
         # `call` copies tensors only: networks and optimizers are the very ones that are looked at afterwards.
         arguments = (network, discriminator, *optimizers, photos[number], mask, 0.3)
         answer = call(step, *arguments, shown="a joint step", first=number == 0)
         try:
-            losses = [float(loss.detach() if isinstance(loss, Tensor) else loss) for loss in answer]
-        except (TypeError, ValueError):
+            losses = [float(expect_number(loss, "a joint step")) for loss in answer]
+        except (TypeError, NotYet):
             losses = []
         if len(losses) != 2:
             raise NotYet("Your step should return two numbers: the discriminator's loss and the network's.")
@@ -254,6 +340,9 @@ def _train_jointly(step: Callable, seed: int) -> tuple[Tensor, Tensor, Tensor]:
                 "After your step the discriminator's weights have `requires_grad=False`: its next step would not train "
                 "it. Switch it on again."
             )
+        reached.clear()
+    if strict and any(early):
+        raise NotYet(f"Likely cause: {_NOT_DETACHED}")
     flat = [torch.cat([p.detach().flatten() for p in x.parameters()]) for x in (network, discriminator)]
     return *flat, torch.tensor(returned)
 
@@ -269,8 +358,7 @@ _JOINT_SUSPECTS = [
      "the discriminator is shown the bare output; it should judge the completed photo, known pixels and all."),
     (dict(sign=-1), "the network is trained to be found out: its sign is wrong."),
     (dict(weighted=False), "the GAN loss is not multiplied by `alpha`."),
-    (dict(detach=False),
-     "the discriminator's backward pass reaches into the network: show the discriminator a detached photo."),
+    (dict(detach=False), _NOT_DETACHED),
 ]  # fmt: skip
 
 
@@ -298,6 +386,13 @@ def joint_step(step: Callable) -> str:
             for change, cause in _JOINT_SUSPECTS
         ]
         raise NotYet(wrong + likely_cause(cases, answers, suspects))
+    try:
+        _train_jointly(step, **cases[0], strict=True)
+    except NotYet as reached:
+        raise NotYet(
+            f"The weights come out right, but only because what the first half leaves in the network is thrown away. "
+            f"{reached}"
+        ) from None
     if not torch.allclose(losses, right_losses, atol=1e-4):
         raise NotYet("The weights are right, but what is returned is not the discriminator's loss and the network's.")
     return "Each half of the step trains one network and leaves no trace in the other."

@@ -1,8 +1,10 @@
 """The checks of lesson 04: the untouched stub, right answers, and wrong ones that learners really give."""
 
 import types
+from fractions import Fraction
 
 import nbformat
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -84,7 +86,42 @@ def mirrored(*row):
 
 
 def prepare(photo, mask, mean):
-    return torch.cat([(photo - mean) * (1 - mask), mask], dim=1)
+    return torch.cat([torch.where(mask > 0.5, 0.0, photo - mean), mask], dim=1)
+
+
+def lazy_block(kernel, dilation, stride, ins, outs):
+    if stride < 1:
+        convolution = nn.LazyConvTranspose2d(outs, kernel, stride=2, padding=(kernel - 2) // 2)
+    else:
+        convolution = nn.LazyConv2d(outs, kernel, stride, dilation * (kernel - 1) // 2, dilation)
+    return nn.Sequential(convolution, nn.LazyBatchNorm2d(), nn.ReLU())
+
+
+class LazyNetwork(CompletionNetwork):
+    """The package's, with convolutions that find out for themselves how many channels come in."""
+
+    def __init__(self, width, mean_colour):
+        super().__init__(width, mean_colour)
+        for part in self.layers:
+            old = part.convolution
+            kind = nn.LazyConvTranspose2d if isinstance(old, nn.ConvTranspose2d) else nn.LazyConv2d
+            options = {} if isinstance(old, nn.ConvTranspose2d) else dict(dilation=old.dilation)
+            part.convolution = kind(old.out_channels, old.kernel_size, old.stride, old.padding, **options)
+
+
+def fractions(height, width, layers):
+    """Right, and with the course's own strides, one of which is a Fraction."""
+
+    def rule(size, row):
+        if row.upsamples:
+            return (size - 1) / row.stride - 2 * row.padding + row.kernel
+        return (size + 2 * row.padding - row.dilation * (row.kernel - 1) - 1) // row.stride + 1
+
+    return sizes(height, width, layers, rule)
+
+
+def by_yield(height, width, layers):
+    yield from sizes(height, width, layers)
 
 
 class Network(nn.Module):
@@ -92,11 +129,12 @@ class Network(nn.Module):
 
     def __init__(
         self, width=1.0, mean_colour=(0.5, 0.5, 0.5), told=True, deconv=4, order="norm, relu", end=nn.Sigmoid,
-        sizes="pad", dilated=True, bias=True, subtract=True, mask_first=False, stop=17,
+        sizes="pad", dilated=True, bias=True, subtract=True, mask_first=False, stop=17, multiply=False,
     ):  # fmt: skip
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean_colour).view(3, 1, 1))
         self.told, self.sizes, self.subtract, self.mask_first = told, sizes, subtract, mask_first
+        self.multiply = multiply
         parts, ins = [], 4 if told else 3
         for row in COMPLETION_NETWORK[:stop]:
             outs = row.channels if row.kind == "output" else max(1, round(row.channels * width))
@@ -126,6 +164,8 @@ class Network(nn.Module):
         if self.sizes == "pad":
             photo, mask = (F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in (photo, mask))
         known = torch.where(mask > 0.5, 0.0, photo - (self.mean if self.subtract else 0))
+        if self.multiply:
+            known = (photo - self.mean) * (1 - mask)
         channels = [mask, known] if self.mask_first else [known, mask]
         painted = self.layers(torch.cat(channels, dim=1) if self.told else known)
         if self.sizes in ("pad", "cut", "move"):
@@ -152,7 +192,15 @@ RIGHT = [
     (checks.parameters, parameters),
     (checks.parameters, lambda kernel, ins, outs, norm: torch.tensor(parameters(kernel, ins, outs, norm))),
     (checks.sizes, sizes),
+    (checks.parameters, lambda k, i, o, with_norm: Fraction(parameters(k, i, o, with_norm))),
     (checks.sizes, lambda height, width, layers: [list(pair) for pair in sizes(height, width, layers)]),
+    (checks.sizes, fractions),
+    (checks.sizes, by_yield),
+    (checks.sizes, lambda height, width, layers: torch.tensor(sizes(height, width, layers))),
+    (checks.sizes, lambda height, width, layers: np.array(sizes(height, width, layers), dtype=float)),
+    (checks.block, lazy_block),
+    (checks.prepare, lambda p, m, c: prepare(p, m, c).requires_grad_()),
+    (checks.repaired, LazyNetwork),
     (checks.block, block),
     (checks.block, BlockClass),
     (checks.prepare, prepare),
@@ -190,6 +238,12 @@ WRONG = [
     (checks.sizes, lambda h, w, layers: [pair[::-1] for pair in sizes(h, w, layers)], "exchanged"),
     (checks.sizes, lambda h, w, layers: sizes(h, w, layers)[-1:], "one a layer"),
     (checks.sizes, lambda h, w, layers: (h, w), "list of pairs"),
+    (checks.sizes, lambda h, w, layers: sizes(h, w, layers, lambda n, row: n / row.stride), "whole number"),
+    (checks.sizes, lambda h, w, layers: [(x + 0.4, y) for x, y in sizes(h, w, layers)], "whole number"),
+    (checks.sizes, lambda h, w, layers: [(float("inf"), y) for x, y in sizes(h, w, layers)], "whole number"),
+    (checks.sizes, lambda h, w, layers: [("a", "b") for _ in layers], "whole number"),
+    (checks.sizes, lambda h, w, layers: dict(sizes=sizes(h, w, layers)), "list of pairs"),
+    (checks.sizes, lambda h, w, layers: [(h, w)] * len(layers), "not torch's"),
     (checks.block, swapped, "ReLU comes before"),
     (checks.block, lambda *row: block(*row)[:2], "no ReLU"),
     (checks.block, lambda *row: nn.Sequential(convolution(*row), nn.ReLU()), "one batch normalisation"),
@@ -199,7 +253,21 @@ WRONG = [
     (checks.block, mirrored, "copies of its pixels"),
     (checks.block, lambda k, d, s, ins, outs: block(k, 1, s, ins, outs), "of the values differ"),
     (checks.block, lambda *row: "block", "module of torch"),
+    (checks.block, lambda *row: nn.Sequential(convolution(*row), nn.BatchNorm2d(row[-1], affine=False)), "no scale"),
+    (
+        checks.block,
+        lambda *row: nn.Sequential(convolution(*row), nn.BatchNorm2d(row[-1], track_running_stats=False)),
+        "no running statistics",
+    ),
+    (checks.block, lambda *row: block(*row[:3], row[4], row[3]), "weights should have the shape"),
+    (checks.block, lambda *row: nn.Sequential(*block(*row), nn.ReLU(), convolution(*row)), "one convolution"),
+    (checks.block, lambda *row: nn.Sequential(*block(*row)[:2], nn.LeakyReLU(0.2)), "of the values differ"),
     (checks.prepare, lambda p, m, c: torch.cat([p - c, m], dim=1), "leak"),
+    (checks.prepare, lambda p, m, c: torch.cat([(p - c) * (1 - m), m], dim=1), "0 times NaN"),
+    (checks.prepare, lambda p, m, c: torch.cat([(p + c) * (1 - m), m], dim=1), "added, not subtracted"),
+    (checks.prepare, lambda p, m, c: torch.cat([(p - c.mean()) * (1 - m), m], dim=1), "one grey"),
+    (checks.prepare, lambda p, m, c: torch.cat([torch.where(m > 0.5, c, p - c), m], dim=1), "holds zeros"),
+    (checks.prepare, lambda p, m, c: torch.cat([(p - c) * (1 - m), m, m, m], dim=1), "not three"),
     (checks.prepare, lambda p, m, c: torch.cat([torch.where(m > 0, c, p), m], dim=1), "not subtracted yet"),
     (checks.prepare, lambda p, m, c: torch.cat([p * (1 - m) - c, m], dim=1), "black before"),
     (checks.prepare, lambda p, m, c: torch.cat([p * (1 - m), m], dim=1), "from the known part"),
@@ -226,6 +294,7 @@ WRONG = [
     (checks.repaired, variant(stop=16), "not one for each row"),
     (checks.repaired, variant(subtract=False), "now the input differs"),
     (checks.repaired, variant(mask_first=True), "now the input differs"),
+    (checks.repaired, variant(multiply=True), "0 times NaN"),
     (checks.repaired, lambda width, mean_colour: mean_colour, "subclass"),
 ]
 

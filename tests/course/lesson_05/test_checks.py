@@ -1,5 +1,7 @@
 """The checks of lesson 05: the untouched stub, right answers, and wrong ones that learners really give."""
 
+from fractions import Fraction
+
 import torch
 import torch.nn.functional as F
 
@@ -59,6 +61,31 @@ def mixed(photos, outputs, masks, size):
     return composite(photos, outputs, masks), cut(outputs, masks, size)
 
 
+def by_autograd(logits):
+    leaf = logits.clone().requires_grad_()
+    return tuple(torch.autograd.grad(loss.sum(), leaf)[0] for loss in (-F.logsigmoid(leaf), F.logsigmoid(-leaf)))
+
+
+def by_backward(logits):
+    slopes = []
+    for sign in (1, -1):
+        leaf = logits.clone().requires_grad_()
+        (-sign * F.logsigmoid(sign * leaf)).sum().backward()
+        slopes.append(leaf.grad)
+    return slopes
+
+
+def corners_exchanged(photos, outputs, masks, size):
+    completed = composite(photos, outputs, masks)
+    return completed, torch.stack(
+        [
+            photo[:, box.left : box.left + size, box.top : box.top + size]
+            for photo, mask in zip(completed, masks, strict=True)
+            for box in [local_patch(hole_box(mask[0].numpy() > 0.5), size, (mask.shape[2], mask.shape[1]))]
+        ]
+    )
+
+
 RIGHT = [
     (checks.police_loss, police_loss),
     (checks.police_loss, with_entropy),
@@ -66,7 +93,10 @@ RIGHT = [
     (checks.pull, pull),
     (checks.pull, lambda logits: [1 / (1 + torch.exp(-logits)) - 1, -1 / (1 + torch.exp(-logits))]),
     (checks.fully_connected, inputs),
-    (checks.fully_connected, lambda layers, size, width: (size >> len(layers)) ** 2 * int(512 * width)),
+    (checks.fully_connected, lambda table, side, scale: Fraction(inputs(table, side, scale))),
+    (checks.pull, lambda x: torch.stack(pull(x))),
+    (checks.pull, lambda x: [pull(x)[0].tolist(), list(pull(x)[1])]),
+    (checks.patch_start, lambda a, b, p, s: torch.tensor(float(patch_start(a, b, p, s)))),
     (checks.patch_start, patch_start),
     (checks.patch_start, lambda a, b, p, s: min(max(-((p - a - b) // 2), 0), s - p)),  # rounded up
     (checks.fakes, fakes),
@@ -98,6 +128,13 @@ WRONG = [
     (checks.pull, lambda x: (-1 / torch.sigmoid(x), -1 / torch.sigmoid(-x)), "derivatives by D"),
     (checks.pull, lambda x: (torch.sigmoid(x) * torch.sigmoid(-x),) * 2, "sigmoid alone"),
     (checks.pull, lambda logits: pull(logits)[0], "pair"),
+    (checks.pull, by_autograd, "without it"),
+    (checks.pull, by_backward, "without it"),
+    (checks.pull, lambda x: (-torch.sigmoid(-x) / torch.sigmoid(x), -torch.sigmoid(x)), "first has one factor"),
+    (checks.pull, lambda x: (torch.sigmoid(x) - 1, -torch.sigmoid(x) / torch.sigmoid(-x)), "second has one factor"),
+    (checks.pull, lambda x: (-F.logsigmoid(x), F.logsigmoid(-x)), "losses themselves"),
+    (checks.pull, lambda x: (pull(x)[0], pull(x)[0]), "first again"),
+    (checks.pull, lambda x: (pull(x)[0] * float("nan"), pull(x)[1]), "NaN"),
     (checks.pull, lambda logits: (pull(logits)[0].mean(), 0), "shape should be"),
     (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w) * (size >> len(t)), "rows and columns"),
     (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w), "channels only"),
@@ -105,6 +142,15 @@ WRONG = [
     (checks.fully_connected, lambda t, size, w: inputs(t, size, 1), "`width` scales"),
     (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w) * size**2, "halved by every layer"),
     (checks.fully_connected, lambda t, size, w: inputs(t, size, w) + 1, "too large"),
+    (
+        checks.fully_connected,
+        lambda t, size, w: (size >> len(t)) ** 2 * round(t[-1].channels * w),
+        "strides are not used",
+    ),
+    (checks.fully_connected, lambda t, size, w: (size >> len(t)) ** 2 * int(512 * w), "table of 3 layers"),
+    (checks.fully_connected, lambda t, size, w: sum(inputs(t[: n + 1], size, w) for n in range(len(t))), "added up"),
+    (checks.fully_connected, lambda t, size, w: 1024, "For a table"),
+    (checks.fully_connected, lambda t, size, w: inputs(t, size, w) / 3, "too small"),
     (checks.fully_connected, lambda t, size, w: (inputs(t, size, w),), "number is expected"),
     (checks.patch_start, lambda a, b, p, s: (a + b - p) // 2, "outside the photo"),
     (checks.patch_start, lambda a, b, p, s: max((a + b - p) // 2, 0), "beyond the photo"),
@@ -113,9 +159,22 @@ WRONG = [
     (checks.patch_start, lambda a, b, p, s: min(max((a + b - p) / 2, 0), s - p), "between two pixels"),
     (checks.patch_start, lambda a, b, p, s: 0 if a < p // 2 else s - p, "too far"),
     (checks.patch_start, lambda a, b, p, s: (a, b), "number is expected"),
+    (checks.patch_start, lambda a, b, p, s: patch_start(a, b, 64, s), "For first"),
+    (checks.patch_start, lambda a, b, p, s: patch_start(a, b - 1, p, s), "one past the hole's last pixel"),
+    (checks.patch_start, lambda a, b, p, s: min(max((a + b - 1) // 2 - p // 2, 0), s - p), "one past the hole's last"),
+    (checks.patch_start, lambda a, b, p, s: min(max((a + b - p) // 2, 0), s - p - 1), "only as far as necessary"),
+    (checks.patch_start, lambda a, b, p, s: float("inf"), "no pixel's number"),
+    (checks.patch_start, lambda a, b, p, s: min(b, s - p), "too far to the right"),
+    (checks.patch_start, lambda a, b, p, s: (s - p) // 2, "too far"),
     (checks.fakes, as_found, "both mistakes"),
     (checks.fakes, lambda p, o, m, s: (o, cut(o, m, s)), "the photo that counts"),
     (checks.fakes, lambda p, o, m, s: (fakes(p, o, m, s)[0], cut(fakes(p, o, m, s)[0], m, s, 0)), "first photo"),
+    (checks.fakes, corners_exchanged, "rows and columns"),
+    (checks.fakes, lambda p, o, m, s: (fakes(p, o, m, s)[0],) * 2, "shape should be"),
+    (checks.fakes, lambda p, o, m, s: (fakes(p, o, m, s)[0], fakes(p, o, m, s)[0][..., :s, :s]), "upper left corner"),
+    (checks.fakes, lambda p, o, m, s: (fakes(p, o, m, s)[0], fakes(p, o, m, s)[1][:1].repeat(len(p), 1, 1, 1)),
+     "first photo's"),
+    (checks.fakes, lambda p, o, m, s: fakes(p, o, m, s)[::-1], "shape should be"),
     (checks.fakes, mixed, "patches still come from the raw"),
     (checks.fakes, lambda p, o, m, s: (o, fakes(p, o, m, s)[1]), "whole photo is still"),
     (checks.fakes, lambda p, o, m, s: fakes(o, p, m, s), "swapped"),

@@ -1,5 +1,6 @@
 """The checks of lesson 06: the untouched stub, right answers, and wrong ones that learners really give."""
 
+import math
 import random
 
 import numpy as np
@@ -76,10 +77,34 @@ def weighted(output, photo, mask):
 
 def one_by_one(output, photo, mask):
     losses = [((o - p) ** 2)[:, m[0] > 0].mean() for o, p, m in zip(output, photo, mask, strict=True)]
+    return sum(losses) / len(losses)
+
+
+def without_a_gradient(output, photo, mask):
+    losses = [((o - p) ** 2)[:, m[0] > 0].mean() for o, p, m in zip(output, photo, mask, strict=True)]
     return float(np.mean([x.item() for x in losses]))
 
 
+def half_detached(output, photo, mask):
+    error = (output - photo) * mask
+    return (error * error.detach()).sum((1, 2, 3)).div(3 * mask.sum((1, 2, 3))).mean()
+
+
 # Exercise 3
+
+
+def without_limit(iteration, s):
+    if iteration >= s.phase_1:
+        return timetable(iteration, s)
+    left = (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay)
+    return s.learning_rate * (s.learning_rate_end + (1 - s.learning_rate_end) * left)
+
+
+def absolute_end(iteration, s):
+    if iteration >= s.phase_1:
+        return timetable(iteration, s)
+    left = min((s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay), 1)
+    return s.learning_rate_end + (s.learning_rate - s.learning_rate_end) * left
 
 
 def timetable(iteration, s, rest=0.0, end=None, share=None, late=0, joint=None):
@@ -142,6 +167,21 @@ def leaking(network, discriminator, network_optimizer, discriminator_optimizer, 
     loss.backward()
     network_optimizer.step()
     network_optimizer.zero_grad()
+    return step_loss, loss
+
+
+def not_detached(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
+    """Comes out right: what the first half leaves in the network is cleared before the second."""
+    output = network(photo, mask)
+    completed = composite(photo, output, mask)
+    step_loss = discriminator_loss(discriminator(photo), discriminator(completed))
+    discriminator_optimizer.zero_grad()
+    step_loss.backward(retain_graph=True)
+    discriminator_optimizer.step()
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(completed))
+    network_optimizer.zero_grad()
+    loss.backward()
+    network_optimizer.step()
     return step_loss, loss
 
 
@@ -217,6 +257,7 @@ RIGHT = [
     (checks.timetable, lambda iteration, s: s.network_learning_rate(iteration)),
     (checks.joint_step, step),
     (checks.joint_step, step_by_autograd),
+    (checks.joint_step, lambda *arguments: torch.stack(step(*arguments))),
     (checkpoint, (pack, unpack)),
 ]
 
@@ -237,6 +278,16 @@ WRONG = [
     ),
     (checks.holes, with_limits(lambda size, sides, h, w: (size - sides[0],) * 2), "cut off"),
     (checks.holes, noisy, "not a single box"),
+    (checks.holes, lambda c, n, s, r: holes(c, n, s, np.random.default_rng()), "generator that your function is given"),
+    (
+        checks.holes,
+        lambda c, n, s, r: holes(c, n, s, np.random.default_rng(3)),
+        "generator that your function is given",
+    ),
+    (checks.holes, lambda c, n, s, r: holes(c, n, s, np.random.RandomState()), ""),
+    (checks.holes, lambda c, n, s, r: 1 - holes(c, n, s, r), ""),
+    (checks.holes, lambda c, n, s, r: holes(c, n, s, r).transpose(0, 1), "shape"),
+    (checks.holes, lambda c, n, s, r: holes(c, n, s, r).tolist()[0], "tensor is expected"),
     (checks.holes, lambda c, n, s, r: torch.zeros(c, 1, n, n), "no hole"),
     (checks.holes, lambda *a: holes(*a)[:, 0], "shape"),
     (checks.holes, lambda *a: holes(*a) * 0.5, "values other than 0 and 1"),
@@ -256,13 +307,28 @@ WRONG = [
         "not squared",
     ),
     (checks.loss, lambda o, p, m: (((o - p) * m) ** 2).sum(), "it is a sum"),
+    (checks.loss, without_a_gradient, "no gradient"),
+    (checks.loss, lambda o, p, m: weighted(o.detach(), p, m), "no gradient"),
+    (checks.loss, lambda o, p, m: weighted(o, p, m).item(), "no gradient"),
+    (checks.loss, half_detached, "gradient is not"),
+    (checks.loss, lambda o, p, m: weighted(o, p, m) * len(o), "added up"),
+    (checks.loss, lambda o, p, m: weighted(o[:1], p[:1], m[:1]), "first photo"),
+    (checks.loss, lambda o, p, m: ((((o - p) * m).sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))) ** 2).mean(), "cancel out"),
+    (checks.loss, lambda o, p, m: weighted(o, p, m) ** 0.5, "too large"),
     (checks.loss, lambda o, p, m: ((o - p) * m) ** 2, "a number is expected"),
     (checks.timetable, lambda i, s: timetable(i, s, rest=None), "rests"),
     (checks.timetable, lambda i, s: timetable(i, s, end=0.0), "not to 0"),
     (checks.timetable, lambda i, s: timetable(i, s, share=1.0), "last share"),
     (checks.timetable, lambda i, s: timetable(i, s, late=1), "one iteration late"),
     (checks.timetable, lambda i, s: timetable(i, s, joint=False), "rate of its own"),
-    (checks.timetable, lambda i, s: s.learning_rate, "too large"),
+    (checks.timetable, lambda i, s: s.learning_rate, "never changes"),
+    (checks.timetable, lambda i, s: timetable(i, s, late=-1), "one iteration early"),
+    (checks.timetable, absolute_end, "share of `learning_rate`"),
+    (checks.timetable, without_limit, "before the fall begins"),
+    (checks.timetable, lambda i, s: timetable(i, s, share=1 - s.learning_rate_decay), ""),
+    (checks.timetable, lambda i, s: 0.0, "too small"),
+    (checks.timetable, lambda i, s: float("inf"), "too large"),
+    (checks.timetable, lambda i, s: s, "number is expected"),
     (checks.joint_step, leaking, "leaves gradients in the discriminator"),
     (checks.joint_step, varied(clear="never"), "never cleared"),
     (checks.joint_step, varied(clear="never", freeze=False), "never cleared"),
@@ -271,6 +337,9 @@ WRONG = [
     (checks.joint_step, varied(sign=-1), "sign"),
     (checks.joint_step, varied(weighted=False), "alpha"),
     (checks.joint_step, varied(detach=False), "detached"),
+    (checks.joint_step, not_detached, "detached"),
+    (checks.joint_step, lambda *arguments: [math.nan, math.nan], ""),
+    (checks.joint_step, lambda *arguments: ("a", "b"), "two numbers"),
     (checks.joint_step, frozen_for_good, "requires_grad=False"),
     (checks.joint_step, backward_twice, "RuntimeError"),
     (checks.joint_step, lambda *arguments: 1.0, "two numbers"),
