@@ -1,7 +1,7 @@
 """The networks of lesson 09: each lacks just what its name says, and starts where it should."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -9,6 +9,8 @@ from PIL import Image
 
 from glcic_lite.evaluation.ablations import (
     ABLATIONS,
+    EVERY_ABLATION,
+    LONG_ABLATIONS,
     folder_of,
     publish_ablations,
     shipped_ablations,
@@ -218,10 +220,37 @@ def test_the_command_line_trains_with_the_seeds_it_is_given(tmp_path, monkeypatc
     monkeypatch.setattr(
         "glcic_lite.evaluation.ablations.train_ablations", lambda *given, **options: asked.append(given[2:]) or []
     )
-    for more in ([], ["full", "no-mask", "--seed", "2", "--seed", "5"]):
+    for more in ([], ["full", "no-mask", "--seed", "2", "--seed", "5"], ["--long"]):
         monkeypatch.setattr("sys.argv", ["glcic_lite", "ablations", "-o", str(tmp_path), *more])
         with pytest.raises(SystemExit) as stopped:
             command_line.main()
         assert not stopped.value.code
-    assert [tuple(seeds) for _, seeds in asked] == [(0, 1), (2, 5)]
-    assert asked[1][0] == ["full", "no-mask"]
+    assert [tuple(seeds) for _, seeds in asked] == [(0, 1), (2, 5), (0, 1, 2)]
+    assert asked[1][0] == ["full", "no-mask"] and asked[2][0] == list(LONG_ABLATIONS)
+
+
+def test_the_long_comparison_differs_from_its_full_networks_in_one_thing_each():
+    def changed(name, other):
+        settings = asdict(EVERY_ABLATION[other].settings)
+        return {k for k, v in asdict(EVERY_ABLATION[name].settings).items() if settings[k] != v}
+
+    assert changed("long-no-dilation", "long-full") == {"dilated"}
+    assert changed("long-no-mask", "long-full") == {"mask_channel"}
+    assert changed("long-alpha-0", "long-both") == {"alpha"} and EVERY_ABLATION["long-alpha-0"].settings.alpha == 0
+    assert changed("long-global", "long-both") == {"use_local"} and changed("long-local", "long-both") == {"use_global"}
+
+
+def test_with_alpha_0_the_discriminators_change_nothing(data, tmp_path):
+    """The twin of the long comparison: other discriminators, the same completion network."""
+
+    def small(settings):
+        return quick(replace(settings, alpha=0.0, discriminator_width=NARROW))
+
+    (full,) = train_ablations(data, tmp_path / "a", ["long-full"], (3,), small, precision="no")
+    shutil.copytree(full, tmp_path / "b" / full.name)
+    one, other = (
+        next(train_ablations(data, tmp_path / out, [name], (3,), small, precision="no")) / "network"
+        for out, name in (("a", "long-global"), ("b", "long-alpha-0"))
+    )
+    first, second = (CompletionNetwork.from_pretrained(folder).state_dict() for folder in (one, other))
+    assert all(torch.equal(first[name], value) for name, value in second.items())
