@@ -77,10 +77,17 @@ def paired_verdict(claim: str, better: ArrayLike, worse: ArrayLike = 0.0, unit: 
     interval = mean_interval(difference)
     word = verdict(interval, small)
     amount = f" {small:g}{unit}" if word == NO_DIFFERENCE else ""
+    spec = f"+.{decimals(interval)}f"
     return (
         f"{claim}: {word.upper()}{amount}. In {np.count_nonzero(difference > 0)} of {difference.size} pairs; "
-        f"mean difference {interval.mean:+.2f}{unit}, interval {interval.ends('+.2f', unit)}"
+        f"mean difference {interval.mean:{spec}}{unit}, interval {interval.ends(spec, unit)}"
     )
+
+
+def decimals(interval: Interval, least: int = 2) -> int:
+    """How many decimals to print an interval with, so that an end that is not 0 does not read as 0: at most 6."""
+    ends = [abs(end) for end in interval if np.isfinite(end) and end]
+    return min(max(least, *(int(np.ceil(-np.log10(end))) for end in ends), least), 6) if ends else least
 
 
 def averages(rows: list[dict]) -> list[dict]:

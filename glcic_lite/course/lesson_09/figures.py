@@ -13,22 +13,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_picture
-from glcic_lite.evaluation.statistics import averages, mean_interval
+from glcic_lite.evaluation.statistics import NO_DIFFERENCE, averages, decimals, mean_interval, verdict
 from glcic_lite.method.masks import Box, hole_box
 
 # Each fill has the same colour, mark and line in every figure of the lesson; the network is green, as in all lessons.
 FILL_STYLES = {
     "network, blended": dict(color=OUTPUT, marker="o", linestyle="-"),
     "network": dict(color=OUTPUT, marker="o", linestyle=":", markerfacecolor="white"),
+    "network, blended, scale 1": dict(color=OUTPUT, marker="P", linestyle="-."),
+    "FSR fast": dict(color=HIGHLIGHT, marker="X", linestyle="-"),
+    "shift-map": dict(color=WRONG, marker="*", linestyle="-."),
     "Telea": dict(color=INPUT, marker="s", linestyle="--"),
     "Navier-Stokes": dict(color=WEIGHT, marker="^", linestyle="-."),
     "harmonic": dict(color=QUIET, marker="D", linestyle=(0, (5, 1))),
+    "biharmonic": dict(color=QUIET, marker="d", linestyle=":"),
     "mean colour": dict(color=HOLE, marker="v", linestyle=(0, (1, 1))),
 }
 METRIC_WORDS = {
     "psnr": "PSNR, in dB\nhigher is better",
     "l1": "L1, in grey levels\nlower is better",
     "ssim": "SSIM\nhigher is better",
+    "haarpsi": "HaarPSI\nhigher is better",
     "texture": "texture\n1 is as much as in the photo",
 }
 
@@ -127,7 +132,87 @@ def means_table(rows: list[dict], metric: str, digits: int = 1) -> str:
     }
     holes = list(dict.fromkeys(row["hole"] for row in means))
     lines = [f"| {METRIC_WORDS[metric].splitlines()[0]} | {' | '.join(holes)} |", "|:--" + "|:-:" * len(holes) + "|"]
-    lines += [f"| {fill} | {' | '.join(cells[fill, hole] for hole in holes)} |" for fill in FILL_STYLES]
+    lines += [f"| {fill} | {' | '.join(cells[fill, hole] for hole in holes)} |" for fill in fills_of(rows)]
+    return "\n".join(lines)
+
+
+def fills_of(rows: list[dict]) -> list[str]:
+    """The fills that rows of `evaluate` measure, in the order of `FILL_STYLES`."""
+    there = {row["fill"] for row in rows}
+    return [fill for fill in FILL_STYLES if fill in there]
+
+
+def contest_table(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi", "texture")) -> str:
+    """Every fill in every kind of hole as a Markdown table: the means of some metrics, and the seconds a hole.
+
+    The best mean of a metric in a kind of hole is bold; for texture that is the one nearest to 1.
+    """
+    means = averages(rows)
+    cells = {(row["fill"], row["hole"]): row for row in means}
+    holes = list(dict.fromkeys(row["hole"] for row in means))
+    off = {"l1": lambda value: value, "texture": lambda value: abs(value - 1)}
+    best = {
+        (metric, hole): min(off.get(metric, lambda value: -value)(cells[fill, hole][metric]) for fill in fills_of(rows))
+        for metric in metrics
+        for hole in holes
+    }
+    lines = [f"| {' / '.join(METRIC_WORDS[m].split(chr(10))[0] for m in metrics)} / s | {' | '.join(holes)} |"]
+    lines.append("|:--" + "|:-:" * len(holes) + "|")
+    for fill in fills_of(rows):
+        texts = []
+        for hole in holes:
+            row, parts = cells[fill, hole], []
+            for metric in metrics:
+                text = f"{row[metric]:.{1 if metric in ('psnr', 'l1') else 2}f}"
+                is_best = off.get(metric, lambda value: -value)(row[metric]) == best[metric, hole]
+                parts.append(f"**{text}**" if is_best else text)
+            texts.append(" / ".join([*parts, f"{row['seconds']:.2g}"]))
+        lines.append(f"| {fill} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def contest_figure(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi", "texture")) -> Figure:
+    """The mean of each metric against the side of the box: a panel for each metric, a line for each fill."""
+    means = [row for row in averages(rows) if row["hole"].startswith("box ")]
+    figure, axes = plt.subplots(1, len(metrics), figsize=(12, 4.6), layout="constrained", squeeze=False)
+    for ax, metric in zip(axes[0], metrics, strict=True):
+        for fill in fills_of(rows):
+            points = [(int(row["hole"].split()[1]), row[metric]) for row in means if row["fill"] == fill]
+            ax.plot(*zip(*points, strict=True), linewidth=2, markersize=7, label=fill, **FILL_STYLES[fill])
+        ax.set_title(METRIC_WORDS[metric], fontsize=12)
+        ax.set_xlabel("side of the box, in pixels")
+        ax.set_xticks(sorted({int(row["hole"].split()[1]) for row in means}))
+        if metric == "texture":
+            ax.axhline(1, color="black", linewidth=0.8, linestyle=":")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=11)
+    return figure
+
+
+def verdicts_table(
+    differences: dict[str, dict[str, Sequence[float]]], small: dict[str, float] | float, head: str = ""
+) -> str:
+    """Verdicts as a Markdown table: a row for each claim, a column for each case, and in it verdict, mean and interval.
+
+    Args:
+        differences: claim to case to one difference a photo, above 0 where the claim is right.
+        small: what counts as a small difference: one number, or one for each claim.
+        head: of the first column, mostly the unit.
+    """
+    cases = list(dict.fromkeys(case for of_claim in differences.values() for case in of_claim))
+    lines = [f"| {head} | {' | '.join(cases)} |", "|:--" + "|:-:" * len(cases) + "|"]
+    for claim, of_claim in differences.items():
+        limit = small if isinstance(small, float | int) else small[claim]
+        texts = []
+        for case in cases:
+            if case not in of_claim:
+                texts.append("")
+                continue
+            interval = mean_interval(of_claim[case])
+            word = verdict(interval, limit)
+            amount = f" {limit:g}" if word == NO_DIFFERENCE else ""
+            spec = f"+.{decimals(interval)}f"
+            texts.append(f"**{word}{amount}**<br>{interval.mean:{spec}} ({interval.ends(spec)})")
+        lines.append(f"| {claim} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
 
@@ -139,16 +224,18 @@ def means_figure(rows: list[dict]) -> Figure:
     """
     means = averages(rows)
     holes = list(dict.fromkeys(row["hole"] for row in means))
-    figure, axes = plt.subplots(1, len(METRIC_WORDS), figsize=(12, 4.4), layout="constrained")
-    offsets = np.linspace(-0.3, 0.3, len(FILL_STYLES))
+    figure, axes = plt.subplots(1, len(METRIC_WORDS), figsize=(13.5, 4.6), layout="constrained")
+    fills = fills_of(rows)
+    offsets = np.linspace(-0.36, 0.36, len(fills))
     for ax, (metric, words) in zip(axes, METRIC_WORDS.items(), strict=True):
-        for offset, (fill, style) in zip(offsets, FILL_STYLES.items(), strict=True):
+        for offset, fill in zip(offsets, fills, strict=True):
+            style = FILL_STYLES[fill]
             found = {row["hole"]: row[f"{metric}_interval"] for row in means if row["fill"] == fill}
             middle, low, high = np.array([found[hole] for hole in holes]).T
             places = np.arange(len(holes)) + offset
             mark = {key: value for key, value in style.items() if key != "linestyle"}
             ax.vlines(places, low, high, color=style["color"], linewidth=1.2, alpha=0.8)
-            ax.plot(places, middle, linestyle="none", markersize=7, label=fill, **mark)
+            ax.plot(places, middle, linestyle="none", markersize=6, label=fill, **mark)
         ax.set_xticks(range(len(holes)), [hole.replace(" ", "\n") for hole in holes])
         ax.set_title(words, fontsize=12)
         for place in range(len(holes) - 1):
@@ -284,37 +371,58 @@ def show_error_maps(maps: dict[str, np.ndarray], side: int, alternative_text: st
 
 
 def parts_figure(
-    logs: dict[str, dict[int, list[dict]]], panels: dict[str, dict[str, dict[int, float]]], least: float
+    logs: dict[str, dict[int, list[dict]]],
+    panels: dict[str, dict[str, dict[int, float]]],
+    least: float,
+    baselines: dict[str, dict[str, float]],
 ) -> Figure:
-    """How networks were trained (`draw_training`), and a panel of `draw_seeds` for each measure, by its label."""
+    """How networks were trained (`draw_training`), and a panel of `draw_seeds` for each measure, by its label.
+
+    Args:
+        baselines: label of a panel to name of a fill to its mean there.
+    """
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained", width_ratios=(1.2, 1, 1))
     draw_training(axes[0], logs)
     for ax, (label, values) in zip(axes[1:], panels.items(), strict=True):
-        draw_seeds(ax, values, label, least)
+        draw_seeds(ax, values, label, least, baselines[label])
     axes[2].set_yticklabels([])
     return figure
 
 
 def discriminators_figure(
-    panels: dict[str, dict[str, dict[int, float]]], least: Sequence[float], step: float
+    panels: dict[str, dict[str, dict[int, float]]],
+    least: Sequence[float],
+    step: float,
+    baselines: dict[str, dict[str, float]],
 ) -> Figure:
-    """A panel of `draw_seeds` for each measure, by its label; the last one is the seam, `step` the photos' own."""
+    """A panel of `draw_seeds` for each measure, by its label; the last one is the seam, `step` the photos' own.
+
+    Args:
+        baselines: as for `parts_figure`.
+    """
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), layout="constrained", sharey=True)
     for ax, (label, values), span in zip(axes, panels.items(), least, strict=True):
-        draw_seeds(ax, values, label, span)
-    axes[-1].set_xlim(left=0.9 * step)
+        draw_seeds(ax, values, label, span, baselines[label])
+    axes[-1].set_xlim(left=min(0.9 * step, *(0.9 * value for value in baselines[label].values())))
     axes[-1].axvline(step, color="black", linestyle=":")
     axes[-1].text(step, -0.45, " the photos'", fontsize=10, va="center")
     return figure
 
 
-def draw_seeds(ax: Axes, values: dict[str, dict[int, float]], label: str, least: float = 0.0) -> None:
+def draw_seeds(
+    ax: Axes,
+    values: dict[str, dict[int, float]],
+    label: str,
+    least: float = 0.0,
+    baselines: dict[str, float] | None = None,
+) -> None:
     """A row for each network: a dot per seed, with the seed's number in it, and a line at their mean.
 
     Args:
         values: name of the network to seed to number.
         label: of the axis, with its unit.
         least: what the axis spans at least, so that a tiny difference looks tiny.
+        baselines: fills that no network should score less than, and their numbers: a vertical line for each.
     """
     for row, seeds in enumerate(values.values()):
         ax.plot([np.mean(list(seeds.values()))] * 2, [row - 0.36, row + 0.36], color=WEIGHT, linewidth=2.5)
@@ -323,6 +431,10 @@ def draw_seeds(ax: Axes, values: dict[str, dict[int, float]], label: str, least:
             ax.plot(value, place, "o", color=OUTPUT, markersize=13)
             ax.text(value, place, str(seed), color="white", ha="center", va="center", fontsize=9, fontweight="bold")
     numbers = [value for seeds in values.values() for value in seeds.values()]
+    for name, value in (baselines or {}).items():
+        ax.axvline(value, color="black", linestyle="--" if name == "mean colour" else ":", linewidth=1.5)
+        ax.text(value, len(values) - 0.52, name, rotation=90, ha="right", va="bottom", fontsize=10)
+        numbers.append(value)
     centre, span = (max(numbers) + min(numbers)) / 2, max(1.3 * (max(numbers) - min(numbers)), least)
     ax.set_xlim(centre - span / 2, centre + span / 2)
     ax.xaxis.set_major_locator(MaxNLocator(5))

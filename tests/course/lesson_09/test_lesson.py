@@ -16,6 +16,7 @@ from glcic_lite.course.shared.sketch import SCALE
 from glcic_lite.evaluation.ablations import FIRST_PHASE
 from glcic_lite.evaluation.fills import every_fill
 from glcic_lite.evaluation.metrics import METRICS, hole_psnr
+from glcic_lite.evaluation.protocol import FILLS
 from glcic_lite.evaluation.statistics import mean_interval
 from glcic_lite.files import DATA
 from glcic_lite.method.photos import list_photos
@@ -77,7 +78,17 @@ NUMBERS = [10.0, 20.0, 30.0, *[20.0] * 5]
 
 def rows_of(numbers):
     return [
-        {"photo": str(photo), "hole": kind, "fill": fill, "psnr": value, "ssim": 0.5, "texture": 0.25, "l1": 9.0}
+        {
+            "photo": str(photo),
+            "hole": kind,
+            "fill": fill,
+            "psnr": value,
+            "ssim": 0.5,
+            "haarpsi": 0.4,
+            "texture": 0.25,
+            "l1": 9.0,
+            "seconds": 0.5,
+        }
         for fill in figures.FILL_STYLES
         for kind in ("box 32", "stroke 20")
         for photo, value in enumerate(numbers)
@@ -96,7 +107,7 @@ def test_figures_draw_what_they_are_given():
     figure = figures.means_figure(rows_of(NUMBERS))
     assert len(figure.axes) == len(METRICS)
     marks = [line for line in figure.axes[0].lines if line.get_label() in figures.FILL_STYLES]
-    assert [line.get_ydata().tolist() for line in marks] == [[20.0, 20.0]] * 6
+    assert [line.get_ydata().tolist() for line in marks] == [[20.0, 20.0]] * len(figures.FILL_STYLES)
     figure, axes = plt.subplots(1, 2)
     figures.draw_differences(axes[0], {"x": [1.0, 2.0, 3.0], "y": [-1.0, -1.0, -4.0]}, "dB")
     diamonds = [line.get_xdata().item() for line in axes[0].lines if line.get_marker() == "D"]
@@ -105,10 +116,41 @@ def test_figures_draw_what_they_are_given():
     panels = figures.curves_figure([16, 32], {"left": curves, "texture": curves}, "side", shaded=(24, 32, "here")).axes
     assert [line.get_ydata().tolist() for line in panels[0].lines] == [[2.0, 3.0], [0.0, 0.0]]
     assert panels[1].get_ylim() == (0, 1.1)
-    figures.draw_seeds(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB")
+    figures.draw_seeds(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB", baselines={"mean colour": 9.0})
+    assert "mean colour" in [text.get_text() for text in axes[1].texts] and axes[1].get_xlim()[1] > 9
     dots = [line.get_xdata().item() for line in axes[1].lines if line.get_marker() == "o"]
     assert dots == [1.0, 3.0, 0.5]
     plt.close("all")
+
+
+def test_every_fill_of_the_evaluation_has_a_style_and_every_metric_words():
+    assert set(figures.FILL_STYLES) == set(FILLS) and set(figures.METRIC_WORDS) == set(METRICS)
+    looks = [(str(style["color"]), style["marker"], str(style["linestyle"])) for style in figures.FILL_STYLES.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_the_contest_marks_the_best_of_every_hole_and_draws_every_side():
+    def row(fill, hole, psnr, texture):
+        return {"photo": "a", "hole": hole, "fill": fill, "psnr": psnr, "texture": texture, "seconds": 0.25}
+
+    rows = [row("harmonic", "box 32", 20, 0.4), row("Telea", "box 32", 21, 1.5), row("harmonic", "box 96", 18, 1.2),
+            row("Telea", "box 96", 17, 0.7)]  # fmt: skip
+    table = figures.contest_table(rows, ("psnr", "texture")).splitlines()
+    assert table[2:] == ["| Telea | **21.0** / **1.50** / 0.25 | 17.0 / 0.70 / 0.25 |",
+                         "| harmonic | 20.0 / 0.40 / 0.25 | **18.0** / **1.20** / 0.25 |"]  # fmt: skip
+    figure = figures.contest_figure(rows, ("psnr", "texture"))
+    assert [line.get_xydata().tolist() for line in figure.axes[0].lines] == [[[32, 21], [96, 17]], [[32, 20], [96, 18]]]
+    plt.close("all")
+
+
+def test_a_table_of_verdicts_holds_words_means_and_intervals():
+    one = [1.0, 1.2] * 5
+    table = figures.verdicts_table({"x above y": {"all": one, "box 32": [-v for v in one]}, "z": {"all": one[:3]}}, 0.5)
+    lines = table.splitlines()
+    assert lines[0] == "|  | all | box 32 |"
+    assert "**holds**<br>+1.10 (+1.02" in lines[2] and "**does not hold**<br>-1.10" in lines[2]
+    assert lines[3].count("|") == 4 and "**undecided**<br>+1.07 (none)" in lines[3]
+    assert "no difference larger than 0.5" in figures.verdicts_table({"a": {"b": [-0.1, 0.1] * 5}}, 0.5)
 
 
 def test_values_of_one_photo_count_once():

@@ -51,6 +51,7 @@ from glcic_lite.evaluation.statistics import (
     UNDECIDED,
     Interval,
     averages,
+    decimals,
     mean_interval,
     paired_differences,
     paired_verdict,
@@ -542,6 +543,15 @@ def test_a_verdict_on_pairs_says_what_it_rests_on():
     assert paired_verdict("c", worse, worse - 1) == paired_verdict("c", np.ones(40))
     few = paired_verdict("c", worse[:5] + 1, worse[:5], " dB")
     assert few == "c: UNDECIDED. In 5 of 5 pairs; mean difference +1.00 dB, interval none"
+
+
+def test_tiny_differences_are_printed_with_as_many_decimals_as_they_need():
+    random = np.random.default_rng(0)
+    line = paired_verdict("c", 0.0004 + 0.002 * random.normal(size=22), small=0.05)
+    assert "NO DIFFERENCE LARGER THAN 0.05" in line and "0.00 " not in line and "-0.00," not in line
+    assert decimals(Interval(1.0, 0.5, 1.5)) == 2 and decimals(Interval(0.01, -0.0004, 0.02)) == 4
+    assert decimals(Interval(0.0, 0.0, 0.0)) == 2 and decimals(Interval(1e-9, -1e-9, 1e-8)) == 6
+    assert decimals(Interval(0.5, float("nan"), float("nan"))) == 2
 
 
 def test_paired_differences_are_taken_within_photo_and_hole():
