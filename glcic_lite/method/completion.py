@@ -1,8 +1,7 @@
 """Completing a photo: the six steps of the program, for photos and masks of any size.
 
 Here the network is run on the whole photo, and blending solves its equation on every pixel of the hole.
-`glcic_lite.complete` gives the same pixels sooner and in less memory (`speed.completion`), and completes holes thicker
-than the network has learned in a reduced copy, unless `scale` is 1 (`method.scale`).
+`glcic_lite.complete` gives the same pixels sooner and in less memory (`speed.completion`) at scale 1 (`method.scale`).
 """
 
 import copy
@@ -34,9 +33,8 @@ def complete(
     image, hole = open_both(photo, mask)
     if not hole.any():
         return image.copy()
-    network = network or shipped_network()  # step 1: load the trained network
     known = np.asarray(image)
-    painted = paint(known, hole, network)  # steps 2 to 5
+    painted = paint(known, hole, network or shipped_network())  # step 1, load the trained network, and steps 2 to 5
     painted = on_curve(painted, tone_curve(known, hole))  # a photo without colour stays without
     if blend:
         painted = poisson_blend(known[..., : painted.shape[2]], painted, hole)
@@ -71,8 +69,7 @@ def paint(photo: np.ndarray, hole: np.ndarray, network: CompletionNetwork) -> np
 def keep_inside(photo: np.ndarray, painted: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Step 6: the photo (H, W, 3) uint8, and inside the hole the painting (H, W, 3 or 1), which is rounded in place.
 
-    Raises:
-        WeightsError: the painting contains NaN or infinite numbers.
+    Raises a `WeightsError` where the painting contains NaN or infinite numbers.
     """
     if not np.isfinite(painted).all():
         raise WeightsError("the network paints NaN or infinite numbers: its weights are damaged, use other ones")

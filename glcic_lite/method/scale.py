@@ -3,7 +3,7 @@
 Deep inside a thicker hole it sees nothing but hole. In a reduced copy of the photo the same hole is thin, and the
 network sees what lies around it. What it paints is blended there, enlarged, put into the photo and blended once more.
 
-This course's addition: the paper has photos of 256 x 256 px for its training, and holes of 96 to 128 px in them.
+This course's addition: the paper trains on holes of 96 to 128 px in photos of 256 x 256, and says nothing of others.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 Scale = float | Literal["auto"]
-BEST_THICKNESS = 0.6  # of the largest hole learned: where a reduced hole is completed best, measured (lesson 07)
-SMALLEST_COPY = 64  # pixels: the shorter side of a photo is not reduced below that
+BEST_THICKNESS = 0.5  # of the largest hole learned: thicker holes are completed best as thin as that (lesson 07)
+SMALLEST_COPY = 48  # pixels: the shorter side of a photo is not reduced below that, or too little of it is left to see
 
 
 def scale_of(hole: np.ndarray, largest_hole: float) -> float:
@@ -58,12 +58,12 @@ def by_scale(hole: np.ndarray, largest_hole: float, shape: tuple[int, int]) -> I
     """
     distance = depth(hole)
     largest = reduction_for(2 * float(distance.max(initial=0)), largest_hole, shape)
-    count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=4) if largest > 1 else (2, None)
-    if labels is None or count == 2:  # the known pixels and one part
-        yield hole, largest
+    if largest == 1:
+        yield hole, 1
         return
+    count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=4)
     deepest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(deepest, labels, distance)
+    np.maximum.at(deepest, labels.astype(np.int32, copy=False), distance)
     reductions = np.array([reduction_for(2 * float(d), largest_hole, shape) for d in deepest])
     reductions[0] = 0  # the known pixels
     for reduction in np.unique(reductions[1:]):
