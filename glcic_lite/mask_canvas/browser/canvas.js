@@ -246,7 +246,7 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
   const largestZoom = () => Math.max(LARGEST_ZOOM, fillingZoom());
 
   function beginZoom() {
-    if (!stage.clientWidth) return; // not on the page yet; the observer of its size will call again
+    if (!stage.getBoundingClientRect().width) return; // not on the page yet; the observer of its size will call again
     atStart = drawing.photo;
     zoomTo(fillingZoom());
     viewport.scrollLeft = viewport.scrollTop = 0;
