@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from glcic_lite.course.shared.checks import NotYet, exercise, read_as
-from glcic_lite.method.receptive_field import input_span, reach
+from glcic_lite.course.shared.checks import NotYet, exercise, read_as, whole
+from glcic_lite.method.receptive_field import reach
 
 UP, DOWN = reach()  # how far an output pixel sees up or left, and down or right
 
@@ -28,8 +28,15 @@ def _to_multiple(photo: np.ndarray, how: str = "edge", always: bool = False) -> 
         (lambda photo: photo[: photo.shape[0] // 4 * 4, : photo.shape[1] // 4 * 4],
          "the photo is cut down to a multiple of 4; those pixels would be lost."),
         (lambda photo: photo, "the photo is returned as it came."),
+        (lambda photo: _to_multiple(np.pad(photo, [(-side % 4, 0) for side in photo.shape[:2]] + [(0, 0)], "edge")),
+         "the rows and columns are added at the upper left; they belong at the lower right, where no pixel moves."),
+        (lambda photo: _to_multiple(photo, how="wrap"), "the photo begins anew at its border; repeat the last pixel."),
+        (partial(_to_multiple, how="mean"), "the mean is added; repeat the last pixel."),
+        (lambda photo: _to_multiple(photo.swapaxes(0, 1)).swapaxes(0, 1)[: photo.shape[0]],
+         "the columns are added, the rows are not."),
     ],
     "Every size becomes a multiple of 4, and no pixel is lost.",
+    without=dict(functions=(np.pad,)),
     say=lambda photo: f"a photo of shape {photo.shape}",
 )  # fmt: skip
 def padded():
@@ -42,7 +49,7 @@ def padded():
 
 def _two(answer) -> tuple[int, int]:
     first, end = answer
-    return int(first), int(end)
+    return whole(first), whole(end)
 
 
 def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -> None:
@@ -50,7 +57,7 @@ def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -
     (first, end), (start, stop, size) = crop, case
     if first < 0 or end > size:
         raise NotYet(f"For {shown} your crop, {first} to {end}, reaches over the photo's border.")
-    low, high = input_span(start, stop)
+    low, high = start - UP, stop + DOWN
     for missing, which, how_far in ((first - max(low, 0), "first", UP), (min(high, size) - end, "last", DOWN)):
         if missing > 0:
             cause = ""
@@ -106,6 +113,19 @@ def _folded(weight, bias, mean, variance, gamma, beta, eps, root=True, axis=0) -
         (lambda w, b, mean, v, g, beta, eps: (_folded(w, b, mean, v, g, beta, eps)[0], b - mean + beta),
          "the bias goes through the normalisation too, so it is scaled like the weights."),
         (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v, g, 0 * beta, eps), "beta is left out."),
+        (lambda w, b, *rest: (_folded(w, b, *rest)[0], _folded(w, 0 * b, *rest)[1]),
+         "the convolution's own bias is dropped: it goes through the normalisation, too."),
+        (lambda w, b, mean, *rest: _folded(w, b, 0 * mean, *rest),
+         "the mean is dropped: the normalisation subtracts it before it scales."),
+        (lambda w, b, mean, v, g, beta, eps: (_folded(w, b, mean, v, g, beta, eps)[0],
+                                             _folded(w, b, 0 * mean, v, g, beta, eps)[1] - mean),
+         "the mean is subtracted after the scaling; it is subtracted before, so it is scaled as well."),
+        (lambda w, b, mean, *rest: _folded(w, b, -mean, *rest), "the mean is added, not subtracted."),
+        (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v, torch.ones_like(g), beta, eps),
+         "gamma is left out."),
+        (lambda w, b, *rest: (w, _folded(w, b, *rest)[1]), "the weight is left as it was."),
+        (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v.sqrt(), g, beta, eps, root=False),
+         "eps is added to the standard deviation; it is added to the variance, under the root."),
         (partial(_folded, root=False), "divide by the square root of the variance."),
         (lambda *case: _folded(*case[:-1], 0), "eps is left out; it is added to the variance."),
         (partial(_folded, axis=1),
@@ -127,7 +147,7 @@ def fold():
 
 
 def _four_each(answer) -> list[tuple[int, int, int, int]]:
-    return [(int(start), int(stop), int(first), int(end)) for start, stop, first, end in answer]
+    return [(whole(start), whole(stop), whole(first), whole(end)) for start, stop, first, end in answer]
 
 
 def _check_tiles(tiles: list[tuple[int, int, int, int]], case: tuple[int, int], shown: str) -> None:
@@ -164,12 +184,14 @@ def tiles():
 
 
 def _relaxed(
-    values: np.ndarray, mask: np.ndarray, four: bool = False, wrap: bool = False, everywhere: bool = False
+    values: np.ndarray, mask: np.ndarray, four=False, wrap=False, everywhere=False, edge="constant", itself=False
 ) -> torch.Tensor:
     """The mean of the neighbours, counted only inside the photo; by its options what is often made of it."""
-    around = np.pad(values, 1, mode="wrap" if wrap else "constant")
-    inside = np.pad(np.ones(mask.shape), 1, constant_values=four or wrap)
+    around = np.pad(values, 1, mode="wrap" if wrap else edge)
+    inside = np.pad(np.ones(mask.shape), 1, constant_values=four or wrap or edge != "constant")
     total, count = (x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:] for x in (around, inside))
+    if itself:
+        total, count = total + values, count + 1
     return torch.from_numpy(np.where(mask | everywhere, total / count, values))
 
 
@@ -188,12 +210,24 @@ def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     [
         (_relaxed_in_place, "some neighbours are new already: read from the old values, write into a copy."),
         (partial(_relaxed, four=True), "at the photo's border a pixel has fewer than four neighbours to divide by."),
+        (partial(_relaxed, edge="edge"),
+         "at the photo's border the pixel itself stands in for the neighbour it lacks; divide by those it has."),
+        (partial(_relaxed, edge="reflect"),
+         "at the photo's border a neighbour is counted twice; divide by those that there are."),
+        (partial(_relaxed, itself=True), "the pixel itself is counted; take its neighbours only."),
+        (lambda values, mask: _relaxed(values, ~mask), "hole and known pixels are exchanged: the mask is True in the "
+         "hole."),
+        (lambda values, mask: _relaxed(np.where(mask, 0, values), mask),
+         "only known neighbours count; those in the hole count, too, with their old values."),
+        (lambda values, mask: torch.from_numpy(np.where(mask, values[~mask].mean(), values)),
+         "the mean is that of all known pixels; take each pixel's four neighbours."),
         (partial(_relaxed, wrap=True),
          "at the photo's border the neighbours come from the opposite side (`np.roll` does that)."),
         (partial(_relaxed, everywhere=True), "known pixels change too."),
         (lambda values, mask: values, "nothing is changed."),
     ],
     "Repeated long enough, this solves Laplace's equation.",
+    keeps=True,
     say=lambda values, mask: f"values of shape {values.shape} and {mask.sum()} hole pixels",
 )  # fmt: skip
 def relax():

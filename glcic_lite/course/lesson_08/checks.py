@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, read_as
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, plain, read_as, whole
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
 from glcic_lite.method.masks import Box, hole_box
@@ -25,8 +25,8 @@ def _as_tensor(reference: Callable) -> Callable:
 def _read_mask(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
     """The learner's mask, (H, W) of any type, as a tensor of 0 and 1."""
     try:
-        answer = np.asarray(answer)
-    except ValueError:
+        answer = np.asarray(plain(answer))
+    except (ValueError, RuntimeError):
         raise NotYet(f"For {shown} an array is expected; your rows differ in length.") from None
     if answer.shape != expected.shape:
         raise NotYet(f"For {shown} the shape should be {tuple(expected.shape)}; yours is {answer.shape}.")
@@ -76,18 +76,44 @@ def _compare_strokes(answer: list[int], expected: list[int], shown: str) -> None
         raise NotYet(f"For {shown} you show {len(answer)} completions, {answer}; {how}.")
 
 
+def _in_turn(arrivals: list[float], seconds: float, every: bool = False) -> list[int]:
+    """First come, first served: whose completions are shown (or, of every stroke, whose are not overtaken)."""
+    free, kept = 0.0, []
+    for number, arrival in enumerate(arrivals):
+        begin = max(free, arrival)
+        free = begin + seconds
+        if every or not any(begin < later <= free for later in arrivals[number + 1 :]):
+            kept.append(number)
+    return kept
+
+
+def _all_at_once(arrivals: list[float], seconds: float) -> list[int]:
+    return [n for n, time in enumerate(arrivals) if not any(time < other <= time + seconds for other in arrivals)]
+
+
 @exercise(
     2,
     lambda arrivals, seconds: [span.stroke for span in newest_wins(arrivals, seconds) if span.shown],
     [
         (lambda arrivals, seconds: list(range(len(arrivals))), "every stroke is shown: nothing is dropped."),
+        (_in_turn,
+         "first come, first served: strokes wait in turn. A free thread takes the *newest* that has arrived; those "
+         "before it are left out."),
+        (_all_at_once, "each stroke is begun as soon as it arrives; there is one thread, which does one at a time."),
+        (lambda arrivals, seconds: [n for n, (a, b) in enumerate(zip(arrivals, arrivals[1:], strict=False))
+                                    if b - a > seconds],
+         "the last stroke is missing: nothing overtakes it."),
+        (lambda arrivals, seconds: [span.stroke + 1 for span in newest_wins(arrivals, seconds) if span.shown],
+         "the strokes are numbered from 0."),
+        (lambda arrivals, seconds: [span.stroke for span in newest_wins(arrivals, seconds) if not span.shown],
+         "these are the ones that are *not* shown."),
         (lambda arrivals, seconds: [span.stroke for span in newest_wins(arrivals, seconds)],
          "a completion that a newer stroke has overtaken is begun, but not shown."),
         (lambda arrivals, seconds: [len(arrivals) - 1],
          "only the last one: in a pause between strokes there is time to show more."),
     ],
     "The last stroke is always among them: that is why it can be so simple.",
-    read=read_as(lambda answer: [int(stroke) for stroke in answer], "a list of numbers is"),
+    read=read_as(lambda answer: [whole(stroke) for stroke in answer], "a list of numbers is"),
     compare=_compare_strokes,
 )  # fmt: skip
 def newest():
@@ -117,6 +143,13 @@ def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
         (lambda mask, pixels: ndimage.distance_transform_edt(~mask) <= pixels,
          "only half a pixel is missing: less than `pixels + 0.5`."),
         (_rolled, "what leaves the photo on one side comes back on the other (`np.roll` does that)."),
+        (lambda mask, pixels: ndimage.distance_transform_edt(~mask) < pixels,
+         "the farthest pixels are missing: less than `pixels + 0.5`."),
+        (lambda mask, pixels: ndimage.distance_transform_edt(~mask) < pixels + 1,
+         "it reaches half a pixel too far: less than `pixels + 0.5`."),
+        (lambda mask, pixels: ndimage.distance_transform_edt(mask) < pixels + 0.5,
+         "the distance is measured inside the hole: the transform measures the way from a True to the nearest False."),
+        (lambda mask, pixels: ndimage.binary_dilation(mask, np.ones((3, 3))), "it grows by one pixel only."),
         (lambda mask, pixels: ~grow(~mask, pixels), "the hole shrinks."),
         (lambda mask, pixels: grow(mask, pixels) & ~mask, "the hole itself is lost."),
     ],
@@ -135,7 +168,7 @@ def grown():
 
 
 def _four_numbers(answer) -> tuple[int, int, int, int]:
-    left, top, right, bottom = (int(value) for value in answer)
+    left, top, right, bottom = (whole(value) for value in answer)
     return left, top, right, bottom
 
 
@@ -159,6 +192,12 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
         (_of_box(lambda b: (b.left, b.top, b.width, b.height)),
          "that is the width and the height, not the right and lower end."),
         (lambda mask: hole_box(~mask), "that is the box around what is known."),
+        (_of_box(lambda b: (b.top, b.bottom, b.left, b.right)), "the order is left, top, right, bottom."),
+        (_of_box(lambda b: (b.left, b.right, b.top, b.bottom)), "the order is left, top, right, bottom."),
+        (_of_box(lambda b: (b.left, b.top, b.right + 1, b.bottom + 1)), "right and bottom are one too far."),
+        (lambda mask: (0, 0, mask.shape[1], mask.shape[0]), "that is the whole photo."),
+        (lambda mask: hole_box(ndimage.label(mask)[0] == 1),
+         "that is the box around one part; the hole may have several."),
     ],
     "Lesson 07 builds its crop on this box, and the local discriminator its patch.",
     say=lambda mask: f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels"
@@ -182,6 +221,15 @@ def _parts(widget) -> Iterator[widgets.Widget]:
     yield widget
     for child in getattr(widget, "children", ()):
         yield from _parts(child)
+
+
+def _jump(seen: np.ndarray, mask: np.ndarray) -> float:
+    """The mean difference, in grey levels, between a hole pixel at the rim and the known one beside it."""
+    differences = []
+    for axis in (0, 1):
+        crossing = np.diff(mask.astype(int), axis=axis) != 0
+        differences.append(np.abs(np.diff(seen.astype(int), axis=axis))[crossing])
+    return float(np.concatenate(differences).mean())
 
 
 @check("Exercise 5")
@@ -254,5 +302,15 @@ def mini_studio(mini_studio: Callable) -> str:
             raise NotYet(f"{when} pixels outside the hole have changed. Show what `complete` returns, unresized.")
         if changed[mask].mean() < 0.5:
             raise NotYet(f"{when} only {changed[mask].mean():.0%} of the hole has changed. Is it the canvas's mask?")
+        if (np.ptp(seen[mask].astype(int), axis=0) == 0).all():
+            raise NotYet(
+                f"{when} the hole has one single colour: that is a hole, and no completion. Show what `complete` "
+                "returns."
+            )
+        if _jump(seen, mask) > 45:  # `complete` leaves 5 to 7 here, without blending 13 to 21; black leaves 130
+            raise NotYet(
+                f"{when} the hole does not meet what is around it: at its rim the colours jump by "
+                f"{_jump(seen, mask):.0f} grey levels. Show what `complete` returns, and nothing drawn over it."
+            )
         before = seen
     return "You have built the heart of this lesson. What the large one adds: a thread, and a browser's comfort."

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from glcic_lite.course.shared.checks import NotYet, call, check, exercise, expect_number, read_as, read_value
 from glcic_lite.course.shared.samples import sample_photo
@@ -101,6 +101,7 @@ def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
         (_by_channel, "one mean over pixels *and* channels, and then one logarithm."),
     ],
     "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike.",
+    without=dict(functions=(hole_psnr,)),
     noun="PSNR in dB",
     tolerance=1e-4,
     say=_shown_hole,
@@ -204,9 +205,9 @@ def prediction(prediction: tuple[str, str] | None) -> str:
 _ROUNDS = 20_000
 
 
-def _resampled_means(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _resampled_means(values: np.ndarray, random: np.random.Generator, rounds: int = _ROUNDS) -> np.ndarray:
     """The means of many resamplings of a row of numbers."""
-    return values[random.integers(0, values.size, (_ROUNDS, values.size))].mean(axis=1)
+    return values[random.integers(0, values.size, (rounds, values.size))].mean(axis=1)
 
 
 def _percentiles(means: np.ndarray, share: float = 95) -> tuple[float, float]:
@@ -246,12 +247,17 @@ def _around_mean(values: np.ndarray, spread: float) -> tuple[float, float]:
     return values.mean() - spread, values.mean() + spread
 
 
+def _standard_error(values: np.ndarray) -> float:
+    return values.std(ddof=1) / len(values) ** 0.5
+
+
 _SCATTER = "that is how far single photos scatter; the question is how far their *mean* would."
 
 
 @exercise(
     3,
-    lambda ours, theirs, random: _percentiles(_resampled_means(_gains(ours, theirs), random)),
+    # More rounds than are asked for: of two intervals that are compared, one should lie still.
+    lambda ours, theirs, random: _percentiles(_resampled_means(_gains(ours, theirs), random, 20 * _ROUNDS)),
     [
         (lambda o, t, random: _percentiles(_resampled_means((o - t).ravel(), random)),
          "every hole is drawn by itself. Holes of one photo are alike, so there are fewer independent numbers than "
@@ -267,6 +273,10 @@ _SCATTER = "that is how far single photos scatter; the question is how far their
         (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std()), f"mean ± standard deviation: {_SCATTER}"),
         (lambda o, t, random: _around_mean(_gains(o, t), _gains(o, t).std() / len(o) ** 0.5),
          "one standard error to each side covers about two thirds, not 95 %."),
+        *((lambda o, t, random, times=times: _around_mean(_gains(o, t), times(len(o)) * _standard_error(_gains(o, t))),
+           "that is the interval by formula, which lies evenly around the mean. The bootstrap's ends come from the "
+           "resampled means themselves, and lie unevenly where the gains do.")
+          for times in (lambda count: 1.96, lambda count: stats.t.ppf(0.975, count - 1))),
         (lambda o, t, random: _percentiles(_gains(o, t)), f"nothing is resampled: {_SCATTER}"),
         (lambda o, t, random: _percentiles((o - t).ravel()),
          "nothing is resampled: that is how far single holes scatter."),
@@ -291,6 +301,12 @@ def interval():
         gain[0], gain[-1] = gain[0] + 3, gain[-1] - 3  # whoever never draws the first or the last photo, misses one
         theirs = level + random.normal(0, 0.5, (photos, holes))
         yield dict(ours=theirs + gain, theirs=theirs, random=np.random.default_rng(photos))
+    # Few photos, one of which gains much: here an interval by formula, even around the mean, lies too low.
+    skewed = (-np.log(1 - (np.arange(12) + 0.5) / 12)) ** 2
+    theirs = random.normal(22, 4, (12, 1)) + random.normal(0, 0.5, (12, 4))
+    apart = random.normal(0, 0.3, (12, 4))
+    gain = skewed[:, None] + apart - apart.mean(axis=1, keepdims=True)
+    yield dict(ours=theirs + gain, theirs=theirs, random=np.random.default_rng(12))
 
 
 # Exercise 4
@@ -345,6 +361,10 @@ def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> st
     return f"{name}{at_border} in a photo of {mask.shape[1]} x {mask.shape[0]} pixels"
 
 
+def _row_of_numbers(answer) -> torch.Tensor:
+    return torch.from_numpy(np.array(answer.tolist() if isinstance(answer, torch.Tensor) else answer, dtype=float))
+
+
 @exercise(
     4,
     _by_depth,
@@ -369,7 +389,7 @@ def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> st
     ],
     "This is how section 4 asks why large holes are hard: most of their pixels are far from all that is known.",
     say=_shown_depths,
-    read=read_as(lambda answer: torch.from_numpy(np.array(answer, dtype=float)), "an array of one number a depth is"),
+    read=read_as(_row_of_numbers, "an array of one number a depth is"),
 )  # fmt: skip
 def errors_by_depth():
     """`errors_by_depth(photo, filled, mask)`: the root mean square error at depth 1 to 2, 2 to 3, ... in the hole."""
@@ -473,7 +493,13 @@ def _given_in_hole(fair_psnr: Callable, photo: np.ndarray, mask: np.ndarray, fir
     expect_number(call(fair_psnr, spy, photo, mask, shown=shown, first=first), shown)
     if not seen:
         raise NotYet("Your function never calls the fill: `fill(photo, mask)` returns the filled photo.")
-    given, given_mask = seen[0]
+    for given, given_mask in seen[1:] + seen[:1]:  # every look counts
+        stand_in = _see_through(given, given_mask, photo, mask)
+    return stand_in
+
+
+def _see_through(given: np.ndarray, given_mask: np.ndarray, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What one call shows a fill in the hole; `NotYet` if that is the truth, or not what is known."""
     if given.shape != photo.shape or given.dtype != np.uint8:
         raise NotYet(f"The fill is given {given.dtype} of shape {given.shape}; it needs a photo, uint8 {photo.shape}.")
     if given_mask.shape != mask.shape or (given_mask.astype(bool) != mask).any():

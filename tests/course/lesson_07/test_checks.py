@@ -7,9 +7,18 @@ from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_07 import checks
 
 
-def pad(photo, mode="edge", always=False):
-    pads = [(0, 4 - side % 4 if always else -side % 4) for side in photo.shape[:2]]
-    return np.pad(photo, [*pads, (0, 0)], mode=mode)
+def pad(photo, mode="edge", always=False, before=False):
+    """Without numpy's own function, which is out of reach."""
+    places = []
+    for side in photo.shape[:2]:
+        more = 4 - side % 4 if always else -side % 4
+        place = np.arange(-more, side) if before else np.arange(side + more)
+        mirrored = side - 1 - np.abs(side - 1 - place)
+        places.append({"wrap": place % side, "reflect": mirrored}.get(mode, place.clip(0, side - 1)))
+    padded = photo[places[0]][:, places[1]]
+    if mode == "constant":
+        padded[photo.shape[0] :], padded[:, photo.shape[1] :] = 0, 0
+    return padded
 
 
 def crop(start, stop, size, up=153, down=150, clip=True, align=4, inward=False):
@@ -54,12 +63,33 @@ def in_place(values, mask):
     return values
 
 
+def into_the_input(values, mask):
+    """Right numbers, but written into the array that was handed over."""
+    values[mask] = relax(values, mask)[mask]
+    return values
+
+
+def by_edge(values, mask, mode):
+    try:
+        around = np.pad(values, 1, mode=mode)
+    except ValueError:
+        around = np.pad(values, 1, mode="edge")
+    means = (around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]) / 4
+    return np.where(mask, means, values)
+
+
 RIGHT = [
     (checks.padded, pad),
     (checks.padded, lambda photo: torch.from_numpy(pad(photo))),
     (checks.crop, crop),
     (checks.crop, lambda start, stop, size: list(crop(start, stop, size))),
     (checks.fold, fold),
+    (checks.fold, lambda *case: [part.requires_grad_() for part in fold(*case)]),
+    (checks.padded, lambda photo: pad(photo).tolist()),
+    (checks.padded, lambda photo: pad(photo).astype(float)),
+    (checks.crop, lambda a, b, size: np.array(crop(a, b, size), dtype=float)),
+    (checks.tiles, lambda size, tile: iter(tiles(size, tile))),
+    (checks.relax, lambda values, mask: torch.from_numpy(relax(values, mask))),
     (checks.tiles, tiles),
     (checks.tiles, lambda size, tile: [list(t) for t in tiles(size, tile)]),
     (checks.relax, relax),
@@ -72,6 +102,12 @@ WRONG = [
     (checks.padded, lambda photo: pad(photo, "reflect"), "mirrored"),
     (checks.padded, lambda photo: photo[: len(photo) // 4 * 4, : photo.shape[1] // 4 * 4], "lost"),
     (checks.padded, lambda photo: photo, "as it came"),
+    (checks.padded, lambda p: np.pad(p, [(0, -len(p) % 4), (0, -p.shape[1] % 4), (0, 0)], "edge"), "without it"),
+    (checks.padded, lambda photo: pad(photo, before=True), "upper left"),
+    (checks.padded, lambda photo: pad(photo, "wrap"), "begins anew"),
+    (checks.padded, lambda photo: pad(photo)[: len(photo)], "the rows are not"),
+    (checks.padded, lambda photo: pad(photo) + 0.4, "too large"),
+    (checks.padded, lambda photo: pad(photo)[..., :1], "shape"),
     (checks.padded, lambda photo: photo.shape, "tensor is expected"),
     (checks.crop, lambda a, b, size: crop(a, b, size, clip=False), "over the photo's border"),
     (checks.crop, lambda a, b, size: crop(a, b, size, align=1), "no multiple of 4"),
@@ -81,6 +117,13 @@ WRONG = [
     (checks.crop, lambda a, b, size: crop(a, b, size, up=303, down=303), "larger than it need be"),
     (checks.crop, lambda a, b, size: (0, size), "larger than it need be"),
     (checks.crop, lambda a, b, size: a, "pair"),
+    (checks.crop, lambda a, b, size: (crop(a, b, size)[0], min((b + 150) // 4 * 4, size)), "lacks pixels at its last"),
+    (checks.crop, lambda a, b, size: (max(-((153 - a) // 4) * 4, 0), crop(a, b, size)[1]), "lacks pixels at its first"),
+    (checks.crop, lambda a, b, size: crop(a, b - 1, size), "one past it"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, up=150, down=153), "lacks pixels at its first"),
+    (checks.crop, lambda a, b, size: (crop(a, b, size)[0] + 0.5, crop(a, b, size)[1]), "pair"),
+    (checks.crop, lambda a, b, size: (float("inf"), 4), "pair"),
+    (checks.crop, lambda a, b, size: crop(a, b, size)[::-1], ""),
     (checks.fold, lambda w, b, *rest: (fold(w, b, *rest)[0], b), "bias is left"),
     (checks.fold, lambda w, b, m, v, g, be, e: (fold(w, b, m, v, g, be, e)[0], b - m + be), "scaled"),
     (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, be * 0, e), "beta"),
@@ -92,6 +135,14 @@ WRONG = [
         "first axis",
     ),
     (checks.fold, lambda w, *rest: w, "pair"),
+    (checks.fold, lambda w, b, *rest: (fold(w, b, *rest)[0], fold(w, b * 0, *rest)[1]), "own bias is dropped"),
+    (checks.fold, lambda w, b, m, *rest: fold(w, b, m * 0, *rest), "mean is dropped"),
+    (checks.fold, lambda w, b, m, *rest: (fold(w, b, m, *rest)[0], fold(w, b, m * 0, *rest)[1] - m), "after the scal"),
+    (checks.fold, lambda w, b, m, *rest: fold(w, b, -m, *rest), "added, not subtracted"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g * 0 + 1, be, e), "gamma"),
+    (checks.fold, lambda w, b, *rest: (w, fold(w, b, *rest)[1]), "weight is left"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, (v**0.5 + e) ** 2 - e, g, be, e), "under the root"),
+    (checks.fold, lambda *case: fold(*case)[::-1], "shape"),
     (checks.tiles, lambda size, tile: tiles(size, tile)[:-1], "left out"),
     (checks.tiles, lambda size, tile: tiles(size, tile + 4), "larger than a tile"),
     (checks.tiles, lambda size, tile: tiles(size, max(tile // 2, 1)), "fewer do"),
@@ -106,6 +157,12 @@ WRONG = [
     (checks.relax, by_four, "fewer than four"),
     (checks.relax, lambda values, mask: relax(values, np.ones_like(mask)), "known pixels"),
     (checks.relax, lambda values, mask: values, "nothing is changed"),
+    (checks.relax, into_the_input, "Write into a copy"),
+    (checks.relax, lambda values, mask: by_edge(values, mask, "edge"), "stands in for the neighbour"),
+    (checks.relax, lambda values, mask: by_edge(values, mask, "reflect"), "counted twice"),
+    (checks.relax, lambda values, mask: relax(values, ~mask), "exchanged"),
+    (checks.relax, lambda values, mask: np.where(mask, relax(np.where(mask, 0, values), mask), values), "old values"),
+    (checks.relax, lambda values, mask: np.where(mask, values[~mask].mean(), values), "four neighbours"),
     (checks.relax, lambda values, mask: relax(values, mask)[mask], "shape"),
 ]  # fmt: skip
 

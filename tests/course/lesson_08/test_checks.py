@@ -12,6 +12,8 @@ from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_08 import checks
 from glcic_lite.course.lesson_08.figures import newest_wins
 from glcic_lite.course.shared.checks import NOT_YET
+from glcic_lite.course.shared.figures import with_hole
+from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
 from glcic_lite.mask_canvas import MaskCanvas
 
 
@@ -103,8 +105,23 @@ def mini_studio(
 
 
 def paint(photo, mask):
+    """A stand-in for the network: a fill that depends on what is around the hole."""
+    return Image.fromarray(harmonic_fill(np.asarray(photo), mask))
+
+
+def one_colour(photo, mask, colour):
     result = np.asarray(photo).copy()
-    result[mask] = (255, 0, 255)
+    result[mask] = colour
+    return Image.fromarray(result)
+
+
+def striped(photo, mask):
+    return Image.fromarray(np.asarray(with_hole(photo, mask)))
+
+
+def in_noise(photo, mask):
+    result = np.asarray(photo).copy()
+    result[mask] = np.random.default_rng(0).integers(0, 256, (np.count_nonzero(mask), 3))
     return Image.fromarray(result)
 
 
@@ -114,6 +131,9 @@ RIGHT = [
     (checks.mask_from_runs, lambda runs, width, height: torch.from_numpy(from_runs(runs, width, height))),
     (checks.newest, shown),
     (checks.newest, lambda arrivals, seconds: np.array(shown(arrivals, seconds))),
+    (checks.mask_from_runs, lambda n, w, h: torch.from_numpy(from_runs(n, w, h)).float().requires_grad_()),
+    (checks.newest, lambda times, each: (stroke for stroke in shown(times, each))),
+    (checks.newest, lambda times, each: torch.tensor(shown(times, each)).float()),
     (checks.grown, grown),
     (checks.grown, lambda mask, pixels: grown(mask, pixels).astype(np.uint8)),
     (checks.box, box),
@@ -138,8 +158,14 @@ WRONG = [
     (checks.newest, lambda arrivals, seconds: list(range(len(arrivals))), "nothing is dropped"),
     (checks.newest, lambda *args: shown(*args, drop=False), "not shown"),
     (checks.newest, lambda arrivals, seconds: [len(arrivals) - 1], "only the last one"),
-    (checks.newest, lambda *args: shown(*args, newest=False), "completions"),
-    (checks.newest, a_thread_each, "completions"),
+    (checks.newest, lambda *args: shown(*args, newest=False), "first come, first served"),
+    (checks.newest, a_thread_each, "one thread"),
+    (checks.newest, lambda *args: [n + 1 for n in shown(*args)], "numbered from 0"),
+    (checks.newest, lambda *args: [n for n in range(len(args[0])) if n not in shown(*args)], ""),
+    (checks.newest, lambda *args: shown(*args)[:-1], "too few"),
+    (checks.newest, lambda *args: [n + 0.5 for n in shown(*args)], "list of numbers"),
+    (checks.newest, lambda *args: [float("inf")], "list of numbers"),
+    (checks.newest, lambda *args: shown(*args)[::-1], ""),
     (checks.newest, lambda arrivals, seconds: 3, "list of numbers"),
     (checks.grown, lambda mask, n: ndimage.binary_dilation(mask, np.ones((3, 3)), n), "square"),
     (checks.grown, lambda mask, n: ndimage.binary_dilation(mask, iterations=n), "diamond"),
@@ -149,6 +175,10 @@ WRONG = [
     (checks.grown, lambda mask, n: grown(mask, n) & ~mask, "lost"),
     (checks.grown, lambda mask, n: grown(mask, n)[1:], "shape"),
     (checks.grown, lambda mask, n: mask, "values differ"),
+    (checks.grown, lambda mask, n: grown(mask, n, more=0), "missing"),
+    (checks.grown, lambda mask, n: grown(mask, n, more=1), "too far"),
+    (checks.grown, lambda mask, n: grown(~mask, n), "inside the hole"),
+    (checks.grown, lambda mask, n: ndimage.distance_transform_edt(~mask), "True or False"),
     (checks.box, lambda mask: box(mask, end=0), "just outside"),
     (checks.box, lambda mask: np.array(box(mask))[[1, 0, 3, 2]], "exchanged"),
     (checks.box, lambda mask: (*box(mask)[:2], *np.subtract(box(mask)[2:], box(mask)[:2])), "width"),
@@ -156,6 +186,11 @@ WRONG = [
     (checks.box, lambda mask: box(mask)[:2], "four whole numbers"),
     (checks.box, of_the_first_part, "two parts"),
     (checks.box, lambda mask: "box", "four whole numbers"),
+    (checks.box, lambda mask: np.array(box(mask)) + 0.5, "four whole numbers"),
+    (checks.box, lambda mask: (float("nan"), *box(mask)[1:]), "four whole numbers"),
+    (checks.box, lambda mask: np.array(box(mask))[[0, 2, 1, 3]], "the order is"),
+    (checks.box, lambda mask: box(mask, end=2), "one too far"),
+    (checks.box, lambda mask: (0, 0, mask.shape[1], mask.shape[0]), "whole photo"),
     (checks.mini_studio, lambda photo: MaskCanvas(photo), "box of widgets"),
     (checks.mini_studio, lambda photo: widgets.HBox([widgets.Image()]), "`MaskCanvas` is missing"),
     (checks.mini_studio, lambda photo: widgets.HBox([MaskCanvas(photo)]), "`widgets.Image` is missing"),
@@ -165,6 +200,15 @@ WRONG = [
     (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda photo, mask: photo), "still the photo"),
     (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: paint(p, ~m)), "outside the hole"),
     (checks.mini_studio, lambda photo: mini_studio(photo, fill=lambda p, m: 1 / 0), "ZeroDivisionError"),
+    (checks.mini_studio, lambda p: mini_studio(p, fill=lambda p, m: one_colour(p, m, 0)), "one single colour"),
+    (checks.mini_studio, lambda p: mini_studio(p, fill=lambda p, m: one_colour(p, m, (255, 0, 255))), "single colour"),
+    (
+        checks.mini_studio,
+        lambda p: mini_studio(p, fill=lambda p, m: Image.fromarray(mean_fill(np.asarray(p), m))),
+        "one single colour",
+    ),
+    (checks.mini_studio, lambda p: mini_studio(p, fill=in_noise), "does not meet"),
+    (checks.mini_studio, lambda p: mini_studio(p, fill=striped), "does not meet"),
     (checks.mini_studio, completing_the_last_result, "old hole is still filled"),
     (checks.mini_studio, lambda p: mini_studio(p, fill=lambda p, m: 1 / 0, observe=True), "ZeroDivisionError"),
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+import torch
+from scipy import ndimage, stats
 
 from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_09 import checks
 from glcic_lite.course.shared.checks import NOT_YET
+from glcic_lite.evaluation import metrics
 from glcic_lite.evaluation.metrics import gradient_energy_ratio, hole_psnr
 from glcic_lite.method.masks import hole_box
 
@@ -162,6 +164,17 @@ def constant(value):
     return lambda photo, mask: value
 
 
+def a_second_look(fill, photo, mask):
+    score = fair(fill, photo, mask)
+    fill(photo.copy(), mask.copy())  # and now it knows
+    return score
+
+
+def a_first_look(fill, photo, mask):
+    fill(photo.copy(), mask.copy())
+    return fair(fill, photo, mask)
+
+
 RIGHT = [
     (checks.psnr_in_hole, psnr),
     (checks.psnr_in_hole, lambda p, f, m: psnr(p / 255, f / 255, m, peak=1)),
@@ -176,6 +189,8 @@ RIGHT = [
     (checks.interval, lambda o, t, random: np.array(interval(o, t, random, rounds=20_000))),
     (checks.errors_by_depth, by_depth),
     (checks.errors_by_depth, lambda *case: by_depth(*case).tolist()),
+    (checks.errors_by_depth, lambda *case: torch.from_numpy(by_depth(*case)).requires_grad_()),
+    (checks.errors_by_depth, lambda *case: (error for error in by_depth(*case))),
     (checks.errors_by_depth, lambda *case: by_depth(*case).astype(np.float64)),
     (checks.fair_psnr, fair),
     (checks.fair_psnr, lambda *case: fair(*case, hide=constant(0))),
@@ -206,6 +221,9 @@ WRONG = [
     (checks.psnr_in_hole, by_channel, "one logarithm"),
     (checks.psnr_in_hole, divided_by_hole, "outside the hole"),
     (checks.psnr_in_hole, lambda p, f, m: float("nan"), "not NaN"),
+    (checks.psnr_in_hole, lambda p, f, m: hole_psnr(p, f, m), "without it"),
+    (checks.psnr_in_hole, lambda p, f, m: metrics.hole_psnr(p, f, m), "without it"),
+    (checks.psnr_in_hole, lambda p, f, m: float("inf"), "too large"),
     (checks.psnr_in_hole, lambda p, f, m: "30 dB", "a number is expected"),
     (checks.prediction, ("CDAB", "BCD"), "D does not come before A"),
     (checks.prediction, ("DCAB", "BCD"), "10 grey levels"),
@@ -223,6 +241,12 @@ WRONG = [
     (checks.interval, lambda o, t, random: interval(o[1:], t[1:], random), "your interval"),
     (checks.interval, unpaired, "drawn apart"),
     (checks.interval, around_mean, "standard deviation"),
+    (checks.interval, lambda *case: around_mean(*case, divisor=lambda n: n**0.5 / 1.96), "by formula"),
+    (checks.interval, lambda *case: around_mean(*case, divisor=lambda n: n**0.5 / stats.t.ppf(0.975, n - 1)),
+     "by formula"),
+    (checks.interval, lambda *case: around_mean(*case, divisor=lambda n: (n - 1) ** 0.5 / 1.96), "your interval"),
+    (checks.interval, lambda o, t, random: (float("-inf"), float("inf")), "too wide"),
+    (checks.interval, lambda o, t, random: ("low", "high"), "a number is expected"),
     (checks.interval, lambda *case: around_mean(*case, divisor=np.sqrt), "two thirds"),
     (checks.interval, lambda o, t, random: interval(o, t, random, share=90), "90 %"),
     (checks.interval, lambda o, t, random: interval(t, o, random), "the sign"),
@@ -294,6 +318,9 @@ WRONG = [
         "What stands in the hole",
     ),
     (checks.fair_psnr, lambda fill, p, m: 25.0, "never calls the fill"),
+    (checks.fair_psnr, a_second_look, "shown the truth"),
+    (checks.fair_psnr, a_first_look, "shown the truth"),
+    (checks.fair_psnr, lambda fill, p, m: fair(fill, p, m, where=lambda m: m[::-1]), "is too"),
     (checks.fair_psnr, lambda fill, p, m: fair(lambda x, y: fill(x / 255, y), p, m), "needs a photo"),
 ]  # fmt: skip
 
