@@ -52,10 +52,10 @@ class HoleCase(NamedTuple):
         return hashlib.sha256(self.photo.tobytes() + np.packbits(self.mask).tobytes()).hexdigest()[:12]
 
 
-def hole_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[HoleCase]:
+def hole_cases(folder: str | os.PathLike, seed: int = 0, large: bool = False) -> Iterator[HoleCase]:
     """One crop of every photo in a folder, each with a box of every size and one brush stroke; the same every time.
 
-    The boxes of `LARGE_BOX_SIDES` come last, in a crop of their own; photos that are too small for it go without.
+    With `large`, the boxes of `LARGE_BOX_SIDES` follow, in a crop of their own; photos too small for it go without.
     Photos that cannot be read or are too small for any crop are skipped with a warning.
     """
     for number, path in enumerate(list_photos(folder)):
@@ -75,7 +75,7 @@ def hole_cases(folder: str | os.PathLike, seed: int = 0) -> Iterator[HoleCase]:
             yield HoleCase(name, f"box {side}", crop, _box(crop, side, random))
         stroke = free_form_strokes(random, (CROP, CROP), (STROKE_WIDTH, STROKE_WIDTH), CROP // 2)
         yield HoleCase(name, f"stroke {STROKE_WIDTH}", crop, stroke)
-        if min(photo.size) >= LARGE_CROP:
+        if large and min(photo.size) >= LARGE_CROP:
             crop = _crop(photo, LARGE_CROP, random)
             for side in LARGE_BOX_SIDES:
                 yield HoleCase(name, f"box {side}", crop, _box(crop, side, random))
@@ -124,7 +124,7 @@ def evaluate(
     """
     ways, measured = _ways(fills, network), _by_case(read_rows(CLASSICAL_ROWS) if known is None else known)
     rows: list[dict] = []
-    for case in hole_cases(folder, seed):
+    for case in hole_cases(folder, seed, large=True):
         if holes is not None and case.hole_kind not in holes:
             continue
         filled, digest = {}, case.digest

@@ -315,17 +315,19 @@ def test_each_photo_has_a_box_of_every_size_and_a_stroke(photos_folder):
 def test_large_boxes_lie_in_a_larger_crop_and_leave_the_small_ones_as_they_were(tmp_path):
     photo = texture(400, 330)
     Image.fromarray(photo).save(tmp_path / "a.png")
-    found = cases(tmp_path)
+    found = list(hole_cases(tmp_path, large=True))
     assert [case.hole_kind for case in found] == list(HOLES)
     for case in found[4:]:
         assert case.photo.shape == (LARGE_CROP, LARGE_CROP, 3)
         assert case.mask.sum() == int(case.hole_kind.split()[1]) ** 2
+    small = cases(tmp_path)
+    assert [case.digest for case in small] == [case.digest for case in found[:4]]
     Image.fromarray(photo[:300]).save(tmp_path / "a.png")  # too small for a large crop
-    assert [case.hole_kind for case in cases(tmp_path)] == list(SMALL_HOLES)
+    assert [case.hole_kind for case in hole_cases(tmp_path, large=True)] == list(SMALL_HOLES)
 
 
 def test_every_test_photo_is_large_enough_for_every_hole():
-    kinds = Counter(case.hole_kind for case in hole_cases(DATA / "photos" / "test"))
+    kinds = Counter(case.hole_kind for case in hole_cases(DATA / "photos" / "test", large=True))
     assert kinds == dict.fromkeys(HOLES, 22)
 
 
@@ -410,7 +412,7 @@ def test_the_shipped_rows_are_those_of_the_test_photos():
     """Every slow fill of the default table, for every case; and a sample of them measured again."""
     rows = {(row["case"], row["fill"]): row for row in read_rows(CLASSICAL_ROWS)}
     slow = [name for name in FILLS if name in CLASSICAL_FILLS and CLASSICAL_FILLS[name].slow]
-    for number, case in enumerate(hole_cases(DATA / "photos" / "test")):
+    for number, case in enumerate(hole_cases(DATA / "photos" / "test", large=True)):
         for name in slow:
             row = rows[case.digest, name]
             assert (row["photo"], row["hole"]) == (case.photo_name, case.hole_kind)
