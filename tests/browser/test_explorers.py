@@ -1,6 +1,6 @@
 """The explorers in a real JupyterLab: the keyboard and the mouse move them, the picture follows, and nothing jumps."""
 
-import base64
+import json
 
 import pytest
 
@@ -34,34 +34,30 @@ class ExplorerPage:
     def __init__(self, notebook, name):
         self.notebook, self.variable = notebook, name.lower()
         self.cell = notebook.page.locator(".jp-CodeCell").nth(list(MODULES).index(name))
-        self.picture = self.cell.locator("img.widget-image")
+        self.picture = self.cell.locator("svg.picture")
         self.picture.wait_for()
 
     def settings(self):
         return self.notebook.execute(f"print({self.variable}.settings)")
 
     def shown(self):
-        """The bytes of the picture that the browser is showing."""
-        return base64.b64decode(
-            self.picture.evaluate(
-                """async (image) => {
-                    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
-                    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-                }"""
-            )
+        """The marks of the picture that the browser is showing; what is written in each is really there."""
+        marks, written = self.picture.evaluate(
+            "svg => [[...svg.children].map(c => c.mark), [...svg.children].map(c => c.textContent)]"
         )
+        assert [mark.get("text", "") for mark in marks] == written
+        return marks
 
     def drawn(self):
-        """The bytes of the picture that the kernel drew last."""
-        return base64.b64decode(
-            self.notebook.execute(f"import base64; print(base64.b64encode({self.variable}.png()).decode())")
-        )
+        """The marks of the picture that the kernel drew last."""
+        frame = f"{self.variable}._stage.scenes[0]['frames'][0]"
+        return json.loads(self.notebook.execute(f"import json; print(json.dumps({frame}['sketch']['marks']))"))
 
     def place(self):
         return self.cell.evaluate("cell => [cell.offsetTop, cell.offsetHeight]"), self.picture.bounding_box()
 
     def wait_for_picture(self):
-        """Wait until the browser shows the picture that the kernel drew last, and return its bytes."""
+        """Wait until the browser shows the picture that the kernel drew last, and return its marks."""
         for _ in range(50):
             shown = self.shown()
             if shown == self.drawn():
@@ -72,7 +68,11 @@ class ExplorerPage:
 
 @pytest.fixture(params=list(MODULES))
 def explorer(notebook, request):
+    """As it was at first, whatever the tests before have done to it."""
     explorer = ExplorerPage(notebook, request.param)
+    for _ in range(2):  # one setting may narrow the range of another
+        notebook.execute(f"{explorer.variable}.set(**{request.param}().settings)")
+    explorer.wait_for_picture()
     explorer.picture.scroll_into_view_if_needed()
     return explorer
 
@@ -119,6 +119,39 @@ def test_a_click_moves_a_slider_and_nothing_jumps(explorer):
         explorer.wait_for_picture()
         assert explorer.place() == before, "the picture or what stands below it has moved"
     assert moved >= 2  # some sliders may have no room to move in at the others' settings
+
+
+def test_a_click_on_a_pixel_chooses_it(explorer):
+    pixels = explorer.cell.locator("svg.picture .click")
+    if explorer.variable == "stackexplorer":  # its pixels have nothing to say
+        assert pixels.count() == 0
+        return
+    before, last = explorer.settings(), pixels.last
+    asked = last.evaluate("element => element.mark.click")
+    last.click()
+    explorer.notebook.page.wait_for_timeout(300)
+    explorer.wait_for_picture()
+    assert explorer.settings() != before
+    assert f"'position': {asked['position']}" in explorer.settings()
+
+
+def test_controls_are_as_wide_as_the_picture_at_any_width(explorer):
+    page = explorer.notebook.page
+    try:
+        for width in (700, 1280, 1600):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(400)
+            panel = explorer.cell.locator(".widget-gridbox").bounding_box()
+            picture = explorer.picture.bounding_box()
+            output = explorer.cell.locator(".jp-OutputArea-output").first.bounding_box()
+            assert picture["width"] == pytest.approx(panel["width"], abs=1)
+            assert picture["x"] == pytest.approx(panel["x"], abs=1)
+            assert picture["width"] <= output["width"] + 1, "cut off"
+            drawing = explorer.picture.evaluate("svg => svg.viewBox.baseVal.width / svg.viewBox.baseVal.height")
+            assert picture["width"] / picture["height"] == pytest.approx(drawing, rel=0.01), "a gap"
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.wait_for_timeout(400)
 
 
 def test_every_control_has_a_name_for_screen_readers(explorer):

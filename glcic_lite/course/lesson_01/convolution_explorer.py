@@ -1,14 +1,12 @@
 """A convolution, one output pixel at a time: which inputs meet which weights, for any kernel, stride and dilation."""
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from glcic_lite.course.shared.explorers import Explorer, Scene, warning, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG
-from glcic_lite.course.shared.sketch import INK, SCALE, Sketch, legend, tint
+from glcic_lite.course.shared.sketch import INK, PAPER, Sketch, legend, tint
 
 WIDTH, HEIGHT = 940, 440
 GRID = 372  # largest side of a grid, in points
@@ -32,7 +30,7 @@ def convolved(size: int, kernel: int, stride: int, padding: int, dilation: int) 
 
 
 class ConvolutionExplorer(Explorer):
-    """Sliders for input size, kernel, stride, padding and dilation; one more walks through the output pixels."""
+    """Sliders for input size, kernel, stride, padding and dilation; one more, or a click, chooses the output pixel."""
 
     words_height = 118
 
@@ -113,47 +111,9 @@ def _input_grid(sketch: Sketch, left: float, top: float, cell: float, size: int,
                 elif cell >= 14:
                     sketch.text(x + cell / 2, y + cell / 2, str(INPUTS[i, j]), min(15, cell * 0.48))
             else:
-                sketch.paste(_padding_cell(cell), x, y)
-
-
-@lru_cache(maxsize=32)
-def _padding_cell(cell: float) -> Sketch:
-    """Drawn once and pasted: the dashes are many short lines."""
-    tile = Sketch(round(cell * SCALE) // SCALE, round(cell * SCALE) // SCALE)
-    tile.dashed_rectangle(1, 1, tile.width - 2, tile.height - 2, tint(QUIET, 0.7))
-    if cell >= 14:
-        tile.text(cell / 2, cell / 2, "0", min(14, cell * 0.45), QUIET)
-    return tile
-
-
-@lru_cache(maxsize=8)
-def _background(size, kernel, stride, padding, dilation) -> Sketch:
-    """Whatever stays the same from one output pixel to the next, drawn once for each setting: twice as fast."""
-    sketch = Sketch(WIDTH, HEIGHT)
-    values = convolved(size, kernel, stride, padding, dilation)
-    out, whole = len(values), size + 2 * padding
-    used = {start + tap * dilation for start in range(0, (out - 1) * stride + 1, stride) for tap in range(kernel)}
-    unread = {(i, j) for i in range(whole) for j in range(whole) if i not in used or j not in used}
-    unread = {(i, j) for i, j in unread if padding <= min(i, j) and max(i, j) < padding + size}
-    cell, left, top, cell_out, left_out, top_out = _places(whole, out)
-    _input_grid(sketch, left, top, cell, size, padding, unread)
-    for i in range(out):
-        for j in range(out):
-            _output_cell(sketch, left_out + j * cell_out, top_out + i * cell_out, cell_out, values[i, j], False)
-    sketch.arrow(430, 30 + GRID / 2, 505, QUIET)
-    padded = f" and padding {padding}" if padding else ""
-    sketch.text(24 + GRID / 2, 14, f"input {size} × {size}{padded}", 14, bold=True)
-    sketch.text(540 + GRID / 2, 14, f"output {out} × {out}", 14, bold=True)
-    entries = [
-        ("cell", tint(INPUT, 0.35), "input"),
-        ("cell", WEIGHT, "input that meets a weight"),
-        ("frame", HIGHLIGHT, "the kernel's span and its output"),
-        ("cell", tint(OUTPUT, 0.28), "output"),
-    ]
-    entries += [("dashed", None, "padding")] * (padding > 0)
-    entries += [("cross", None, "never read")] * bool(unread)
-    legend(sketch, HEIGHT - 14, entries)
-    return sketch
+                sketch.dashed_rectangle(x + 1, y + 1, cell - 2, cell - 2, tint(QUIET, 0.7))
+                if cell >= 14:
+                    sketch.text(x + cell / 2, y + cell / 2, "0", min(14, cell * 0.45), QUIET)
 
 
 def _places(whole: int, out: int) -> tuple[float, ...]:
@@ -166,35 +126,58 @@ def _places(whole: int, out: int) -> tuple[float, ...]:
 
 
 def _draw_convolution(value, row, column, out, size, kernel, stride, padding, dilation) -> Sketch:
-    sketch = _background(size, kernel, stride, padding, dilation).copy()
-    cell, left, top, cell_out, left_out, top_out = _places(size + 2 * padding, out)
+    sketch = Sketch(WIDTH, HEIGHT)
+    values = convolved(size, kernel, stride, padding, dilation)
+    whole = size + 2 * padding
+    used = {start + tap * dilation for start in range(0, (out - 1) * stride + 1, stride) for tap in range(kernel)}
+    unread = {(i, j) for i in range(whole) for j in range(whole) if i not in used or j not in used}
+    unread = {(i, j) for i, j in unread if padding <= min(i, j) and max(i, j) < padding + size}
+    cell, left, top, cell_out, left_out, top_out = _places(whole, out)
+    _input_grid(sketch, left, top, cell, size, padding, unread)
     for i in range(kernel):
         for j in range(kernel):
             y, x = row * stride + i * dilation, column * stride + j * dilation
             _tap(sketch, left + x * cell, top + y * cell, cell, y - padding, x - padding, size, WEIGHTS[i, j])
     span = (dilation * (kernel - 1) + 1) * cell
     sketch.rectangle(left + column * stride * cell, top + row * stride * cell, span, span, None, HIGHLIGHT, 2.5)
-    _output_cell(sketch, left_out + column * cell_out, top_out + row * cell_out, cell_out, value, True)
+    for i in range(out):
+        for j in range(out):
+            cell_of_output = sketch, left_out + j * cell_out, top_out + i * cell_out, cell_out, values[i, j]
+            _output_cell(*cell_of_output, i * out + j, (i, j) == (row, column))
+    x, y = left_out + column * cell_out, top_out + row * cell_out
+    sketch.rectangle(x, y, cell_out, cell_out, None, HIGHLIGHT, 2.5)
+    sketch.arrow(430, 30 + GRID / 2, 505, QUIET)
+    padded = f" and padding {padding}" if padding else ""
+    sketch.text(24 + GRID / 2, 14, f"input {size} × {size}{padded}", 14, bold=True)
+    sketch.text(540 + GRID / 2, 14, f"output {out} × {out}", 14, bold=True)
+    entries = [
+        ("cell", tint(INPUT, 0.35), "input"),
+        ("cell", WEIGHT, "input that meets a weight"),
+        ("frame", HIGHLIGHT, "the kernel's span and its output"),
+        ("cell", tint(OUTPUT, 0.28), "output: click a pixel"),
+    ]
+    entries += [("dashed", None, "padding")] * (padding > 0)
+    entries += [("cross", PAPER, "never read")] * bool(unread)
+    legend(sketch, HEIGHT - 14, entries)
     return sketch
 
 
-def _output_cell(sketch: Sketch, x: float, y: float, cell: float, value: int, here: bool) -> None:
-    sketch.rectangle(x, y, cell, cell, OUTPUT if here else tint(OUTPUT, 0.28), tint(OUTPUT, 0.9))
+def _output_cell(sketch: Sketch, x: float, y: float, cell: float, value: int, position: int, here: bool) -> None:
+    fill = OUTPUT if here else tint(OUTPUT, 0.28)
+    sketch.rectangle(x, y, cell, cell, fill, tint(OUTPUT, 0.9), click={"position": position})
     if cell >= 17:
-        text, colour = str(value).replace("-", "−"), "white" if here else INK
+        text, colour = str(value).replace("-", "−"), "#ffffff" if here else INK
         sketch.text(x + cell / 2, y + cell / 2, text, min(15, cell * 0.42), colour, bold=here)
-    if here:
-        sketch.rectangle(x, y, cell, cell, None, HIGHLIGHT, 2.5)
 
 
 def _tap(sketch: Sketch, x: float, y: float, cell: float, i: int, j: int, size: int, weight: int) -> None:
     value = INPUTS[i, j] if 0 <= i < size and 0 <= j < size else 0
-    sketch.rectangle(x, y, cell, cell, WEIGHT, "white")
+    sketch.rectangle(x, y, cell, cell, WEIGHT, PAPER)
     if cell >= 28:
-        sketch.text(x + cell * 0.5, y + cell * 0.36, str(value), min(15, cell * 0.42), "white", bold=True)
-        sketch.text(x + cell * 0.5, y + cell * 0.77, f"×{weight}".replace("-", "−"), min(11.5, cell * 0.3), "#BFE3FA")
+        sketch.text(x + cell * 0.5, y + cell * 0.36, str(value), min(15, cell * 0.42), "#ffffff", bold=True)
+        sketch.text(x + cell * 0.5, y + cell * 0.77, f"×{weight}".replace("-", "−"), min(11.5, cell * 0.3), "#ffffff")
     elif cell >= 14:
-        sketch.text(x + cell / 2, y + cell / 2, str(value), cell * 0.5, "white", bold=True)
+        sketch.text(x + cell / 2, y + cell / 2, str(value), cell * 0.5, "#ffffff", bold=True)
 
 
 def _draw_impossible(size, kernel, dilation, padding, span) -> Sketch:

@@ -1,17 +1,17 @@
 """Stride and pooling, one output pixel at a time, over a picture that can be shifted."""
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.course.shared.explorers import Explorer, Scene, menu, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WRONG
-from glcic_lite.course.shared.sketch import INK, Sketch, legend, tint
+from glcic_lite.course.shared.sketch import INK, PAPER, Sketch, legend, tint
 
-WIDTH, HEIGHT = 940, 430
-GRID = 372
-SIZE = 12
+WIDTH, HEIGHT = 1180, 386
+TOP, CELL = 62, 28
+OUTPUT_ROOM = 236  # the side of the largest output, in points
+SIZE = 10  # of the input
 OPERATIONS = ("strided convolution (mean)", "strided convolution (edges)", "max pooling", "average pooling")
 PATTERNS = ("a bright dot", "an edge", "fine stripes", "a slope")
 
@@ -48,19 +48,18 @@ def weights(operation: str, window: int) -> np.ndarray:
 
 
 class DownsamplingExplorer(Explorer):
-    """Menus for operation and picture; sliders for window, stride, shift and output pixel."""
+    """Menus for operation and picture; sliders for window, stride, shift and, or by a click, output pixel."""
 
     words_height = 112
 
     def controls(self):
-        menu = dict(style={"description_width": "98px"}, layout=widgets.Layout(width="330px"))
         return {
-            "operation": widgets.Dropdown(options=OPERATIONS, value="max pooling", description="operation", **menu),
-            "picture": widgets.Dropdown(options=PATTERNS, description="picture", **menu),
-            "window": whole_number("window", 2, 1, 5, 250),
-            "stride": whole_number("stride", 2, 1, 5, 250),
-            "shift": whole_number("shift picture by", 0, 0, 4, 250),
-            "position": whole_number("output pixel", 0, 0, 35, 250),
+            "operation": menu("operation", OPERATIONS, "max pooling"),
+            "window": whole_number("window", 2, 1, 5),
+            "stride": whole_number("stride", 2, 1, 5),
+            "picture": menu("picture", PATTERNS),
+            "shift": whole_number("shift picture by", 0, 0, 4),
+            "position": whole_number("output pixel", 0, 0, 24),
         }
 
     def adapt(self):
@@ -75,11 +74,12 @@ class DownsamplingExplorer(Explorer):
         row, column = divmod(min(position, out * out - 1), out)
         block = values[row * stride : row * stride + window, column * stride : column * stride + window]
         return Scene(
-            _draw_downsampling(values, smaller, unmoved, row, column, window, stride),
+            _draw_downsampling(pattern(picture, 0), unmoved, values, smaller, row, column, window, stride, shift),
             words(
                 "output size = ⌊(input − window) / stride⌋ + 1 = "
                 f"⌊({SIZE} − {window}) / {stride}⌋ + 1 = <b>{out}</b>: {SIZE * SIZE} pixels become {out * out}.",
-                f"Row {row}, column {column}: {_in_words(operation, block)} = <b>{_number(smaller[row, column])}</b>",
+                f"Row {row}, column {column}, shifted: {_in_words(operation, block)} = "
+                f"<b>{_number(smaller[row, column])}</b>",
                 _moved_in_words(shift, smaller, unmoved, window, stride),
             ),
         )
@@ -119,50 +119,65 @@ def _number(value: float) -> str:
     return f"{shown:.2f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
-def _draw_downsampling(values, smaller, unmoved, row, column, window, stride) -> Sketch:
+def _draw_downsampling(before, smaller_before, after, smaller_after, row, column, window, stride, shift) -> Sketch:
+    """The picture as it was with its output on the left, the shifted one with its own on the right."""
     sketch = Sketch(WIDTH, HEIGHT)
-    cell, top = GRID / SIZE, 30
-    read = _read(len(smaller), window, stride)
+    scale = max(np.abs(smaller_before).max(), np.abs(smaller_after).max(), 1e-9)
+    here = row, column
+    for left, title, values, smaller in (
+        (16, "as it was", before, smaller_before),
+        (616, f"shifted by {shift}" if shift else "not shifted yet: the same", after, smaller_after),
+    ):
+        sketch.text(left, 14, title, 16, anchor="lm", bold=True)
+        _draw_input(sketch, left, values, len(smaller), here, window, stride)
+        sketch.arrow(left + SIZE * CELL + 8, TOP + SIZE * CELL / 2, left + SIZE * CELL + 30, QUIET)
+        changed = np.abs(smaller - smaller_before) > 1e-9
+        _draw_output(sketch, left + SIZE * CELL + 38, smaller, changed, here, scale)
+    sketch.line(593, 8, 593, TOP + SIZE * CELL, tint(QUIET, 0.4), 1)
+    entries = [
+        ("cell", tint(INPUT, 0.5), "input"),
+        ("frame", HIGHLIGHT, "the window and its output"),
+        ("cell", tint(OUTPUT, 0.4), "output (pale: near 0): click a pixel"),
+    ]
+    entries += [("cross", PAPER, "never read")] * (len(_read(len(smaller_after), window, stride)) < SIZE)
+    legend(sketch, HEIGHT - 14, entries, left=16)
+    return sketch
+
+
+def _draw_input(sketch: Sketch, left: float, values: np.ndarray, out: int, here, window: int, stride: int) -> None:
+    sketch.text(left + SIZE * CELL / 2, TOP - 16, f"input {SIZE} × {SIZE}", 14)
+    read = _read(out, window, stride)
     for i in range(SIZE):
         for j in range(SIZE):
-            x, y = 24 + j * cell, top + i * cell
-            sketch.rectangle(x, y, cell, cell, tint(INPUT, 0.08 + 0.1 * values[i, j]), tint(INPUT, 0.9))
+            x, y = left + j * CELL, TOP + i * CELL
+            sketch.rectangle(x, y, CELL, CELL, tint(INPUT, 0.06 + 0.06 * values[i, j]), tint(INPUT, 0.8))
             if i in read and j in read:
-                sketch.text(x + cell / 2, y + cell / 2, str(values[i, j]), 13.5)
+                sketch.text(x + CELL / 2, y + CELL / 2, str(values[i, j]), 14)
             else:
-                sketch.cross(x + 3, y + 3, cell - 6, QUIET)
-    for i in range(len(smaller)):
-        for j in range(len(smaller)):
-            x, y = 24 + j * stride * cell, top + i * stride * cell
-            if stride >= window:  # overlapping windows would be a tangle of lines
-                sketch.rectangle(x + 1.5, y + 1.5, window * cell - 3, window * cell - 3, None, tint(INK, 0.55), 1)
-    x, y = 24 + column * stride * cell, top + row * stride * cell
-    sketch.rectangle(x, y, window * cell, window * cell, None, HIGHLIGHT, 3.5)
+                sketch.cross(x + 4, y + 4, CELL - 8, QUIET)
+    if stride >= window:  # overlapping windows would be a tangle of lines
+        for i in range(out):
+            for j in range(out):
+                x, y = left + j * stride * CELL, TOP + i * stride * CELL
+                sketch.rectangle(x + 1.5, y + 1.5, window * CELL - 3, window * CELL - 3, None, tint(INK, 0.55), 1)
+    x, y = left + here[1] * stride * CELL, TOP + here[0] * stride * CELL
+    sketch.rectangle(x, y, window * CELL, window * CELL, None, HIGHLIGHT, 3.5)
 
+
+def _draw_output(sketch: Sketch, left: float, smaller: np.ndarray, changed: np.ndarray, here, scale: float) -> None:
     out = len(smaller)
-    cell_out = min(GRID / out, 56)
-    left, high = 540 + (GRID - out * cell_out) / 2, top + (GRID - out * cell_out) / 2
-    scale = max(np.abs(smaller).max(), 1e-9)
+    sketch.text(left + OUTPUT_ROOM / 2, TOP - 16, f"output {out} × {out}", 14)
+    cell = min(OUTPUT_ROOM / out, 47)
+    start, top = left + (OUTPUT_ROOM - out * cell) / 2, TOP + (SIZE * CELL - out * cell) / 2
     for i in range(out):
         for j in range(out):
-            x, y, here = left + j * cell_out, high + i * cell_out, (i, j) == (row, column)
-            fill = tint(OUTPUT, 0.08 + 0.6 * abs(smaller[i, j]) / scale)
-            sketch.rectangle(x, y, cell_out, cell_out, fill, tint(OUTPUT, 0.9))
-            if cell_out >= 28:
-                size = 13.5 if cell_out > 40 else 10.5
-                sketch.text(x + cell_out / 2, y + cell_out / 2, _number(smaller[i, j]), size, bold=here)
-            if abs(smaller[i, j] - unmoved[i, j]) > 1e-9:
-                sketch.text(x + cell_out - 3, y + 3, "≠", 12 if cell_out > 40 else 9.5, WRONG, "rt", bold=True)
-            if here:
-                sketch.rectangle(x, y, cell_out, cell_out, None, HIGHLIGHT, 3.5)
-    sketch.arrow(430, top + GRID / 2, 505, QUIET)
-    sketch.text(24 + GRID / 2, 14, f"input {SIZE} × {SIZE}", 14, bold=True)
-    sketch.text(540 + GRID / 2, 14, f"output {out} × {out}", 14, bold=True)
-    entries = [
-        ("cell", tint(INPUT, 0.6), "input"),
-        ("frame", HIGHLIGHT, "the window and its output"),
-        ("cell", tint(OUTPUT, 0.4), "output (pale: near 0)"),
-    ]
-    entries += [("cross", "white", "never read")] * (len(read) < SIZE)
-    legend(sketch, HEIGHT - 13, entries)
-    return sketch
+            x, y = start + j * cell, top + i * cell
+            fill = tint(OUTPUT, 0.06 + 0.55 * abs(smaller[i, j]) / scale)
+            sketch.rectangle(x, y, cell, cell, fill, tint(OUTPUT, 0.9), click={"position": i * out + j})
+            lower = 0.1 * cell if changed[i, j] else 0  # room for the mark above the number
+            if cell > 20:
+                size = 14.5 if cell > 38 else 10 if cell > 28 else 8.5
+                sketch.text(x + cell / 2, y + cell / 2 + lower, _number(smaller[i, j]), size, bold=(i, j) == here)
+            if changed[i, j]:
+                sketch.text(x + cell - 3, y + 0.2 * cell, "≠", 14 if cell > 38 else 10, WRONG, "rm", bold=True)
+    sketch.rectangle(start + here[1] * cell, top + here[0] * cell, cell, cell, None, HIGHLIGHT, 3.5)

@@ -1,13 +1,12 @@
 """A transposed convolution as a stamp: every input pixel prints the kernel, multiplied by its value, on the output."""
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glcic_lite.course.shared.explorers import Explorer, Scene, warning, whole_number, words
+from glcic_lite.course.shared.explorers import Explorer, Scene, menu, warning, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, INPUT, OUTPUT, QUIET, WEIGHT, WRONG
-from glcic_lite.course.shared.sketch import INK, Sketch, legend, tint
+from glcic_lite.course.shared.sketch import INK, PAPER, Sketch, legend, tint
 
 WIDTH, HEIGHT = 940, 440
 GRID, TOP = 372, 30
@@ -34,19 +33,18 @@ def transposed(size: int, kernel: int, stride: int, padding: int, ones: bool = F
 
 
 class TransposedExplorer(Explorer):
-    """Sliders for input size, kernel, stride and padding; one more walks through the input pixels."""
+    """Sliders for input size, kernel, stride and padding; one more, or a click, chooses the input pixel."""
 
     words_height = 142
 
     def controls(self):
-        menu = dict(style={"description_width": "98px"}, layout=widgets.Layout(width="330px"))
         return {
             "size": whole_number("input size", 3, 1, LARGEST_INPUT),
             "kernel": whole_number("kernel", 3, 1, LARGEST_KERNEL),
             "stride": whole_number("stride", 2, 1, 4),
             "padding": whole_number("padding", 0, 0, 2),
             "position": whole_number("input pixel", 0, 0, 8),
-            "shown": widgets.Dropdown(options=SHOWN, description="output shows", **menu),
+            "shown": menu("output shows", SHOWN),
         }
 
     def adapt(self):
@@ -106,8 +104,10 @@ def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown
         for j in range(size):
             here = (i, j) == (row, column)
             x, y = left + j * cell, top + i * cell
-            sketch.rectangle(x, y, cell, cell, INPUT if here else tint(INPUT, 0.35), tint(INPUT, 0.9))
-            sketch.text(x + cell / 2, y + cell / 2, str(INPUTS[i, j]), min(15, cell * 0.48), bold=here)
+            fill = INPUT if here else tint(INPUT, 0.35)
+            sketch.rectangle(x, y, cell, cell, fill, tint(INPUT, 0.9), click={"position": i * size + j})
+            colour = "#000000" if here else INK
+            sketch.text(x + cell / 2, y + cell / 2, str(INPUTS[i, j]), min(15, cell * 0.48), colour, bold=here)
             if here:
                 sketch.rectangle(x, y, cell, cell, None, HIGHLIGHT, 3)
 
@@ -123,19 +123,19 @@ def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown
                 if stamped:
                     sketch.rectangle(x + 3, y + 3, cell - 6, cell - 6, tint(WEIGHT, 0.25))
                 continue
-            fill = tint(OUTPUT, 0.1 + 0.6 * counts[p, q] / most) if counts[p, q] else "white"
-            sketch.rectangle(x, y, cell, cell, WEIGHT if stamped else fill, "white" if stamped else tint(OUTPUT, 0.9))
+            fill = tint(OUTPUT, 0.1 + 0.6 * counts[p, q] / most) if counts[p, q] else PAPER
+            sketch.rectangle(x, y, cell, cell, WEIGHT if stamped else fill, PAPER if stamped else tint(OUTPUT, 0.9))
             number = sums[p, q] if shown == "sums" else counts[p, q]
             text = str(number).replace("-", "−")
             if stamped and cell >= 28 and shown == "sums":
-                sketch.text(x + cell / 2, y + cell * 0.36, text, min(15, cell * 0.42), "white", bold=True)
+                sketch.text(x + cell / 2, y + cell * 0.36, text, min(15, cell * 0.42), "#ffffff", bold=True)
                 weight = WEIGHTS[u, v]
                 small = f"{INPUTS[row, column]}·" + (f"(−{-weight})" if weight < 0 else str(weight))
                 fits = cell * (0.3 if len(small) < 5 else 0.24)
-                sketch.text(x + cell / 2, y + cell * 0.77, small, min(11.5, fits), "#BFE3FA")
+                sketch.text(x + cell / 2, y + cell * 0.77, small, min(11.5, fits), "#ffffff")
             elif cell >= 18 or stamped:  # smaller numbers could not be read anyway
                 size_of_text = min(15, cell * 0.42)
-                sketch.text(x + cell / 2, y + cell / 2, text, size_of_text, "white" if stamped else INK)
+                sketch.text(x + cell / 2, y + cell / 2, text, size_of_text, "#ffffff" if stamped else INK)
     x, y = left + column * stride * cell, top + row * stride * cell
     sketch.rectangle(x, y, kernel * cell, kernel * cell, None, HIGHLIGHT, 3)
     sketch.arrow(430, TOP + GRID / 2, 505, QUIET)
@@ -145,7 +145,7 @@ def _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown
     else:
         sketch.text(540 + GRID / 2, 14, "no output: everything is cut away", 14, WRONG, bold=True)
     entries = [
-        ("cell", tint(INPUT, 0.35), "input"),
+        ("cell", tint(INPUT, 0.35), "input: click a pixel"),
         ("cell", WEIGHT, "this input's stamp (small: value · weight)"),
         ("cell", tint(OUTPUT, 0.25), "output, few stamps"),
         ("cell", tint(OUTPUT, 0.7), "many"),

@@ -1,11 +1,10 @@
 """Feature maps to browse: what any channel of any layer makes of a photo with a hole."""
 
-import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
 from glcic_lite.course.lesson_04.features import as_grey, depth_below, feature_maps
-from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.course.shared.explorers import Explorer, Scene, menu, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, QUIET
 from glcic_lite.course.shared.sketch import SCALE, Sketch, legend
 from glcic_lite.method.architecture import COMPLETION_NETWORK
@@ -47,11 +46,10 @@ class FeatureExplorer(Explorer):
 
     def controls(self):
         controls = {
-            "layer": whole_number("layer", 0, 0, len(COMPLETION_NETWORK), width=300),
-            "channel": whole_number("channel", 1, 1, len(self._maps[0]), width=300),
-            "order": widgets.Dropdown(options=ORDERS, description="channels"),
+            "layer": whole_number("layer", 0, 0, len(COMPLETION_NETWORK)),
+            "channel": whole_number("channel", 1, 1, len(self._maps[0])),
+            "order": menu("channels", ORDERS),
         }
-        controls["order"].layout.width = "310px"
         return controls
 
     def adapt(self):
@@ -140,7 +138,7 @@ class FeatureExplorer(Explorer):
         grey = Image.fromarray(np.rint(as_grey(channel) * 255).astype(np.uint8))
         grey = grey.resize((side * SCALE, side * SCALE), Image.Resampling.NEAREST).convert("RGB")
         grey.paste(Image.new("RGB", grey.size, HOLE), mask=self._outlines[side])
-        sketch.image.paste(grey, (round(left * SCALE), round(top * SCALE)))
+        sketch.photo(grey, left, top, side, side)
         sketch.rectangle(left, top, side, side, None, QUIET, 0.5)
 
 

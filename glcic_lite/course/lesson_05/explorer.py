@@ -1,15 +1,14 @@
 """Move a hole about a photo; see what each of the two discriminators gets, and what they say of it."""
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 from PIL import Image
 
 from glcic_lite.course.shared.discriminator_scores import CROP, PATCH, fills, scores, views
-from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.course.shared.explorers import Explorer, Scene, menu, whole_number, words
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, with_hole
 from glcic_lite.course.shared.samples import sample_photo
-from glcic_lite.course.shared.sketch import SCALE, Sketch, legend
+from glcic_lite.course.shared.sketch import Sketch, legend
 from glcic_lite.method.masks import Box, box_mask, local_patch
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
 
@@ -50,10 +49,9 @@ class DiscriminatorExplorer(Explorer):
         super().__init__(**settings)
 
     def controls(self):
-        menu = dict(style={"description_width": "98px"}, layout=widgets.Layout(width="270px"))
         return {
-            "photo": widgets.Dropdown(options=list(SCENES), description="photo", **menu),
-            "fill": widgets.Dropdown(options=list(self._fills), value="network", description="the hole holds", **menu),
+            "photo": menu("photo", SCENES.keys()),
+            "fill": menu("the hole holds", self._fills.keys(), "network"),
             "width": whole_number("hole's width", 40, 8, 96),
             "height": whole_number("hole's height", 32, 8, 96),
             "left": whole_number("left edge", 44, 0, CROP - 8),
@@ -105,8 +103,7 @@ def _sketch(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Bo
     pictures = (with_hole(original, mask), filled, filled[patch.slices])
     for left, title, picture in zip(LEFTS, titles, pictures, strict=True):
         sketch.text(left + SIDE / 2, 14, title, 14, bold=True)
-        large = Image.fromarray(picture).resize((SIDE * SCALE, SIDE * SCALE), Image.Resampling.NEAREST)
-        sketch.image.paste(large, (left * SCALE, TOP * SCALE))
+        sketch.photo(Image.fromarray(picture), left, TOP, SIDE, SIDE)
     zoom = SIDE / CROP
     x, y = LEFTS[0] + patch.left * zoom, TOP + patch.top * zoom
     sketch.rectangle(x, y, patch.width * zoom, patch.height * zoom, None, HIGHLIGHT, 3.5)

@@ -4,15 +4,14 @@ import base64
 import io
 from functools import lru_cache
 
-import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
 from glcic_lite.course.lesson_09.figures import window_around
-from glcic_lite.course.shared.explorers import Explorer, Scene, whole_number, words
+from glcic_lite.course.shared.explorers import Explorer, Scene, menu, whole_number, words
 from glcic_lite.course.shared.figures import OUTPUT, QUIET, with_hole
 from glcic_lite.course.shared.samples import sample_photo
-from glcic_lite.course.shared.sketch import INK, SCALE, Sketch
+from glcic_lite.course.shared.sketch import INK, Sketch
 from glcic_lite.evaluation.fills import every_fill
 from glcic_lite.evaluation.metrics import measure_all
 from glcic_lite.method.masks import Box, box_mask
@@ -65,9 +64,8 @@ class FillExplorer(Explorer):
         super().__init__(**settings)
 
     def controls(self):
-        menu = dict(style={"description_width": "98px"}, layout=widgets.Layout(width="330px"))
         return {
-            "photo": widgets.Dropdown(options=list(SCENES), description="photo", **menu),
+            "photo": menu("photo", SCENES.keys()),
             "side": whole_number("hole's side", 48, 8, LARGEST),
             "left": whole_number("left edge", 104, 0, CROP - 8),
             "top": whole_number("upper edge", 104, 0, CROP - 8),
@@ -93,13 +91,12 @@ class FillExplorer(Explorer):
         for number, (name, picture, measured) in enumerate(panels):
             x, y = number % ACROSS * (SIDE + GAP), number // ACROSS * (TOP + SIDE + BELOW)
             sketch.text(x + SIDE / 2, y + TOP / 2, name, 14, bold=True)
-            large = Image.fromarray(np.ascontiguousarray(picture[window.slices]))
-            large = large.resize((SIDE * SCALE, SIDE * SCALE), Image.Resampling.NEAREST)
-            sketch.image.paste(large, (x * SCALE, (y + TOP) * SCALE))
+            shown = Image.fromarray(np.ascontiguousarray(picture[window.slices]))
+            sketch.photo(shown, x, y + TOP, SIDE, SIDE)
             if measured:
                 zoom = SIDE / window.width
                 hole = x + (left - window.left) * zoom, y + TOP + (top - window.top) * zoom
-                sketch.dashed_rectangle(*hole, side * zoom, side * zoom, "white")
+                sketch.dashed_rectangle(*hole, side * zoom, side * zoom, "#ffffff")
                 texture = f"   texture {measured['texture']:.2f}" if textured else ""
                 lines = f"PSNR {measured['psnr']:.1f} dB", f"SSIM {measured['ssim']:.2f}{texture}"
                 for line, text in enumerate(lines):

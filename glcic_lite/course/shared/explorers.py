@@ -1,6 +1,6 @@
 """What all explorers share: sliders, and below them a picture and a few words, redrawn in place.
 
-The picture is an image of fixed size whose bytes are replaced, so that nothing flickers or jumps. An error in a
+The picture keeps its shape, and room is kept for the words, so that nothing flickers or jumps. An error in a
 callback would otherwise go unnoticed; here the explorer shows it, and keeps it in `callback_errors` for the tests.
 """
 
@@ -16,10 +16,13 @@ from PIL import Image
 
 from glcic_lite.course.shared.figures import WRONG
 from glcic_lite.course.shared.sketch import Sketch
+from glcic_lite.course.shared.stage import Stage
 
 callback_errors: list[str] = []
 
 TEXT_STYLE = "font-size:15px; line-height:1.55"
+WIDEST = "1200px"  # wider, the sliders' ways would be long
+COLUMNS = "repeat(auto-fit, minmax(max(250px, 30%), 1fr))"  # of controls: three, or fewer in a narrow window
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,18 @@ class Scene:
 class Explorer(widgets.VBox):
     """Controls, a picture, and words. Subclasses define `controls` and `scene`.
 
+    The controls stand in a grid as wide as the picture. A mark of the picture with an entry `click` sets controls.
+
     Args:
-        words_height: space reserved for the words, in points, so that nothing below moves when they change.
         **settings: where the controls start.
+
+    Attributes:
+        words_height: space reserved for the words, in points, so that nothing below moves when they change.
+        columns: of the grid of controls, as CSS.
     """
 
     words_height = 84
+    columns = COLUMNS
 
     def __init__(self, **settings):
         self._controls = self.controls()
@@ -51,25 +60,16 @@ class Explorer(widgets.VBox):
             self._set(name, value)
             self.adapt()  # one setting may widen the range of the next
         self._busy = False
-        first = self._scene_or_fault()
-        self._picture = widgets.Image(
-            value=first.sketch.png(),
-            format="png",
-            layout=widgets.Layout(
-                width=f"{first.sketch.width}px",
-                height=f"{first.sketch.height}px",
-                flex="0 0 auto",
-                object_fit="contain",  # in a narrow window the picture shrinks, and nothing below it moves
-                object_position="left top",
-            ),
+        self._stage = Stage(words_height=self.words_height, layout=widgets.Layout(width="100%"))
+        self._show()
+        self._stage.on_msg(self._clicked)
+        for control in self._controls.values():
+            control.layout.width = "auto"
+        panel = widgets.GridBox(
+            list(self._controls.values()),
+            layout=widgets.Layout(width="100%", grid_template_columns=self.columns, grid_gap="0 18px"),
         )
-        self._words = widgets.HTML(
-            first.words, layout=widgets.Layout(min_height=f"{self.words_height}px", max_width=f"{first.sketch.width}px")
-        )
-        panel = widgets.HBox(
-            list(self._controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 18px")
-        )
-        super().__init__([panel, self._picture, self._words])
+        super().__init__([panel, self._stage], layout=widgets.Layout(max_width=WIDEST))
         for control in self._controls.values():
             control.observe(self._changed, names="value")
 
@@ -109,9 +109,10 @@ class Explorer(widgets.VBox):
         data["text/plain"] = f"{type(self).__name__}: run this cell to move its sliders"
         return data, {**metadata, "image/png": {"width": scene.sketch.width, "alt": plain(scene.words)}}
 
-    def png(self) -> bytes:
-        """The PNG file that is shown now."""
-        return self._picture.value
+    @property
+    def words(self) -> str:
+        """The words that are shown now, as HTML."""
+        return self._stage.scenes[0]["frames"][0]["words"]
 
     def _set(self, name: str, value) -> None:
         if name not in self._controls:
@@ -121,13 +122,19 @@ class Explorer(widgets.VBox):
     def _changed(self, change) -> None:
         if self._busy:  # adapt() has moved a control: drawing once is enough
             return
+        self._show()
+
+    def _show(self) -> None:
         self._busy = True
         try:
             scene = self._scene_or_fault()
         finally:
             self._busy = False
-        self._picture.value = scene.sketch.png()
-        self._words.value = scene.words
+        self._stage.scenes = [{"name": "", "frames": [{"sketch": scene.sketch.for_browser(), "words": scene.words}]}]
+
+    def _clicked(self, stage: Stage, content: dict, buffers: list) -> None:
+        """A mark of the picture was clicked: move the controls that it names."""
+        self.set(**content["click"])
 
     def _scene_or_fault(self) -> Scene:
         try:
@@ -140,13 +147,12 @@ class Explorer(widgets.VBox):
                 f"{html.escape(f'{type(error).__name__}: {error}')}<br>Settings: "
                 f"{html.escape(str(self.settings))}. Please report it.</div>"
             )
-            old = getattr(self, "_picture", None)
-            width = int(old.layout.width[:-2]) if old else 900
-            height = int(old.layout.height[:-2]) if old else 300
-            return Scene(Sketch(width, height), words)
+            shown = self._stage.scenes
+            size = shown[0]["frames"][0]["sketch"] if shown else {"width": 900, "height": 300}
+            return Scene(Sketch(size["width"], size["height"]), words)
 
 
-def whole_number(description: str, value: int, low: int, high: int, width: int = 270) -> widgets.IntSlider:
+def whole_number(description: str, value: int, low: int, high: int) -> widgets.IntSlider:
     """A slider over whole numbers; the arrow keys move it too."""
     return widgets.IntSlider(
         value,
@@ -155,8 +161,14 @@ def whole_number(description: str, value: int, low: int, high: int, width: int =
         description=description,
         continuous_update=True,
         style={"description_width": "98px"},
-        layout=widgets.Layout(width=f"{width}px"),
     )
+
+
+def menu(description: str, options, value=None) -> widgets.Dropdown:
+    """A menu in line with the sliders; without `value` it starts at its first entry."""
+    entries = list(options.values()) if isinstance(options, dict) else list(options)
+    value = entries[0] if value is None else value
+    return widgets.Dropdown(options=options, value=value, description=description, style={"description_width": "98px"})
 
 
 def words(*paragraphs: str) -> str:

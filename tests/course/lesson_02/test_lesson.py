@@ -67,13 +67,26 @@ def test_no_number_is_minus_zero():
     explorer = DownsamplingExplorer(operation="strided convolution (edges)", picture="fine stripes", window=3, stride=1)
     for position in range(8):
         explorer.set(position=position)
-        assert "−0<" not in explorer._words.value
+        assert "−0<" not in explorer.words
 
 
 def test_downsampling_explorer_says_what_no_window_reaches():
     explorer = DownsamplingExplorer(window=3, stride=2)
-    assert "never read" in explorer._words.value
+    assert "never read" in explorer.words
     explorer.set(window=2)
-    assert "never read" not in explorer._words.value
+    assert "never read" not in explorer.words
     explorer.set(window=1)
-    assert "between them that are never read" in explorer._words.value
+    assert "between them that are never read" in explorer.words
+
+
+def test_the_unshifted_picture_stands_beside_the_shifted_one():
+    explorer = DownsamplingExplorer(operation="max pooling", picture="an edge", window=2, stride=2, shift=1)
+    written = [mark["text"] for mark in explorer.scene(**explorer.settings).sketch.marks if mark["kind"] == "text"]
+    halves = written.index("as it was"), written.index("shifted by 1")
+    left, right = written[halves[0] : halves[1]], written[halves[1] :]
+    for half, shift in ((left, 0), (right, 1)):
+        numbers = [int(text) for text in half if text.isdigit()]
+        values = pattern("an edge", shift)
+        assert numbers[: SIZE * SIZE] == values.ravel().tolist()
+        assert numbers[SIZE * SIZE :] == shrunk(values, "max pooling", 2, 2).ravel().tolist()
+    assert "≠" not in left and right.count("≠") == 5

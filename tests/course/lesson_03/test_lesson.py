@@ -47,14 +47,14 @@ def test_transposed_size_and_values_are_those_of_stamps():
 
 def test_transposed_explorer_explains_what_is_impossible_and_what_is_uneven():
     explorer = TransposedExplorer(size=1, kernel=1, padding=2)
-    assert "Impossible" in explorer._words.value
+    assert "Impossible" in explorer.words
     explorer.set(size=4, kernel=3, stride=2, padding=0)
-    assert "uneven" in explorer._words.value
+    assert "uneven" in explorer.words
     explorer.set(kernel=4)
-    assert "even</b> everywhere" in explorer._words.value
+    assert "even</b> everywhere" in explorer.words
     explorer.set(kernel=2, stride=4)
-    assert "never reached" in explorer._words.value
+    assert "never reached" in explorer.words
     explorer.set(size=1, kernel=1, stride=4)
-    assert "never reached" not in explorer._words.value and "too few outputs" in explorer._words.value
+    assert "never reached" not in explorer.words and "too few outputs" in explorer.words
     explorer.set(size=2, kernel=5, stride=2, padding=2)
-    assert "too few outputs" in explorer._words.value
+    assert "too few outputs" in explorer.words

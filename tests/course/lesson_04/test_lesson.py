@@ -178,7 +178,7 @@ def test_every_setting_of_the_explorer(explorer):
         explorer.set(order=chance.choice(list(ORDERS.values())))
         explorer.set(channel=chance.randint(1, explorer._controls["channel"].max))
         assert explorer.picture().size == size, "the layout would jump"
-        assert "<p" in explorer._words.value
+        assert "<p" in explorer.words
     explorer.set(layer=12)
     explorer.set(channel=16)
     explorer.set(layer=17)  # only three channels are left
@@ -218,11 +218,11 @@ def test_orders_sort_by_what_they_say(explorer, scene):
 
 def test_the_words_tell_of_the_hole(explorer):
     explorer.set(layer=0)
-    assert "no trace" in explorer._words.value
+    assert "no trace" in explorer.words
     explorer.set(layer=10)
-    assert "dilation 16" in explorer._words.value and "varies" in explorer._words.value
+    assert "dilation 16" in explorer.words and "varies" in explorer.words
     explorer.set(layer=13)
-    assert "doubles the size" in explorer._words.value
+    assert "doubles the size" in explorer.words
 
 
 # Figures

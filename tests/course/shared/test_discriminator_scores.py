@@ -136,7 +136,7 @@ def test_every_control_at_its_ends(explorer):
         for value in ends(explorer._controls[name]):
             explorer.set(**{name: value})
             assert explorer.picture().size == size, "the layout would jump"
-            assert "real</b>" in explorer._words.value
+            assert "real</b>" in explorer.words
 
 
 def test_a_step_is_fast(explorer):
@@ -150,15 +150,15 @@ def test_a_step_is_fast(explorer):
 
 def test_it_says_where_the_patch_lies_and_what_it_misses(explorer):
     explorer.set(width=20, height=20, left=54, top=54)
-    assert "centred on it" in explorer._words.value
+    assert "centred on it" in explorer.words
     explorer.set(left=0, top=54)
-    assert "22 px right" in explorer._words.value and "up" not in explorer._words.value
+    assert "22 px right" in explorer.words and "up" not in explorer.words
     explorer.set(left=108, top=0)
-    assert "22 px left" in explorer._words.value and "22 px down" in explorer._words.value
+    assert "22 px left" in explorer.words and "22 px down" in explorer.words
     explorer.set(width=80, height=20)
-    assert "larger than the patch" in explorer._words.value and "no known pixel" not in explorer._words.value
+    assert "larger than the patch" in explorer.words and "no known pixel" not in explorer.words
     explorer.set(height=80)
-    assert "no known pixel" in explorer._words.value
+    assert "no known pixel" in explorer.words
 
 
 def test_the_hole_stays_inside_when_it_grows(explorer):

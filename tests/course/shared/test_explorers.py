@@ -30,7 +30,7 @@ def test_every_control_at_its_ends_and_many_settings_at_random(kind):
         name = chance.choice(list(explorer.settings))
         explorer.set(**{name: chance.choice(values_of(explorer._controls[name]))})
         assert explorer.picture().size == size, "the layout would jump"
-        assert "<p" in explorer._words.value
+        assert "<p" in explorer.words
 
 
 @pytest.mark.parametrize("kind", EXPLORERS)
@@ -52,6 +52,16 @@ def test_shown_it_brings_a_picture_for_readers_without_a_kernel(kind):
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"} <= set(data)
 
 
+@pytest.mark.parametrize("kind", [ConvolutionExplorer, DownsamplingExplorer, TransposedExplorer])
+def test_a_click_on_a_mark_moves_the_controls_it_names(kind):
+    explorer = kind(position=1)
+    clicks = [mark["click"] for mark in explorer._stage.scenes[0]["frames"][0]["sketch"]["marks"] if "click" in mark]
+    last = explorer._controls["position"].max
+    assert {click["position"] for click in clicks} == set(range(last + 1))
+    explorer._clicked(explorer._stage, {"click": {"position": last}}, [])
+    assert explorer.settings["position"] == last
+
+
 @pytest.mark.parametrize("kind", EXPLORERS)
 def test_an_unknown_setting_is_named(kind):
     with pytest.raises(TypeError, match="nonsense"):
@@ -67,8 +77,8 @@ def test_a_fault_is_shown_and_kept_and_does_not_stop_the_explorer():
 
     explorer = Broken()
     explorer.set(kernel=5)
-    assert "✗" in explorer._words.value and "&lt;out of order&gt;" in explorer._words.value
+    assert "✗" in explorer.words and "&lt;out of order&gt;" in explorer.words
     assert len(explorers.callback_errors) == 1 and "out of order" in explorers.callback_errors[0]
     explorer.set(kernel=3)
-    assert "✗" not in explorer._words.value
+    assert "✗" not in explorer.words
     explorers.callback_errors.clear()
