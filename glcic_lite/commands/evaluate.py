@@ -23,6 +23,9 @@ def evaluate(
         Path | None,
         typer.Option(help="A CSV file of earlier measurements, from which those of slow classical fills are taken."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure slow classical fills even if they are known.")
+    ] = False,
 ) -> None:
     """Compare the weights with classical fills inside seeded holes: PSNR with its 95 % interval over photos, SSIM,
     HaarPSI, texture, L1 in grey levels, and seconds a hole. What slow classical fills score on the test photos is
@@ -52,7 +55,7 @@ def evaluate(
             on_case=lambda case, filled: bar.update(),
             holes=hole or None,
             fills=fill or protocol.FILLS,
-            known=protocol.read_rows(known) if known else None,
+            known=[] if again else protocol.read_rows(known) if known else None,
         )
     print(
         f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "

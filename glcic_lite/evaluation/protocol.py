@@ -2,6 +2,10 @@
 
 It is the course's own, not the paper's. What a classical fill scores in a hole never changes, so its rows are kept in
 `classical_fills.csv` beside this file, and looked up; only the network's are measured again for every network.
+
+    python -m glcic_lite evaluate --again --fill "FSR fast" --fill shift-map -o classical_fills.csv
+
+makes it anew, in a quarter of an hour.
 """
 
 import csv

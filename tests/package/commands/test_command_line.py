@@ -248,6 +248,8 @@ def test_evaluate_measures_only_what_is_asked_for_and_takes_what_is_known(folder
     (folder / "told.csv").write_text(told)
     status, out, _ = run(*asked, "--fill", "shift-map", "--known", "told.csv")
     assert status == 0 and "77.00" in out
+    status, out, _ = run(*asked, "--fill", "shift-map", "--known", "told.csv", "--again")
+    assert status == 0 and "77.00" not in out
 
 
 @pytest.mark.parametrize(
