@@ -236,6 +236,78 @@ def test_a_stroke_is_given_up_while_the_button_is_down(canvas):
     assert np.array_equal(canvas.mask(), expected), "nothing that was given up has been sent"
 
 
+def test_a_stroke_may_begin_and_end_beside_the_photo(canvas):
+    around = canvas.page.locator(".mask-canvas .surround").first.bounding_box()
+    inside = [canvas.position(point) for point in [(20, 100), (5, 200)]]
+    canvas.page.mouse.move(around["x"] + 3, inside[0][0][1])
+    canvas.page.mouse.down()
+    for position, _ in inside:
+        canvas.page.mouse.move(*position)
+    canvas.page.mouse.move(around["x"] + 3, inside[1][0][1])
+    canvas.page.mouse.up()
+    drawn = canvas.mask()
+    outside = canvas.stage.evaluate("(stage, x) => (x - stage.getBoundingClientRect().left)", around["x"] + 3)
+    assert outside < 0, "the pointer was beside the photo"
+    assert drawn[inside[0][1][1], 0] and drawn[inside[1][1][1], 0], "the ink runs over the photo's border"
+    assert np.array_equal(canvas.ink(), drawn)
+    assert canvas.page.evaluate("document.activeElement.className") == "stage"
+
+
+def test_shift_draws_straight_lines(canvas):
+    (start, begin), (turn, _), (end, last) = (canvas.position(point) for point in [(60, 60), (300, 90), (200, 300)])
+    canvas.page.mouse.move(*start)
+    canvas.page.keyboard.down("Shift")
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(*turn, steps=9)
+    canvas.page.mouse.move(*end, steps=9)
+    canvas.page.mouse.up()
+    expected = empty()
+    draw_stroke(expected, [begin, last], BRUSH)
+    assert np.array_equal(canvas.mask(), expected), "of the way there nothing is left"
+    (position, point) = canvas.position((500, 400))
+    canvas.page.mouse.click(*position)
+    canvas.page.keyboard.up("Shift")
+    draw_stroke(expected, [last, point], BRUSH)
+    assert np.array_equal(canvas.mask(), expected), "a click with Shift goes on from where the last line ended"
+    canvas.page.mouse.click(*canvas.position((60, 400))[0])
+    draw_stroke(expected, [canvas.position((60, 400))[1]], BRUSH)
+    assert np.array_equal(canvas.mask(), expected)
+
+
+def test_a_steady_hand_leaves_out_the_tremor(canvas):
+    random = np.random.default_rng(0)
+    shaky = [(80 + 4 * step, 240 + int(random.integers(-5, 6))) for step in range(110)]
+    height = {}
+    for steady in (False, True):
+        canvas.press("Delete")
+        canvas.strokes = canvas.completed_strokes()
+        if steady:
+            canvas.click("Steady hand")
+        canvas.drag(shaky)
+        drawn = canvas.mask()
+        assert np.array_equal(canvas.ink(), drawn)
+        middle = drawn[:, 160:400]
+        top = middle.argmax(axis=0)
+        height[steady] = top.std()
+    canvas.press("h")
+    assert canvas.page.get_by_role("button", name="Steady hand").get_attribute("aria-pressed") == "false"
+    assert height[True] < 0.65 * height[False]
+
+
+def test_alt_and_the_wheel_change_the_brush(canvas):
+    canvas.page.mouse.move(*canvas.position((300, 200))[0])
+    canvas.page.keyboard.down("Alt")
+    for turn, grows in ((-100, True), (100, False)):
+        before = int(canvas.page.locator(".mask-canvas output").inner_text().split()[0])
+        canvas.page.mouse.wheel(0, turn)
+        sign = ">" if grows else "<"
+        canvas.page.wait_for_function(
+            f"parseInt(document.querySelector('.mask-canvas output').textContent) {sign} {before}"
+        )
+    canvas.page.keyboard.up("Alt")
+    assert canvas.stage.bounding_box()["width"] == pytest.approx(WIDTH, abs=20), "the photo is not zoomed"
+
+
 def test_a_mask_set_by_python_ends_the_stroke_under_way(canvas):
     positions = [canvas.position(point)[0] for point in [(100, 100), (150, 100), (300, 100)]]
     canvas.page.mouse.move(*positions[0])

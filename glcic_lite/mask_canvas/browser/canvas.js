@@ -12,7 +12,7 @@ import { ARROWS, actionFor, buildToolbar } from "./tools.js";
 const LARGEST_ZOOM = 16;
 const THIN = 120; // pixels on the screen: a photo whose shorter side would be thinner begins zoomed in
 const SMALL = 640; // a photo of fewer pixels on its long side has its mask drawn in finer ones
-const STRING = 14; // pixels on the screen: a steady hand's tremor up to this size leaves no trace
+const STRING = 20; // pixels on the screen: a steady hand's tremor up to this size leaves no trace
 
 const SHELL = `
   <p class="note">No Python is connected: the photo and the mask are shown as they were saved. Run the cell again to go on.</p>

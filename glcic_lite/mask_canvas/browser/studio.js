@@ -133,7 +133,7 @@ function renderStudio({ model, el }, drawing) {
   }
   compare.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && showBefore(true));
   root.addEventListener("keyup", (event) => event.key.toLowerCase() === "o" && showBefore(false));
-  root.addEventListener("focusout", () => showBefore(false));
+  root.addEventListener("focusout", (event) => root.contains(event.relatedTarget) || showBefore(false));
 
   // ------------------------------------------------------------------------------------------ side by side, in place
 

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Drawing } from "../../../../glcic_lite/mask_canvas/browser/drawing.js";
+import { pulled } from "../../../../glcic_lite/mask_canvas/browser/hand.js";
 import { boxAround, decodeRuns, encodeRuns, oddSize } from "../../../../glcic_lite/mask_canvas/browser/mask.js";
 import { overlay } from "../../../../glcic_lite/mask_canvas/browser/overlay.js";
+import { sendInParts } from "../../../../glcic_lite/mask_canvas/browser/upload.js";
 import { actionFor } from "../../../../glcic_lite/mask_canvas/browser/tools.js";
 
 test("run lengths come back as the same mask", () => {
@@ -133,4 +135,62 @@ test("the hole is painted with a contour, all of it and nothing else", () => {
   assert.deepEqual(pixel(3, 4), [150, 0, 80, 255], "inside dark");
   assert.ok(pixel(5, 0)[3] < 255, "at the photo's border the hole does not end");
   assert.equal(overlay(mask, { left: 30, top: 30, right: 40, bottom: 40 }, 1), null);
+});
+
+test("a tiny mask is painted in finer pixels, and its middle is not hidden by its contour", () => {
+  const mask = { width: 3, height: 3, pixels: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 0) };
+  const part = overlay(mask, { left: 0, top: 0, right: 3, bottom: 3 }, 1, { times: 20 });
+  assert.deepEqual([part.width, part.height], [60, 60]);
+  const pixel = (x, y) => [...part.data.slice(4 * (60 * y + x), 4 * (60 * y + x) + 4)];
+  for (let y = 0; y < 60; y++) {
+    for (let x = 0; x < 60; x++) {
+      const isInside = Math.floor(x / 20) === 1 && Math.floor(y / 20) === 1;
+      assert.equal(pixel(x, y)[3] > 0, isInside);
+    }
+  }
+  assert.deepEqual(pixel(20, 30), [255, 255, 255, 255]);
+  assert.deepEqual(pixel(30, 30).slice(0, 3), [222, 0, 120]);
+});
+
+test("growth is painted around what was drawn; what is completed in place is not covered", () => {
+  const mask = { width: 30, height: 30, pixels: new Uint8Array(900) };
+  for (let y = 12; y < 18; y++) mask.pixels.fill(1, 30 * y + 12, 30 * y + 18);
+  const grown = new Uint8Array(900);
+  for (let y = 6; y < 24; y++) grown.fill(1, 30 * y + 6, 30 * y + 24);
+  const all = { left: 0, top: 0, right: 30, bottom: 30 };
+  const opacity = (how) => overlay(mask, all, 1, how).data.filter((_, index) => index % 4 === 3);
+  assert.deepEqual([...opacity({ grown })].map((value) => value > 0), [...grown].map((value) => value === 1));
+  const placed = opacity({ grown, filled: grown });
+  assert.equal(placed[30 * 15 + 15], 0, "the result is seen");
+  assert.ok(placed[30 * 15 + 6] > 0, "and where it ends");
+});
+
+test("what is grown counts, and the mask stays as it was painted", () => {
+  const drawing = new Drawing(new Model([2, 1, 3]));
+  assert.equal(drawing.holePixels, 1);
+  drawing.setGrowth(1);
+  assert.equal(drawing.holePixels, 3);
+  assert.deepEqual([...drawing.mask.pixels], [0, 0, 1, 0, 0, 0]);
+  drawing.setGrowth(0);
+  assert.equal(drawing.holePixels, 1);
+});
+
+test("the brush on a string stays until the string is tight, and then follows", () => {
+  const brush = { x: 10, y: 10 };
+  assert.deepEqual(pulled(brush, { x: 13, y: 14 }, 5), brush);
+  assert.deepEqual(pulled(brush, { x: 30, y: 10 }, 5), { x: 25, y: 10 });
+  assert.deepEqual(pulled(brush, { x: 10, y: -10 }, 20), brush);
+});
+
+test("a file is sent in parts, in order and whole", async () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
+  for (const [largest, count] of [[100, 10], [333, 4], [1000, 1], [5000, 1]]) {
+    const sent = [];
+    await sendInParts(new Blob([bytes]), largest, (part, parts, content) => sent.push([part, parts, new Uint8Array(content)]));
+    assert.deepEqual(sent.map(([part, parts]) => [part, parts]), Array.from({ length: count }, (_, part) => [part, count]));
+    assert.deepEqual(sent.flatMap(([, , content]) => [...content]), [...bytes]);
+  }
+  const sent = [];
+  await sendInParts(new Blob([]), 10, (...part) => sent.push(part));
+  assert.equal(sent.length, 1, "an empty file is a part as well: Python says what is wrong with it");
 });
