@@ -169,7 +169,7 @@ test("what is grown counts, and the mask stays as it was painted", () => {
   const drawing = new Drawing(new Model([2, 1, 3]));
   assert.equal(drawing.holePixels, 1);
   drawing.setGrowth(1);
-  assert.equal(drawing.holePixels, 3);
+  assert.equal(drawing.holePixels, 4);
   assert.deepEqual([...drawing.mask.pixels], [0, 0, 1, 0, 0, 0]);
   drawing.setGrowth(0);
   assert.equal(drawing.holePixels, 1);
