@@ -60,24 +60,27 @@ are none.
 
 ## Evaluation
 
-The test photos (`data/photos/test`, never trained on), reduced to at most 640 pixels, one crop of 256 x 256 each, with
-seeded holes: boxes of 32, 48 and 64 pixels, and a brush stroke 20 pixels wide. All numbers are computed over the pixels
-inside the hole and averaged over photos: PSNR in dB / SSIM / gradient magnitude relative to the real photo's (1 is as
-much texture; near 0 is fog). Every single measurement is in `evaluation.csv`; `python -m glcic_lite evaluate` repeats
-them all. Computed on {machine}.
+The test photos (`data/photos/test`, never trained on), reduced to at most 640 pixels, with seeded holes: boxes of 32,
+48 and 64 pixels and a brush stroke 20 pixels wide in one crop of 256 x 256 each, boxes of 96, 128 and 192 pixels in
+another of 304 x 304. All numbers are computed over the pixels inside the hole and averaged over photos: PSNR in dB /
+HaarPSI (Reisenhofer and others, 2018; 1 is equal) / gradient magnitude relative to the real photo's (1 is as much
+texture; near 0 is fog). Every single measurement, with SSIM, L1 and seconds, is in `evaluation.csv`;
+`python -m glcic_lite evaluate` repeats them all. Computed on {machine}.
 
 {table}
 
-"network" is the bare output, "network, blended" is what `complete` returns. The harmonic fill is the smoothest of all:
-PSNR favours it, and it is pure fog.
+"network, blended" is what `complete` returns: a hole larger than those of the training is painted in a reduced photo.
+"scale 1" does without that, "network" is the bare output at scale 1. The others are classical: FSR is OpenCV's
+frequency selective reconstruction (quick setting), shift-map its copier of patches. The harmonic fill is the smoothest
+of all: PSNR favours it, and it is pure fog.
 
 ![Every test photo with a box of 48 pixels and with a brush stroke: the hole, the photo, Telea's fill, the network's
 output, and the blended result](completions.jpg)
 
 ## Limits
 
-- The middle of a box of 48 pixels is already soft: "texture" in the table says how much is missing. Holes much larger
-  than {high} pixels, which it never saw in training, come out as fog.
+- The middle of a box of 48 pixels is already soft: "texture" in the table says how much is missing. Holes larger than
+  {high} pixels, which it never saw in training, come out soft.
 - It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
 - {photos} photos are few. It has not learned what they do not show (text, people's faces, interiors).
 """
@@ -225,7 +228,7 @@ def markdown_table(rows: list[dict]) -> str:
     lines = ["| fill | " + " | ".join(holes) + " |", "|---" * (len(holes) + 1) + "|"]
     for fill in fills:
         found = [cells[fill, hole] for hole in holes]
-        text = " | ".join(f"{r['psnr']:.2f} / {r['ssim']:.3f} / {r['texture']:.2f}" for r in found)
+        text = " | ".join(f"{r['psnr']:.2f} / {r['haarpsi']:.3f} / {r['texture']:.2f}" for r in found)
         lines.append(f"| {fill} | {text} |")
     return "\n".join(lines)
 

@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 from IPython.display import display
 
-HOLDS, IN_PART, NOT_HERE = "holds", "holds in part", "does not hold here"
-MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_HERE: "✗"}
-TOGETHER = {HOLDS: ("holds", "hold"), IN_PART: ("holds in part", "hold in part"),
-            NOT_HERE: ("does not hold here", "do not hold here")}  # fmt: skip
+HOLDS, IN_PART, NOT_HERE, UNDECIDED = "holds", "holds in part", "does not hold here", "undecided"
+MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_HERE: "✗", UNDECIDED: "?"}
+TOGETHER = {
+    HOLDS: ("holds", "hold"),
+    IN_PART: ("holds in part", "hold in part"),
+    NOT_HERE: ("does not hold here", "do not hold here"),
+    UNDECIDED: ("is undecided", "are undecided"),
+}
 
 LESSONS = {
     1: "01_receptive_fields_and_dilation.ipynb",
@@ -49,7 +53,7 @@ class Claim:
         words: the claim in the report's words, shortened.
         experiment: how it was tested, in one sentence.
         sections: where.
-        verdict: `HOLDS`, `IN_PART` or `NOT_HERE`.
+        verdict: `HOLDS`, `IN_PART` (`why` names the part), `NOT_HERE` or `UNDECIDED`.
         why: one sentence.
     """
 
@@ -122,9 +126,10 @@ CLAIMS = (
         "S7",
         "GAN training is unstable; GLCIC therefore adds a reconstruction loss, and uses two discriminators.",
         "The same game with the squared error, the GAN loss, and both; five seeds, jumps and plausible fills counted.",
-        (Section(5, "1 · The counterfeiter and the police"),),
-        HOLDS,
-        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed settles.",
+        (Section(5, "1 · The counterfeiter and the police"), Section(9, "5.2 · The discriminators")),
+        IN_PART,
+        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed settles. Whether "
+        "a second discriminator steadies the training is undecided: no experiment compares it.",
     ),
     Claim(
         "S8",
@@ -170,8 +175,8 @@ CLAIMS = (
         "Small networks trained equally long with no discriminator, one of the two, and both.",
         (Section(9, "5.2 · The discriminators"),),
         IN_PART,
-        "Nobody told it what an edge is; in short trainings the discriminators change next to nothing, in a long one "
-        "they brought texture.",
+        "Nobody told it what an edge is. Whether the discriminators raise the quality is undecided: in short trainings "
+        "they change next to nothing, and the long one, in which texture came, has no twin without them.",
     ),
     Claim(
         "L1",
@@ -185,7 +190,7 @@ CLAIMS = (
     Claim(
         "L2",
         "Faces fail: nothing was learned of facial features.",
-        "Faces of animals covered and completed, beside holes of the same size elsewhere.",
+        "Faces of animals, picked by hand, covered and completed, beside seeded holes of the same size elsewhere.",
         (Section(8, "3.5 · A face"), Section(9, "6 · Where it fails")),
         HOLDS,
         "No covered eye comes back; it is continued as fur or as background.",
@@ -193,7 +198,8 @@ CLAIMS = (
     Claim(
         "L3",
         "Complex structures fail.",
-        "Holes over straight edges and in textures, over roofs, columns, arches and towers.",
+        "Holes over straight edges and in textures; over roofs, columns, arches and towers, picked by hand, beside "
+        "seeded ones.",
         (Section(8, "3.3 · Across an edge, or in a texture?"), Section(9, "6 · Where it fails")),
         HOLDS,
         "An edge that runs into the hole is continued for some pixels; what has a shape of its own is lost.",

@@ -34,7 +34,7 @@ METRIC_WORDS = {
     "l1": "L1, in grey levels\nlower is better",
     "ssim": "SSIM\nhigher is better",
     "haarpsi": "HaarPSI\nhigher is better",
-    "texture": "texture\n1 is as much as in the photo",
+    "texture": "texture\n1: as in the photo",
 }
 
 
@@ -60,7 +60,7 @@ def window_around(mask: np.ndarray, margin: int) -> Box:
 def show_light(figure: Figure, alternative_text: str) -> None:
     """Like `show_figure`, in half the bytes: this lesson shows hundreds of photos. The figure is closed."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 48, "optimize": True, "progressive": True})
+    figure.savefig(buffer, format="jpeg", dpi=88, pil_kwargs={"quality": 45, "optimize": True, "progressive": True})
     plt.close(figure)
     display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text))
 
@@ -497,4 +497,4 @@ def legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    figure.legend(found.values(), found, loc="outside lower center", ncols=len(found), fontsize=11)
+    figure.legend(found.values(), found, loc="outside lower center", ncols=min(len(found), 5), fontsize=11)

@@ -8,12 +8,12 @@ import nbformat
 import pytest
 
 from glcic_lite.course.lesson_09 import claims
-from glcic_lite.course.lesson_09.claims import CLAIMS, HOLDS, IN_PART, MARKS, NOT_HERE
+from glcic_lite.course.lesson_09.claims import CLAIMS, HOLDS, IN_PART, MARKS, NOT_HERE, UNDECIDED
 from glcic_lite.files import NOTEBOOKS
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
-SAID = {"holds": HOLDS, "does not hold here": NOT_HERE}  # how a verdict begins
+SAID = {"holds": HOLDS, "does not hold here": NOT_HERE, "undecided": UNDECIDED}  # how a verdict begins
 
 each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 
@@ -44,7 +44,7 @@ def test_every_claim_is_there_once_and_in_order():
 
 @each_claim
 def test_it_is_filled_in(claim):
-    assert claim.verdict in (HOLDS, IN_PART, NOT_HERE)
+    assert claim.verdict in (HOLDS, IN_PART, NOT_HERE, UNDECIDED)
     assert claim.sections
     for words in (claim.words, claim.experiment, claim.why):
         assert words[0].isupper() and words.endswith(".")
@@ -86,6 +86,7 @@ def test_the_verdicts_of_the_lessons_are_found():
         ("**Verdict on S4, first half: holds.** The same", [("S4", True, HOLDS)]),
         ("**Verdict on S5** (*\"since\"*)**: holds\nonly in part.** It", [("S5", False, IN_PART)]),
         ("**Verdict on L2: does not hold here.** No", [("L2", False, NOT_HERE)]),
+        ("**Verdict on S7, second half: undecided.** No", [("S7", True, UNDECIDED)]),
         ("**Verdict on S2: holds, exactly** (up to the last digits). In part", [("S2", False, HOLDS)]),
         ("**Verdict.** It holds.", []),
     ],

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,9 +17,9 @@ from glcic_lite.course.shared.sketch import SCALE
 from glcic_lite.evaluation.ablations import FIRST_PHASE
 from glcic_lite.evaluation.fills import every_fill
 from glcic_lite.evaluation.metrics import METRICS, hole_psnr
-from glcic_lite.evaluation.protocol import FILLS
+from glcic_lite.evaluation.protocol import FILLS, HOLES, read_rows
 from glcic_lite.evaluation.statistics import mean_interval
-from glcic_lite.files import DATA
+from glcic_lite.files import DATA, SHIPPED_WEIGHTS
 from glcic_lite.method.photos import list_photos
 from inputs import hole, narrow_network, texture
 
@@ -127,6 +128,15 @@ def test_every_fill_of_the_evaluation_has_a_style_and_every_metric_words():
     assert set(figures.FILL_STYLES) == set(FILLS) and set(figures.METRIC_WORDS) == set(METRICS)
     looks = [(str(style["color"]), style["marker"], str(style["linestyle"])) for style in figures.FILL_STYLES.values()]
     assert len(set(looks)) == len(looks)
+
+
+def test_the_table_of_the_contest_follows_from_the_rows_shipped_with_the_weights():
+    rows = read_rows(SHIPPED_WEIGHTS / "evaluation.csv")
+    assert Counter((row["hole"], row["fill"]) for row in rows) == {(hole, fill): 22 for hole in HOLES for fill in FILLS}
+    mean = np.mean([float(r["psnr"]) for r in rows if (r["hole"], r["fill"]) == ("box 192", "shift-map")])
+    assert f"| {mean:.1f} / " in next(
+        x for x in figures.contest_table(rows).splitlines() if x.startswith("| shift-map")
+    )
 
 
 def test_the_contest_marks_the_best_of_every_hole_and_draws_every_side():
