@@ -45,3 +45,16 @@ def draw_costs(axes: Sequence[Axes], operations: dict[str, np.ndarray], memory: 
         ax.set_ylabel(unit)
         ax.set_title(title)
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+
+
+def draw_flicker(ax: Axes, ways: dict[str, tuple[float, float]], blurs: dict[float, tuple[float, float]]) -> None:
+    """Flicker over detail, for ways of shrinking (named) and for ever stronger blurs (a line, named by their width)."""
+    ax.plot(*zip(*blurs.values(), strict=True), color=QUIET, marker="o", linestyle="--")
+    for sigma, place in blurs.items():
+        ax.annotate(f"Gaussian, {sigma:g} px", place, xytext=(8, -12), textcoords="offset points", fontsize=10)
+    for name, place in ways.items():
+        ax.plot(*place, color=OUTPUT, marker="s", markersize=9, linestyle="")
+        ax.annotate(name, place, xytext=(-8, 8), textcoords="offset points", fontsize=11, ha="right")
+    ax.set_xlabel("detail: differences between neighbours (average pooling: 1)")
+    ax.set_ylabel("flicker (lower is steadier)")
+    ax.set_ylim(0)
