@@ -686,6 +686,8 @@ def test_a_long_completion_is_foreseen_and_cancelled(studio):
     studio.until("/^Completing …, about \\d+ s/.test(q('.words').textContent)")
     studio.find(".cancel").wait_for()
     assert "foreseen" in studio.find(".progress").get_attribute("class")
+    filling = "parseFloat(getComputedStyle(q('.progress')).backgroundSize)"
+    studio.until(f"{filling} > 1 && {filling} < 97")
     studio.find(".cancel").click()
     studio.wait_for_words("Not completed")
     assert studio.find(".cancel").is_hidden() and studio.find(".progress").is_hidden()

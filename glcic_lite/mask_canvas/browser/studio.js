@@ -225,13 +225,11 @@ function renderStudio({ model, el }, drawing) {
 
   function showState() {
     const pending = isPending();
-    const expected = pending ? model.get("_expected") : 0;
+    const expected = model.get("_working") ? model.get("_expected") : 0; // before Python has answered, nothing is known
     const isEmpty = drawing.holePixels === 0;
-    if (progress.hidden === pending) {
-      progress.hidden = !pending; // shown anew, it begins anew
-      progress.classList.toggle("foreseen", expected > 0);
-      progress.style.setProperty("--expected", `${expected}s`);
-    }
+    progress.hidden = !pending;
+    progress.classList.toggle("foreseen", expected > 0);
+    progress.style.setProperty("--expected", `${expected}s`);
     root.classList.toggle("completed", !after.hidden);
     result.setAttribute("aria-busy", pending);
     const onDemand = model.get("on_demand");
@@ -419,6 +417,7 @@ function renderStudio({ model, el }, drawing) {
   const changes = {
     "change:_completion": showCompletion,
     "change:_working": showState,
+    "change:_expected": showState,
     "change:_answered": showState,
     "change:completed_strokes": showState,
     "change:error": () => {
