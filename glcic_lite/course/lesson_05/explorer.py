@@ -34,7 +34,7 @@ def scene_photo(name: str) -> np.ndarray:
 
 
 class DiscriminatorExplorer(Explorer):
-    """Sliders for the hole's place and size, menus for photo and fill.
+    """The hole is dragged; sliders for its size, menus for photo and fill.
 
     Args:
         discriminators: those that are asked.
@@ -42,6 +42,7 @@ class DiscriminatorExplorer(Explorer):
     """
 
     words_height = 86
+    dragged = ("left", "top")
 
     def __init__(self, discriminators: ContextDiscriminator, network: CompletionNetwork, **settings):
         self._discriminators, self._fills = discriminators, fills(network)
@@ -72,7 +73,7 @@ class DiscriminatorExplorer(Explorer):
         logits = scores(self._discriminators, *(torch.stack(view) for view in both))
         of_fill, of_photo = torch.sigmoid(logits).tolist()
         return Scene(
-            _sketch(original, filled, mask, hole, patch),
+            _sketch(original, filled, mask, hole, patch, self.draggable("hole", "left", "top", SIDE / CROP)),
             words(
                 _patch_in_words(hole, patch),
                 f"The two together say: <b>{of_fill:.0%} real</b>"
@@ -97,9 +98,9 @@ def _patch_in_words(hole: Box, patch: Box) -> str:
     return text
 
 
-def _sketch(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Box, patch: Box) -> Sketch:
+def _sketch(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Box, patch: Box, drag: dict) -> Sketch:
     sketch = Sketch(WIDTH, HEIGHT)
-    titles = ("hole and patch", f"global gets {CROP} × {CROP} px", f"local gets {PATCH} × {PATCH} px")
+    titles = ("drag the hole", f"global gets {CROP} × {CROP} px", f"local gets {PATCH} × {PATCH} px")
     pictures = (with_hole(original, mask), filled, filled[patch.slices])
     for left, title, picture in zip(LEFTS, titles, pictures, strict=True):
         sketch.text(left + SIDE / 2, 14, title, 14, bold=True)
@@ -107,6 +108,8 @@ def _sketch(original: np.ndarray, filled: np.ndarray, mask: np.ndarray, hole: Bo
     zoom = SIDE / CROP
     x, y = LEFTS[0] + patch.left * zoom, TOP + patch.top * zoom
     sketch.rectangle(x, y, patch.width * zoom, patch.height * zoom, None, HIGHLIGHT, 3.5)
+    x, y = LEFTS[0] + hole.left * zoom, TOP + hole.top * zoom
+    sketch.rectangle(x, y, hole.width * zoom, hole.height * zoom, None, HOLE, 2, drag=drag)
     for left, box, scale in (
         (LEFTS[1], hole, zoom),
         (LEFTS[2], _relative(hole, patch), SIDE / PATCH),

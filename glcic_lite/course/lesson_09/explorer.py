@@ -9,7 +9,7 @@ from PIL import Image
 
 from glcic_lite.course.lesson_09.figures import window_around
 from glcic_lite.course.shared.explorers import Explorer, Scene, menu, whole_number, words
-from glcic_lite.course.shared.figures import OUTPUT, QUIET, with_hole
+from glcic_lite.course.shared.figures import HOLE, OUTPUT, QUIET, with_hole
 from glcic_lite.course.shared.samples import sample_photo
 from glcic_lite.course.shared.sketch import INK, Sketch
 from glcic_lite.evaluation.fills import every_fill
@@ -39,13 +39,14 @@ SCENES = {
 
 
 class FillExplorer(Explorer):
-    """A menu for the photo, sliders for the hole's side and place.
+    """The hole is dragged; a menu for the photo, a slider for the hole's side.
 
     Args:
         network: its fill is compared with the classical ones.
     """
 
     words_height = 60
+    dragged = ("left", "top")
 
     def __init__(self, network: CompletionNetwork, **settings):
         photos = {
@@ -85,10 +86,16 @@ class FillExplorer(Explorer):
             nearest = min(textured, key=lambda name: abs(numbers[name]["texture"] - 1))
             nearest = f"texture nearest to the photo's: <b>{nearest}</b>"
         sketch = Sketch(WIDTH, HEIGHT)
-        panels = [("the hole", with_hole(original, mask), None), ("the photo", original, None)]
+        panels = [("the photo", original, None)]
         panels += [(name, filled[name], numbers[name]) for name in order]
         window = window_around(mask, MARGIN)
-        for number, (name, picture, measured) in enumerate(panels):
+        sketch.text(SIDE / 2, TOP / 2, "drag the hole", 14, bold=True)
+        sketch.photo(Image.fromarray(with_hole(original, mask)), 0, TOP, SIDE, SIDE)
+        zoom = SIDE / CROP
+        place = left * zoom, TOP + top * zoom
+        drag = self.draggable("hole", "left", "top", zoom)
+        sketch.rectangle(*place, side * zoom, side * zoom, None, HOLE, 2, drag=drag)
+        for number, (name, picture, measured) in enumerate(panels, 1):
             x, y = number % ACROSS * (SIDE + GAP), number // ACROSS * (TOP + SIDE + BELOW)
             sketch.text(x + SIDE / 2, y + TOP / 2, name, 14, bold=True)
             shown = Image.fromarray(np.ascontiguousarray(picture[window.slices]))

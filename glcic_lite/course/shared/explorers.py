@@ -41,7 +41,8 @@ class Scene:
 class Explorer(widgets.VBox):
     """Controls, a picture, and words. Subclasses define `controls` and `scene`.
 
-    The controls stand in a grid as wide as the picture. A mark of the picture with an entry `click` sets controls.
+    The controls stand in a grid as wide as the picture. A mark of the picture with an entry `click` sets controls;
+    one with `drag` moves them.
 
     Args:
         **settings: where the controls start.
@@ -49,10 +50,12 @@ class Explorer(widgets.VBox):
     Attributes:
         words_height: space reserved for the words, in points, so that nothing below moves when they change.
         columns: of the grid of controls, as CSS.
+        dragged: controls that are not shown, since dragging a mark of the picture moves them.
     """
 
     words_height = 84
     columns = COLUMNS
+    dragged: tuple[str, ...] = ()
 
     def __init__(self, **settings):
         self._controls = self.controls()
@@ -66,7 +69,7 @@ class Explorer(widgets.VBox):
         for control in self._controls.values():
             control.layout.width = "auto"
         panel = widgets.GridBox(
-            list(self._controls.values()),
+            [control for name, control in self._controls.items() if name not in self.dragged],
             layout=widgets.Layout(width="100%", grid_template_columns=self.columns, grid_gap="0 18px"),
         )
         super().__init__([panel, self._stage], layout=widgets.Layout(max_width=WIDEST))
@@ -91,8 +94,31 @@ class Explorer(widgets.VBox):
 
     def set(self, **settings) -> None:
         """Move controls from code, as a user would."""
-        for name, value in settings.items():
-            self._set(name, value)
+        self._busy = True  # several controls, one new picture
+        try:
+            for name, value in settings.items():
+                self._set(name, value)
+                self.adapt()
+        finally:
+            self._busy = False
+        self._show()
+
+    def draggable(self, name: str, across: str, down: str, points: float) -> dict:
+        """The entry `drag` of a mark that moves two controls, by the pointer or, in focus, by the arrow keys.
+
+        Args:
+            name: of the mark, for screen readers.
+            across, down: the controls that moving it to the right, and down, makes larger.
+            points: of the sketch that one step of a control is.
+        """
+
+        def way(control: str) -> dict:
+            slider = self._controls[control]
+            return {
+                "control": control, "value": slider.value, "low": slider.min, "high": slider.max, "points": points,
+            }  # fmt: skip
+
+        return {"name": name, "across": way(across), "down": way(down)}
 
     def picture(self) -> Image.Image:
         """What is shown now, as a PIL image."""

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from glcic_lite.course.shared import plays
-from glcic_lite.course.shared.stage import as_changes
+from glcic_lite.course.shared import figures, plays
+from glcic_lite.course.shared.stage import BROWSER, as_changes
 from glcic_lite.course.shared.theatre import PLAYS, STILL_WIDTH, ArithmeticTheatre
 
 LARGEST = 60_000  # bytes of a moving picture
@@ -143,3 +144,27 @@ def test_without_a_kernel_it_is_a_small_moving_picture_that_begins_with_the_end(
 def test_an_unknown_play_is_named():
     with pytest.raises(ValueError, match="nonsense.*strided, dilated, stamps, zeros"):
         ArithmeticTheatre("nonsense")
+
+
+def test_colours_of_the_dark_theme_can_be_read_and_belong_to_the_course():
+    css = (BROWSER / "stage.css").read_text(encoding="utf-8")
+    dark = css[css.index('[data-jp-theme-light="false"]') : css.index("@media (prefers-color-scheme")]
+    changed = dict(re.findall(r"--c([0-9a-f]{6}): #([0-9a-f]{6});", dark))
+    palette = {value[1:].lower() for value in vars(figures).values() if re.fullmatch(r"#\w{6}", str(value))}
+    assert changed and changed.keys() <= palette, "a colour was renamed in figures.py"
+    elsewhere = css[css.index("@media (prefers-color-scheme") :]
+    assert all(f"--c{name}: #{colour};" in elsewhere for name, colour in changed.items()), "outside JupyterLab too"
+    weight, quiet, wrong = (changed[getattr(figures, name)[1:].lower()] for name in ("WEIGHT", "QUIET", "WRONG"))
+    assert contrast(weight, "ffffff") >= 4.5 and contrast(weight, "111111") >= 3
+    assert contrast(quiet, "111111") >= 4.5 and contrast(wrong, "111111") >= 4.5
+
+
+def contrast(one, other):
+    """As WCAG 2.2 defines it."""
+
+    def light(colour):
+        parts = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+    darker, lighter = sorted((light(one), light(other)))
+    return (lighter + 0.05) / (darker + 0.05)

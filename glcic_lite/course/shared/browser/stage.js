@@ -61,11 +61,19 @@ function dress(element, mark) {
     set("dominant-baseline", "central");
   }
   element.classList.toggle("click", Boolean(mark.click) && !mark.hidden);
+  element.classList.toggle("drag", Boolean(mark.drag));
+  if (mark.drag) {
+    set("tabindex", 0);
+    set("aria-label", mark.drag.name);
+    set("role", "application"); // the arrow keys move it
+    style.fill = "transparent"; // so that it can be taken hold of anywhere
+  }
   element.mark = mark;
 }
 
 /** Draw a sketch into `svg`. */
 function draw(svg, sketch) {
+  svg.setAttribute("role", sketch.marks.some(({ drag }) => drag) ? "group" : "img");
   svg.setAttribute("viewBox", `0 0 ${sketch.width} ${sketch.height}`);
   const old = [...svg.children];
   const alike = old.length === sketch.marks.length && sketch.marks.every(({ kind }, i) => old[i].mark.kind === kind);
@@ -183,6 +191,59 @@ function render({ model, el }) {
   back.onclick = () => walk(-1);
   play.onclick = playOrPause;
   next.onclick = () => walk(1);
+  // A mark that can be dragged moves controls: {control: how many points of the sketch one step of it is}.
+  let dragged = null; // {mark, x, y: where the pointer went down, in points of the sketch; sent: the latest}
+  let waiting = false; // for the picture that answers the latest move; meanwhile nothing more is asked
+
+  function inSketch(event) {
+    const scale = svg.viewBox.baseVal.width / svg.getBoundingClientRect().width;
+    return { x: event.clientX * scale, y: event.clientY * scale };
+  }
+
+  function drag(event, last) {
+    const to = inSketch(event);
+    const { across, down } = dragged.mark.drag;
+    const set = {};
+    for (const [way, moved] of [[across, to.x - dragged.x], [down, to.y - dragged.y]]) {
+      set[way.control] = Math.max(way.low, Math.min(way.high, way.value + Math.round(moved / way.points)));
+    }
+    const [x, y] = [across, down].map((way) => (set[way.control] - way.value) * way.points); // at once, before the answer
+    svg.querySelector(".drag").style.transform = `translate(${dragged.mark.x + x}px, ${dragged.mark.y + y}px)`;
+    const wanted = JSON.stringify(set);
+    if (wanted === dragged.sent || (waiting && !last)) return;
+    dragged.sent = wanted;
+    waiting = true;
+    model.send({ click: set });
+  }
+
+  svg.addEventListener("pointerdown", (event) => {
+    if (!event.target.mark?.drag || !event.isPrimary || event.button) return;
+    dragged = { mark: event.target.mark, ...inSketch(event), sent: "" };
+    waiting = false;
+    svg.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    event.target.focus();
+  });
+  svg.addEventListener("pointermove", (event) => dragged && drag(event, false));
+  for (const end of ["pointerup", "pointercancel"]) {
+    svg.addEventListener(end, (event) => {
+      if (dragged) drag(event, true);
+      dragged = null;
+    });
+  }
+  svg.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const ways = event.target.mark?.drag;
+    if (!ways || !steps) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const pixels = event.shiftKey ? 8 : 1;
+    const set = {};
+    [ways.across, ways.down].forEach((way, i) => {
+      set[way.control] = Math.max(way.low, Math.min(way.high, way.value + steps[i] * pixels));
+    });
+    model.send({ click: set });
+  });
   svg.addEventListener("click", (event) => {
     const click = event.target.mark?.click;
     if (!click || event.target.mark.hidden) return;
@@ -200,6 +261,7 @@ function render({ model, el }) {
   });
 
   const whenScenesChange = () => {
+    waiting = false;
     scenes = unfolded(model.get("scenes"));
     nameScenes();
     refresh();
