@@ -1,6 +1,7 @@
 """One completion for the studio: what was asked for, as it was at that moment, and what the browser gets of it."""
 
 import io
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -80,9 +81,46 @@ def filled(request: Request, hole: np.ndarray, should_stop: Callable[[], bool] |
         return request.fill(request.photo, hole, request.network, request.blend)
     if request.filled_by == NETWORK:
         return complete(request.photo, hole, request.network, request.blend, should_stop=should_stop)
-    result = Image.fromarray(CLASSICAL_FILLS[request.filled_by](np.asarray(request.photo), hole))
+    fill = CLASSICAL_FILLS[request.filled_by]
+    result = Image.fromarray(abandonable(lambda: fill(np.asarray(request.photo), hole), should_stop))
     result.info = {key: value for key, value in request.photo.info.items() if key == "icc_profile"}
     return result
+
+
+_running = threading.BoundedSemaphore(3)  # what was abandoned still computes; more at once would slow everything down
+
+
+def abandonable(work: Callable[[], np.ndarray], should_stop: Callable[[], bool] | None) -> np.ndarray:
+    """What `work()` returns. It cannot be stopped, as OpenCV cannot; but nobody need wait until it has come to its end.
+
+    Raises:
+        Stopped: `should_stop` returned True; `work` goes on in a thread of its own, and what it finds is thrown away.
+    """
+    outcome: list = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as error:
+            outcome.append(error)
+        finally:
+            _running.release()
+
+    def check() -> None:
+        if should_stop is not None and should_stop():
+            raise Stopped("taken back")
+
+    while not _running.acquire(timeout=0.05):
+        check()
+    thread = threading.Thread(target=run, name="classical fill")
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.02)
+        if thread.is_alive():
+            check()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
 
 
 def patch(request: Request, hole: np.ndarray, result: Image.Image) -> dict:
@@ -131,17 +169,19 @@ class Pace:
     AROUND = 150  # pixels around a hole that the network looks at, roughly
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}  # what fills: seconds for a unit of work
+        self._known: dict[str, tuple[float, float]] = {}  # what fills: seconds, and the work done in them
 
     def learn(self, request: Request, completion: Completion) -> None:
-        """Take a completion's time into account, half of what is known."""
+        """Take a completion's time into account; those before count half as much each time."""
         if completion.result is not None and completion.hole is not None and completion.hole.any():
-            new = completion.seconds / self._work(request, completion.hole)
-            self._seconds[request.filled_by] = (self._seconds.get(request.filled_by, new) + new) / 2
+            seconds, work = self._known.get(request.filled_by, (0.0, 0.0))
+            new = completion.seconds, self._work(request, completion.hole)
+            self._known[request.filled_by] = seconds / 2 + new[0], work / 2 + new[1]
 
     def expect(self, request: Request) -> float:
         """About how many seconds a request will take; 0: nothing is known of what fills."""
-        return self._seconds.get(request.filled_by, 0.0) * self._work(request, request.mask)
+        seconds, work = self._known.get(request.filled_by, (0.0, 1.0))
+        return seconds / work * self._work(request, request.mask)
 
     def _work(self, request: Request, hole: np.ndarray) -> float:
         """Pixels to compute: the hole's own for classical fills; for the network what it sees, in the reduced copy."""

@@ -680,7 +680,7 @@ def test_a_long_completion_is_foreseen_and_cancelled(studio):
         "import threading, time\ngate = threading.Event()\n"
         "def slow(photo, mask, network, blend):\n"
         "    gate.wait(60); return photo\n"
-        "studio.fill = slow; studio._pace._seconds['your function'] = 1e-2"
+        "studio.fill = slow; studio._pace._known['your function'] = (1, 100)"
     )
     studio.drag((0.5, 0.5), (0.55, 0.5))
     studio.until("/^Completing …, about \\d+ s/.test(q('.words').textContent)")

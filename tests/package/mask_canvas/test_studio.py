@@ -14,7 +14,7 @@ import traitlets
 from PIL import Image
 
 from glcic_lite import CompletionNetwork, Stopped, complete, scale_of
-from glcic_lite.evaluation.fills import CLASSICAL_FILLS
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, FillError
 from glcic_lite.files import SHIPPED_WEIGHTS
 from glcic_lite.mask_canvas import completion_studio, sample_photos
 from glcic_lite.mask_canvas.completion import hole_width
@@ -655,6 +655,36 @@ def test_a_completion_that_is_overtaken_stops(ready, monkeypatch):
     assert ready.wait(SECONDS) and ready._completion and not ready.error
 
 
+def test_a_classical_fill_is_abandoned_when_it_is_overtaken(ready, monkeypatch):
+    """OpenCV cannot be stopped; what comes after it does not wait all the same."""
+    begun, gate = threading.Semaphore(0), threading.Event()
+
+    def endless(photo, mask):
+        begun.release()
+        assert gate.wait(SECONDS)
+        return photo
+
+    monkeypatch.setitem(CLASSICAL_FILLS, "Telea", endless)
+    ready.filled_by = "Telea"
+    draw(ready, box(5, 5, 60, 60))
+    assert begun.acquire(timeout=SECONDS)
+    ready.filled_by = "harmonic"
+    try:
+        assert ready.wait(SECONDS) and ready._completion["filled_by"] == "harmonic"
+    finally:
+        gate.set()
+
+
+def test_the_failure_of_a_classical_fill_is_said(ready, monkeypatch):
+    def fail(photo, mask):
+        raise FillError("this OpenCV lacks it")
+
+    monkeypatch.setitem(CLASSICAL_FILLS, "Telea", fail)
+    ready.filled_by = "Telea"
+    draw(ready, box(5, 5, 60, 60))
+    assert ready.wait(SECONDS) and ready.error == "this OpenCV lacks it"
+
+
 @pytest.mark.parametrize("name", ["harmonic", "FSR fast", "shift-map", "mean colour"])
 def test_classical_fills_can_be_chosen(ready, photo, name):
     if name in ("FSR fast", "shift-map"):
@@ -701,9 +731,12 @@ def test_it_says_how_long_a_completion_will_take(ready):
     draw(ready, box(30, 20, 50, 31))
     assert ready.wait(SECONDS)
     assert ready._expected == 0, "nothing was known yet"
+    foreseen = []
+    ready.observe(lambda change: foreseen.append(change.new), "_expected")
     draw(ready, box(30, 20, 50, 32))
-    assert 0 < ready._expected < SECONDS
-    assert ready.wait(SECONDS)
+    assert ready.wait(SECONDS) and 0 < foreseen[0] < SECONDS
+    draw(ready, box(5, 5, 90, 60))
+    assert ready.wait(SECONDS) and foreseen[1] > foreseen[0]
 
 
 @pytest.mark.parametrize("device", ["copy", "folder"])
