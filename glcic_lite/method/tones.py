@@ -43,7 +43,7 @@ def on_curve(painted: np.ndarray, curve: np.ndarray | None) -> np.ndarray:
     """What the network painted, in the tones of the photo.
 
     Args:
-        painted: (H, W, 3) float32 from 0 to 255.
+        painted: (H, W, 3) float32 from 0 to 255, which is changed.
         curve: from `tone_curve`.
 
     Returns:
@@ -51,6 +51,8 @@ def on_curve(painted: np.ndarray, curve: np.ndarray | None) -> np.ndarray:
     """
     if curve is None:
         return painted
-    brightness = painted @ BRIGHTNESS
-    tones = [np.interp(brightness, np.arange(256), channel) for channel in curve.T]
-    return np.stack(tones, axis=2).astype(np.float32)
+    for row in painted:  # one at a time: large photos need no further memory
+        brightness = row @ BRIGHTNESS
+        for channel, tones in enumerate(curve.T):
+            row[:, channel] = np.interp(brightness, np.arange(256), tones)
+    return painted[..., : curve.shape[1]]
