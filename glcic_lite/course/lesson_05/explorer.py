@@ -42,6 +42,7 @@ class DiscriminatorExplorer(Explorer):
     """
 
     words_height = 86
+    columns = "repeat(auto-fit, minmax(max(250px, 40%), 1fr))"  # two
     dragged = ("left", "top")
 
     def __init__(self, discriminators: ContextDiscriminator, network: CompletionNetwork, **settings):

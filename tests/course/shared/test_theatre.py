@@ -2,7 +2,10 @@
 
 import base64
 import io
+import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glcic_lite.course.shared import figures, plays
+from glcic_lite.course.shared.figures import INPUT
+from glcic_lite.course.shared.sketch import Sketch, tint
 from glcic_lite.course.shared.stage import BROWSER, as_changes
 from glcic_lite.course.shared.theatre import PLAYS, STILL_WIDTH, ArithmeticTheatre
 
@@ -168,3 +173,23 @@ def contrast(one, other):
 
     darker, lighter = sorted((light(one), light(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_browser_paints_a_tint_on_the_themes_ground():
+    source = (BROWSER / "stage.js").read_text(encoding="utf-8")
+    colours = [INPUT, tint(INPUT, 0.35), None]
+    sketch = Sketch(1, 1)
+    for colour in colours:
+        sketch.rectangle(0, 0, 1, 1, colour)
+    sent = [mark.get("fill") for mark in sketch.for_browser()["marks"]]
+    assert sent == ["#56B4E9", "#56B4E9/35", None]
+    program = f"{source}\nconsole.log(JSON.stringify({json.dumps(sent)}.map(paint)));"
+    done = subprocess.run(
+        ["node", "--input-type=module"], input=program, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert json.loads(done.stdout) == [
+        "var(--c56b4e9, #56B4E9)",
+        "color-mix(in srgb, var(--c56b4e9, #56B4E9) 35%, var(--paper))",
+        "none",
+    ]
