@@ -191,3 +191,13 @@ def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]) -> None:
     ax.set_xlabel("distance to the rim of the hole, in pixels of the photo")
     label = "how much a position changes with the photo,\ncompared with positions outside the hole"
     ax.figure.colorbar(shown, ax=ax, label=label)
+
+
+def draw_late_start(ax: Axes, curves: dict[str, Sequence[Sequence[tuple[int, float]]]]) -> None:
+    """The error while training, for each kind of network: (step, error) for each seed, a line each."""
+    for (name, runs), colour, style in zip(curves.items(), (QUIET, WEIGHT, OUTPUT), ("s--", "^:", "o-"), strict=True):
+        for number, run in enumerate(run for run in runs if run):
+            ax.plot(*zip(*run, strict=True), style, color=colour, label=None if number else name, markersize=5)
+    ax.set_xlabel("step")
+    ax.set_ylabel("error in the hole\n(root mean square)")
+    ax.legend()

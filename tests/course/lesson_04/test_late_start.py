@@ -1,0 +1,33 @@
+"""Lesson 04, section 3: the logged trainings that its verdict on batch normalisation rests on."""
+
+import matplotlib.pyplot as plt
+
+from glcic_lite.course.lesson_04 import figures, late_start
+
+
+def test_the_log_bears_out_what_the_lesson_says():
+    logged = late_start.logged()
+    assert {kind: len(runs) for kind, runs in logged.items()} == late_start.SEEDS
+    assert all(run[-1][0] == late_start.STEPS for runs in logged.values() for run in runs)
+    (still, late), (he,), (normalised,) = (
+        [[error for _, error in run] for run in logged[kind]] for kind in late_start.KINDS
+    )
+    assert min(still) > 0.25, "one seed never leaves the constant"
+    assert late[1] > 0.245 and late[2] < 0.23, "the other starts after some sixty steps ..."
+    assert abs(late[-1] - he[-1]) < 0.005, "... and catches up"
+    assert he[1] < 0.235 and normalised[-1] < min(he) - 0.005
+
+
+def test_a_training_repeats_itself_and_its_layers_have_what_their_kind_says():
+    for kind, (_, normalise) in late_start.KINDS.items():
+        first, again = (late_start.curve(kind, 0, late_start.EVERY) for _ in range(2)) if normalise else ([], [])
+        assert first == again
+        names = [type(part).__name__ for part in late_start.Bare(*late_start.KINDS[kind]).modules()]
+        assert ("BatchNorm2d" in names) == normalise
+
+
+def test_the_figure_names_every_kind_once():
+    figure, ax = plt.subplots()
+    figures.draw_late_start(ax, late_start.logged())
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(late_start.KINDS)
+    plt.close(figure)
