@@ -60,7 +60,7 @@ def window_around(mask: np.ndarray, margin: int) -> Box:
 def show_light(figure: Figure, alternative_text: str) -> None:
     """Like `show_figure`, in half the bytes: this lesson shows hundreds of photos. The figure is closed."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="jpeg", dpi=88, pil_kwargs={"quality": 45, "optimize": True, "progressive": True})
+    figure.savefig(buffer, format="jpeg", dpi=82, pil_kwargs={"quality": 41, "optimize": True, "progressive": True})
     plt.close(figure)
     display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text))
 
