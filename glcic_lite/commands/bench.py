@@ -22,7 +22,12 @@ def bench_complete(
     """Compare `complete` with the plain network, eager and in float32 on the whole photo: time, memory, share of the
     processor's measured peak."""
     from glcic_lite.speed.benchmarks import complete_table
+    from glcic_lite.training import RunError, Settings
 
+    try:
+        Settings(width=width)  # which knows what widths there may be
+    except ValueError as error:
+        raise RunError(f"--width: {error}") from error
     for line in complete_table(width, megapixels, eager_megapixels, rounds):
         print(line, flush=True)
 

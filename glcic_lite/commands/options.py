@@ -42,7 +42,7 @@ def settings_named(name: str) -> "Settings":
         return Settings.from_dict(values)
     except FileNotFoundError as error:
         raise RunError(f"settings {name!r}: neither one of {', '.join(SETTINGS)} nor a file") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"settings {name}: {error}") from error
 
 

@@ -3,9 +3,11 @@
 import pickle
 import shutil
 import warnings
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils.other import load as load_numbers
 from safetensors import SafetensorError
 from torch import nn
 
@@ -50,8 +52,10 @@ def save_checkpoint(run: RunFolder, accelerator: Accelerator, iteration: int) ->
 def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
     """Load the newest checkpoint; before the first one there is nothing to load.
 
+    A missing random state is only warned about: the samples of a run do not depend on it.
+
     Raises:
-        RunError: it is damaged.
+        RunError: it is damaged, or contains NaN.
     """
     checkpoint = run.latest_checkpoint()
     if checkpoint is None:
@@ -63,7 +67,26 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             accelerator.load_state(str(checkpoint))
+        _expect_random_state(checkpoint / f"random_states_{accelerator.process_index}.pkl")
+        if not is_finite(accelerator):
+            raise ValueError("its weights contain NaN or infinity")
     except _UNREADABLE as error:
         raise RunError(
             f"{checkpoint} cannot be read ({first_line(error)}); delete this folder to go on from the checkpoint before"
         ) from error
+
+
+def _expect_random_state(file: Path) -> None:
+    # accelerate takes no notice where there is none to load.
+    try:
+        load_numbers(file)
+    except FileNotFoundError:
+        warnings.warn(f"{file}: is missing, so random numbers that callbacks draw may differ", stacklevel=2)
+
+
+def is_finite(accelerator: Accelerator) -> bool:
+    """Whether all weights and statistics registered with the accelerator are finite, in all processes."""
+    modules = [*accelerator._models, *(x for x in accelerator._custom_objects if isinstance(x, nn.Module))]
+    values = [x for module in modules for x in module.state_dict().values() if x.is_floating_point()]
+    broken = torch.stack([~x.isfinite().all().to(accelerator.device) for x in values]).any()
+    return not accelerator.reduce(broken.float(), "sum").item()

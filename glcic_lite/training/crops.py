@@ -2,6 +2,7 @@
 
 import os
 import warnings
+import zlib
 from collections import OrderedDict
 
 import numpy as np
@@ -59,6 +60,9 @@ class PhotoCrops(Dataset):
             raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
         # One block of bytes, which forked workers share: as paths, a million photos take 330 MB in each of them.
         self.paths = np.array([os.fsencode(path) for path in list_photos(folder)])
+        # Their number, and a checksum of their names: other photos make other crops.
+        names = b"\0".join(os.path.relpath(path, os.fsencode(folder)) for path in self.paths)
+        self.identity = (len(self.paths), zlib.crc32(names))
         self.crop_size = crop_size
         self.short_edge = short_edge
         self.seed = seed

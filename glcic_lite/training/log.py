@@ -41,6 +41,7 @@ class Progress:
         self.best_psnr = -math.inf
         self.window: list[dict[str, float]] = []  # losses since the last row of the log
         self.watched: list[tuple] = []  # what the watch over the discriminators has seen
+        self.photos: tuple[int, int] | None = None  # number of the photos trained on, and a checksum of their names
 
         self.scaler: torch.amp.GradScaler | None = None  # with float16: its factor belongs to the state
 
@@ -91,12 +92,19 @@ class TrainingLog:
         self._pending.clear()
         for iteration, losses in enumerate(fetched, start=self.progress.iteration - len(fetched) + 1):
             if broken := broken_losses(losses):
-                raise TrainingError(
-                    f"iteration {iteration}: the {', '.join(broken)} loss is no longer a number. Resume from the last "
-                    f"checkpoint in {self.run.checkpoints} with precision 'no'; if it ends the same way, start a new "
-                    "run with a smaller learning rate."
-                )
+                raise self.diverged(iteration, f"the {', '.join(broken)} loss is no longer a number")
         self.progress.window.extend(fetched)
+
+    def diverged(self, iteration: int, words: str) -> TrainingError:
+        """The error for numbers that are no longer finite, with what to do: it depends on what has been saved."""
+        checkpoint = self.run.latest_checkpoint()
+        advice = "Start a new run with a smaller learning rate, or with precision 'no'."
+        if checkpoint is not None:
+            advice = (
+                f"Resume from {checkpoint}, the last checkpoint, with precision 'no'; if it ends the same way, start a "
+                "new run with a smaller learning rate."
+            )
+        return TrainingError(f"iteration {iteration}: {words}. {advice}")
 
     def write_row(self, phase: int) -> dict:
         """Add a row to log.csv: the averages since the row before. Returns it, as numbers."""

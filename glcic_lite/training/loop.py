@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from glcic_lite.device import bfloat16_is_faster
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import save_image
-from glcic_lite.training.checkpoints import checkpoint_size, load_checkpoint, save_checkpoint
+from glcic_lite.training.checkpoints import checkpoint_size, is_finite, load_checkpoint, save_checkpoint
 from glcic_lite.training.choices import TrainingChoices, training_choices
 from glcic_lite.training.crops import mean_colour
 from glcic_lite.training.interrupts import defer_interrupts, ignore_interrupts
@@ -34,6 +34,13 @@ from glcic_lite.training.step import TrainingStep
 from glcic_lite.training.validation import Validation
 
 Callback = Callable[["Trainer", dict], bool | None]
+
+_OUT_OF_MEMORY = (
+    "the device's memory is too small for this batch: start a new run with twice the setting 'accumulation', "
+    "which computes it in more parts (nearly the same: see `Trainer`), or with smaller crops or networks"
+)
+# How PyTorch reports workers that were killed, or that found too little shared memory or too few open files.
+_WORKER_FAILURES = ("DataLoader worker (pid", "shared memory", "(shm)", "/torch_", "ancdata")
 
 
 @contextlib.contextmanager
@@ -49,15 +56,19 @@ def fastest_kernels() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _errors_explained() -> Iterator[None]:
-    """Turn PyTorch's errors about too little memory or a missing compiler into advice."""
+    """Turn PyTorch's errors about too little memory, dead workers or a missing compiler into advice."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "the device's memory is too small for this batch: start a new run with twice the setting 'accumulation', "
-            "which computes it in more parts (nearly the same: see `Trainer`), or with smaller crops or networks"
-        ) from error
-    except RuntimeError as error:
+    except (RuntimeError, OSError, MemoryError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        if any(words in str(error) for words in _WORKER_FAILURES):
+            raise TrainingError(
+                f"a process that decodes photos has failed ({first_line(error)}); shared memory may be too small: "
+                "resume with fewer workers (0 needs no shared memory), or give a container more of it (--shm-size)"
+            ) from error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise TrainingError(_OUT_OF_MEMORY) from error
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):  # torch.compile's own
             raise
         raise TrainingError(f"torch.compile does not work here ({first_line(error)}): train without it") from error
@@ -148,7 +159,25 @@ class Trainer:
         self.validation = Validation(validation_photos, self.settings)
         if not resume and self.accelerator.is_main_process:
             self.run.claim()
-        self.accelerator.wait_for_everyone()
+        with self._alone_in_run():
+            if self.accelerator.is_main_process:
+                if not resume:
+                    self.run.claim()  # again, now that no other trainer can
+                self.run.clear_leftovers()
+            self.accelerator.wait_for_everyone()
+            self._prepare(photos, start_from, discriminators_from, compile, keep_going)
+            if resume:
+                self._resume(started_with)
+            else:
+                self._begin(start_from, discriminators_from)
+
+    def _alone_in_run(self) -> contextlib.AbstractContextManager:
+        """The main process's lock on the run's folder; the others belong to it."""
+        return self.run.alone() if self.accelerator.is_main_process else contextlib.nullcontext()
+
+    @_errors_explained()
+    def _prepare(self, photos, start_from, discriminators_from, compile: bool, keep_going: bool) -> None:
+        """Make what is trained, and what a checkpoint holds."""
         colour = mean_colour(photos)
         self.step = TrainingStep(
             self.settings, self.choices, self.accelerator, colour, start_from, discriminators_from, compile
@@ -161,11 +190,8 @@ class Trainer:
         self.progress = self.log.progress
         self.accelerator.register_for_checkpointing(self.average, self.progress)
         self.progress.scaler = self.step.scaler
+        self.progress.photos = self.samples.crops.identity
         self.run.check_room(checkpoint_size(self.bare_network, self.bare_discriminator))
-        if resume:
-            self._resume(started_with)
-        else:
-            self._begin(start_from, discriminators_from)
 
     def _agree_with_other_processes(self) -> None:
         """Share a batch out evenly, and take the main process's precision: on a CPU "auto" measures which is faster."""
@@ -188,7 +214,15 @@ class Trainer:
 
     def _resume(self, started_with: Settings) -> None:
         """Load the last checkpoint and continue from there."""
+        photos = self.progress.photos
         load_checkpoint(self.run, self.accelerator)
+        then, self.progress.photos = self.progress.photos, photos
+        if then and photos and tuple(then) != photos:
+            warnings.warn(
+                f"the photos are not those of the last checkpoint ({then[0]} then, {photos[0]} now): from here on the "
+                "numbers are not those of a run never interrupted",
+                stacklevel=4,
+            )
         self.log.resume()
         if self.settings != started_with and self.accelerator.is_main_process:
             self.run.start(self.settings, self.precision)  # a run made longer stays so when it is resumed again
@@ -250,7 +284,12 @@ class Trainer:
         Raises:
             TrainingError: the loss is no longer a number, the discriminators are dead, or a file of the run cannot be
                 written. The last checkpoint is intact.
+            RunError: another trainer is at work in the run's folder.
         """
+        with self._alone_in_run():
+            return self._train(on_validation, on_log, progress)
+
+    def _train(self, on_validation: Callback | None, on_log: Callback | None, progress: bool) -> bool:
         s, now = self.settings, self.progress
         self.step.clear_gradients()
         self.step.normalise_by_batch()
@@ -264,6 +303,7 @@ class Trainer:
             disable=not (progress and self.accelerator.is_main_process),
             unit="it",
             mininterval=1.0,
+            file=_Unbreakable(sys.stderr),
         )
         stopped = False
         # Batches are closed, too: an error that a notebook keeps would keep the processes that decode photos alive.
@@ -297,7 +337,7 @@ class Trainer:
                         last_checkpoint = time.monotonic()
         if interrupt.is_set() and self.accelerator.is_main_process:
             message = f"stopped after iteration {now.iteration:,} of {s.iterations:,}; a checkpoint in {self.run.path}"
-            tqdm.write(f"{message} holds everything, and resuming continues from there", file=sys.stderr)
+            tqdm.write(f"{message} holds everything, and resuming continues from there", file=_Unbreakable(sys.stderr))
         return now.iteration >= s.iterations
 
     def _call(self, callback: Callback | None, row: dict) -> bool:
@@ -320,6 +360,7 @@ class Trainer:
 
     def _validate(self, phase: int) -> dict:
         """Measure, draw the sample sheet, and keep the weights if they are the best so far."""
+        self._expect_finite_weights()
         progress = self.progress
         row = {"iteration": progress.iteration, "phase": phase, "seconds": round(progress.seconds, 1)}
         if self.accelerator.is_main_process:
@@ -340,7 +381,31 @@ class Trainer:
 
     def save_checkpoint(self) -> None:
         """Write the full state, whole or not at all; an error leaves the last checkpoint as it was."""
+        self._expect_finite_weights()
         save_checkpoint(self.run, self.accelerator, self.progress.iteration)
+
+    def _expect_finite_weights(self) -> None:
+        """Weights can become NaN after the last loss that was computed with them; they replace no sound ones."""
+        if not is_finite(self.accelerator):
+            raise self.log.diverged(self.progress.iteration, "the weights contain NaN or infinity")
+
+
+class _Unbreakable:
+    """A stream for the progress bar: hours of training must not end because nobody reads it any more."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # broken, closed, or None
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
 
 
 def train(

@@ -13,11 +13,15 @@ runs/mine/
   best/                the weights with the best validation so far
 """
 
+import contextlib
 import csv
+import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from glcic_lite.files import csv_text, write_text
 from glcic_lite.training.settings import Settings
@@ -25,6 +29,35 @@ from glcic_lite.training.settings import Settings
 
 class RunError(ValueError):
     """A run folder that cannot be used as asked."""
+
+
+_locks: set[IO] = set()  # the files through which this process keeps other trainers out of its runs
+
+
+def _leave_locks_to_parent() -> None:
+    for file in _locks:
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):  # else a worker that outlives a killed trainer would keep its run locked
+    os.register_at_fork(after_in_child=_leave_locks_to_parent)
+
+
+def _lock(file: IO) -> None:
+    """Lock an open file until it is closed or its process ends. Raises BlockingIOError if another holds the lock."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            raise BlockingIOError from error
+        # Some network drives have no locks: there, as before, it is up to the reader.
 
 
 class RunFolder:
@@ -46,18 +79,53 @@ class RunFolder:
         """
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
-        started = [*self._checkpoints(), self.checkpoints / ".partial"]  # left by a run killed before `start`
-        foreign = sorted(set(self.checkpoints.glob("*")) - set(started))
+        foreign = sorted({*self.checkpoints.glob("*")} - {*self._checkpoints(), self.checkpoints / ".partial"})
         foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
         if foreign:
             raise RunError(f"{foreign[0]}: already exists and belongs to no run; choose another folder for the run")
         try:
-            for folder in started:
-                shutil.rmtree(folder, ignore_errors=True)
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other trainer, of this process or another, out of the run. The end of a process ends this, too.
+
+        Raises:
+            RunError: another trainer is at work in this folder; or it cannot be written to.
+        """
+        try:
+            file = open(self.path / ".lock", "ab")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
+        with file:
+            try:
+                _lock(file)
+            except BlockingIOError as error:
+                raise RunError(f"{self.path}: another trainer is at work in this folder; wait until it ends") from error
+            _locks.add(file)
+            try:
+                yield
+            finally:
+                _locks.discard(file)
+
+    def clear_leftovers(self) -> None:
+        """Delete what a killed trainer left half written, and complete what it was about to rename."""
+        for name in ("network", "discriminators", "best"):
+            final, old = self.path / name, self.path / f".old-{name}"
+            if old.exists() and not final.exists():
+                os.replace(old, final)
+            for folder in (old, self.path / f".new-{name}"):
+                shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.checkpoints / ".partial", ignore_errors=True)
+        if not (self.path / "settings.json").exists():  # killed before `start`: its checkpoints belong to no run
+            for folder in self._checkpoints():
+                shutil.rmtree(folder, ignore_errors=True)
+        for place in (self.path, self.samples):
+            for file in place.glob(".*.partial"):
+                file.unlink(missing_ok=True)
 
     def start(self, settings: Settings, precision: str) -> None:
         """Write down what decides the numbers of a new run: from here on it can be resumed.
@@ -83,7 +151,7 @@ class RunFolder:
             return Settings.from_dict(values), precision
         except FileNotFoundError as error:
             raise RunError(f"{self.path}: no run to resume here") from error
-        except (ValueError, TypeError, AttributeError, OSError) as error:
+        except (ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
             raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
 
     def _checkpoints(self) -> list[Path]:
@@ -129,7 +197,7 @@ class RunFolder:
         path = self.path / name
         header = []
         if path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
+            with _readable(path), open(path, newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file), [])
         if set(row) - set(header):
             header += [column for column in row if column not in header]
@@ -142,7 +210,7 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             return []
-        with open(path, newline="", encoding="utf-8") as file:
+        with _readable(path), open(path, newline="", encoding="utf-8") as file:
             # A killed run may have left half a row.
             return [row for row in csv.DictReader(file) if None not in row.values()]
 
@@ -184,7 +252,8 @@ class RunFolder:
             path, rows = self.path / name, self.rows(name)
             if not path.exists():
                 continue
-            kept = [row for row in rows if int(row["iteration"]) <= iteration]
+            with _readable(path):
+                kept = [row for row in rows if int(row["iteration"]) <= iteration]
             if kept:
                 write_text(path, csv_text(kept))
             else:
@@ -200,3 +269,14 @@ class RunFolder:
             os.replace(final, old)
         os.replace(partial, final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a log into one that names it."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path}: is not a log as this program writes it, in UTF-8 ({error}); repair it, or move it away"
+        ) from error

@@ -1,6 +1,7 @@
 """What a training run is made of: settings in four groups, and three named sets of them."""
 
 import math
+import reprlib
 from dataclasses import asdict, dataclass, fields
 
 
@@ -14,10 +15,6 @@ class Networks:
     mask_channel: bool = True
     use_global: bool = True
     use_local: bool = True
-
-    def _check_networks(self) -> None:
-        if not (self.width > 0 and (self.discriminator_width is None or self.discriminator_width > 0)):
-            raise ValueError(f"a network needs a width above 0, not {self.width} and {self.discriminator_width}")
 
 
 @dataclass(frozen=True)
@@ -37,20 +34,16 @@ class Samples:
     seed: int = 0  # also of the networks' random weights
 
     def _check_samples(self) -> None:
-        if self.seed >= 2**32:
-            raise ValueError(f"seed must be below 2 ** 32, not {self.seed}")
-        for name in ("stroke_share", "shuffled_colours", "lowered_contrast"):
-            _check_share(name, getattr(self, name))
-        if not 0 < self.stroke_width[0] <= self.stroke_width[1]:
-            raise ValueError(f"stroke_width {self.stroke_width} must be two rising numbers above 0")
+        if not self.stroke_width[0] <= self.stroke_width[1]:
+            raise ValueError(f"stroke_width {self.stroke_width} must be two rising numbers")
+        if self.stroke_share and self.stroke_width[1] > self.crop_size:
+            raise ValueError(f"stroke_width {self.stroke_width} does not fit into crops of {self.crop_size}")
         if self.crop_size % 64 or self.local_size % 32:
             raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
             raise ValueError(f"photos with a short edge of {self.short_edge} give no crops of {self.crop_size}")
-        if not 0 < self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
+        if not self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
             raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
-        if self.holes < 1:
-            raise ValueError(f"a crop needs a hole: holes must be at least 1, not {self.holes}")
         if self.local_size > self.crop_size:
             raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
 
@@ -67,8 +60,10 @@ class Phases:
     accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
 
     def _check_phases(self) -> None:
-        if self.batch_size % self.accumulation or min(self.batch_size, self.accumulation) < 1:
+        if self.batch_size % self.accumulation:
             raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
+        if not self.iterations:
+            raise ValueError("phase_1, phase_2 and phase_3 are all 0, so there is nothing to train")
 
     @property
     def iterations(self) -> int:
@@ -99,7 +94,6 @@ class Optimizers:
     judged_together: bool = True  # the discriminators get real and completed photos in one batch, not in two
 
     def _check_optimizers(self) -> None:
-        _check_share("learning_rate_decay", self.learning_rate_decay)
         for name in ("network_momentum", "averaging"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
@@ -122,11 +116,17 @@ class Settings(Optimizers, Phases, Samples, Networks):
                 object.__setattr__(self, field.name, value := tuple(value))
             is_right, words = _TYPES[field.type]
             if not is_right(value):
-                raise ValueError(f"{field.name} must be {words}, not {value!r}")
-        self._check_networks()
+                raise ValueError(f"{field.name} must be {words}, not {reprlib.repr(value)}")
+            if value is not None and field.name in _BOUNDS:
+                least, most = _BOUNDS[field.name]
+                if not all(least <= x <= most for x in (value if isinstance(value, tuple) else (value,))):
+                    share = "is a share, and " if (least, most) == (0, 1) else ""
+                    raise ValueError(f"{field.name} {share}must be {least} to {most}, not {reprlib.repr(value)}")
         self._check_samples()
         self._check_phases()
         self._check_optimizers()
+        if not (self.use_global or self.use_local):
+            raise ValueError("use_global and use_local cannot both be false: one discriminator must be left")
 
     def network_learning_rate(self, iteration: int) -> float:
         """The completion network's learning rate at an iteration counted from 0; in phase 2 it is 0."""
@@ -152,15 +152,12 @@ class Settings(Optimizers, Phases, Samples, Networks):
         Raises:
             ValueError: an unknown name or an impossible value.
         """
+        if not isinstance(values, dict):
+            raise ValueError(f"settings must be names with values, not {reprlib.repr(values)}")
         unknown = set(values) - {x.name for x in fields(cls)}
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         return cls(**values)
-
-
-def _check_share(name: str, value: float) -> None:
-    if value > 1:
-        raise ValueError(f"{name} is a share, and must be at most 1, not {value}")
 
 
 def _is_number(value) -> bool:
@@ -182,6 +179,35 @@ _TYPES = {
         lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
         "two whole numbers, 0 or more",
     ),
+}
+
+# The least and the most that a number may be: far beyond what is of use, and short of what overflows or never ends.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "width": (1 / 256, 16),
+    "discriminator_width": (1 / 256, 16),
+    "crop_size": (64, 4096),
+    "local_size": (32, 4096),
+    "short_edge": (1, 65_536),
+    "hole_sides": (1, 4096),
+    "holes": (1, 1000),
+    "stroke_share": (0, 1),
+    "stroke_width": (1, 4096),
+    "shuffled_colours": (0, 1),
+    "lowered_contrast": (0, 1),
+    "least_contrast": (0, 127.5),  # half black, half white
+    "seed": (0, 2**32 - 1),
+    "phase_1": (0, 10**9),
+    "phase_2": (0, 10**9),
+    "phase_3": (0, 10**9),
+    "alpha": (0, 1e6),
+    "batch_size": (1, 65_536),
+    "accumulation": (1, 65_536),
+    "learning_rate": (0, 100),
+    "learning_rate_end": (0, 1),
+    "learning_rate_decay": (0, 1),
+    "joint_learning_rate": (0, 100),
+    "joint_learning_rate_end": (0, 1),
+    "discriminator_learning_rate": (0, 100),
 }
 
 PAPER = Settings()
