@@ -71,7 +71,7 @@ def show_figure(figure: Figure, alternative_text: str = "") -> None:
         alternative_text: what a screen reader reads out.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 85, "optimize": True})
+    figure.savefig(buffer, format="jpeg", dpi=96, pil_kwargs={"quality": 80, "optimize": True})
     plt.close(figure)
     display(DisplayedImage(data=buffer.getvalue(), format="jpeg", alt=alternative_text or None))
 
