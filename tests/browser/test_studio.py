@@ -388,6 +388,7 @@ def test_a_path_and_saving(studio, tmp_path):
     assert abs(float(page.locator("input").input_value()) - 25) < 1
     assert page.locator(".after").evaluate("after => getComputedStyle(after).clipPath").startswith("inset(0")
     page.close()
+    studio.page.bring_to_front()  # a page behind another one draws no frames, and Playwright waits from frame to frame
 
 
 def test_every_stroke_says_how_long_it_took_from_pen_up_to_picture(studio):

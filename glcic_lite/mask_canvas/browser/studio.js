@@ -169,6 +169,9 @@ function renderStudio({ model, el }, drawing) {
   // ------------------------------------------------------------------------------------------ the completion
 
   let shown = 0; // counts what was begun to be shown: decoding takes a moment, and the newest wins here too
+  // The completion on the canvas. The model's may be newer, or none, and an error thrown while Python's message is taken in
+  // would end all messages for good.
+  let displayed = null;
 
   async function showCompletion() {
     const completion = model.get("_completion");
@@ -190,6 +193,7 @@ function renderStudio({ model, el }, drawing) {
     context.drawImage(canvas.photo, 0, 0);
     context.drawImage(patch, completion.left, completion.top);
     after.hidden = false;
+    displayed = completion;
     after.dataset.number = completion.number;
     showFilled();
     showWipe();
@@ -242,7 +246,7 @@ function renderStudio({ model, el }, drawing) {
     find(".cancel").hidden = !pending;
     let words = "";
     if (pending) words = expected >= 1 ? `Completing …, about ${Math.ceil(expected)} s` : "Completing …";
-    else if (!after.hidden) words = wordsFor(model.get("_completion"));
+    else if (!after.hidden) words = wordsFor(displayed);
     else if (!isEmpty && !model.get("error") && !root.classList.contains("disconnected")) words = "Not completed: press Complete (C)";
     answer.querySelector(".words").textContent = words;
   }
