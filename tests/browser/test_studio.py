@@ -432,6 +432,13 @@ def test_two_views_and_a_new_photo(studio):
     studio.drag((0.5, 0.5), (0.55, 0.5))
     studio.wait_for_completion()
     studio.page.wait_for_function(same)
+    studio.notebook.evaluate(  # the tests that follow look at one view
+        """async () => {
+            jupyterapp.shell.currentWidget.content.activeCellIndex = 1;
+            await jupyterapp.commands.execute('notebook:delete-cell');
+        }"""
+    )
+    second.wait_for(state="detached")
 
 
 # The keys
