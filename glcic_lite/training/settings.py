@@ -202,12 +202,12 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "alpha": (0, 1e6),
     "batch_size": (1, 65_536),
     "accumulation": (1, 65_536),
-    "learning_rate": (0, 100),
+    "learning_rate": (0, 1e20),  # lesson 06 shows what absurd rates do
     "learning_rate_end": (0, 1),
     "learning_rate_decay": (0, 1),
-    "joint_learning_rate": (0, 100),
+    "joint_learning_rate": (0, 1e20),
     "joint_learning_rate_end": (0, 1),
-    "discriminator_learning_rate": (0, 100),
+    "discriminator_learning_rate": (0, 1e20),
 }
 
 PAPER = Settings()
