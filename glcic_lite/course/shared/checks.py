@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 import numbers
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from glcic_lite.course.shared import progress
 from glcic_lite.course.shared.forbidden import OutOfReach, out_of_reach
 
 NOT_ATTEMPTED = "not attempted"
@@ -56,18 +58,28 @@ def check(exercise: str) -> Callable:
         @functools.wraps(function)
         def checked(*args, **kwargs) -> Verdict:
             try:
-                return Verdict(exercise, CORRECT, function(*args, **kwargs) or "")
+                verdict = Verdict(exercise, CORRECT, function(*args, **kwargs) or "")
             except NotAttempted as untouched:
                 return Verdict(exercise, NOT_ATTEMPTED, str(untouched) or "Replace the dots, then run this cell again.")
             except NotYet as difference:
-                return Verdict(exercise, NOT_YET, str(difference))
+                verdict = Verdict(exercise, NOT_YET, str(difference))
             except Exception as error:  # an answer that nobody has thought of; a traceback would help no learner
                 words = " ".join(str(error).split())[:120]
-                return Verdict(exercise, NOT_YET, f"Your answer is of a kind that cannot be compared: {words}.")
+                verdict = Verdict(exercise, NOT_YET, f"Your answer is of a kind that cannot be compared: {words}.")
+            _note(function, verdict)
+            return verdict
 
         return checked
 
     return decorate
+
+
+def _note(function: Callable, verdict: Verdict) -> None:
+    """Keep the attempt in the learner's record; a check that is of no lesson has none."""
+    lesson = re.search(r"\.lesson_(\d\d)\.", function.__module__ or "")
+    number = re.fullmatch(r"Exercise (\d+)", verdict.exercise)
+    if lesson and number:
+        progress.note(lesson[1], int(number[1]), verdict.state == CORRECT)
 
 
 def name_arguments(**case) -> str:

@@ -1,0 +1,116 @@
+"""The learner's record: what a check writes, that it survives damage, and that it can be turned off."""
+
+import json
+import os
+from datetime import datetime
+
+import pytest
+
+from glcic_lite.course.lesson_01 import checks
+from glcic_lite.course.lesson_03.checks import transposed_size
+from glcic_lite.course.shared import progress
+from glcic_lite.course.shared.checks import check
+from glcic_lite.course.shared.progress import Record, keep_progress, note, progress_map, read_progress
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """The record, as in a notebook."""
+    path = tmp_path / progress.FILE
+    monkeypatch.setattr(progress, "progress_file", lambda: path)
+    return path
+
+
+def right(size, kernel, stride=1, padding=0, dilation=1):
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def test_a_check_writes_each_attempt_and_nothing_for_an_untouched_stub(file):
+    checks.output_size(...)
+    checks.output_size(None)
+    assert not file.exists()
+    checks.output_size(lambda *case: 1 / 0)
+    checks.output_size(lambda *case: object())  # of a kind that cannot be compared
+    assert checks.output_size(right).state == "correct"
+    checks.output_size(right)
+    checks.dilations([1, 1, 1, 1])
+    transposed_size(lambda *case: -1)
+    record = read_progress(file)
+    assert {key: (r.attempts, r.passed) for key, r in record.items()} == {
+        ("01", 1): (3, True),
+        ("01", 4): (1, False),
+        ("03", 1): (1, False),
+    }
+    assert abs((datetime.now().astimezone() - datetime.fromisoformat(record["01", 1].time)).total_seconds()) < 600
+
+
+def test_a_check_of_no_lesson_is_not_recorded(file):
+    @check("Exercise 1")
+    def of_no_lesson(answer):
+        return "good"
+
+    of_no_lesson(1)
+    assert not file.exists()
+
+
+def test_nothing_is_written_outside_of_a_notebook(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checks.output_size(right)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_lies_beside_the_notebook_but_not_beside_the_solutions(tmp_path, monkeypatch):
+    IPython = pytest.importorskip("IPython")
+    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": object()}))
+    monkeypatch.chdir(tmp_path)
+    assert progress.progress_file() == tmp_path / progress.FILE
+    (tmp_path / "solutions").mkdir()
+    monkeypatch.chdir(tmp_path / "solutions")
+    assert progress.progress_file() is None
+
+
+def test_the_switch(file, capsys):
+    note("01", 1, False)
+    keep_progress(False)
+    note("01", 1, True)
+    assert read_progress(file)["01", 1].attempts == 1 and not read_progress(file)["01", 1].passed
+    keep_progress(True)
+    note("01", 1, True)
+    assert read_progress(file)["01", 1].passed
+    assert "any more" in capsys.readouterr().out
+
+
+def test_damaged_lines_cost_only_themselves(file):
+    note("01", 1, True)
+    with open(file, "ab") as record:
+        for line in (b"\xff\xfe\n", b"null\n", b'"keep"\n', b'{"lesson": 1}\n', b"[" * 10_000 + b"\n", b"{}\n"):
+            record.write(line)
+    note("02", 3, True)
+    assert set(read_progress(file)) == {("01", 1), ("02", 3)}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_what_cannot_be_written_does_not_spoil_the_exercise(file):
+    os.mkfifo(file)
+    with pytest.warns(UserWarning, match="progress is not kept"):
+        assert checks.output_size(right).state == "correct"
+
+
+def test_the_map_shows_what_is_done(file, tmp_path):
+    cell = {"cell_type": "markdown", "source": ["#### Exercise 1: a (5 minutes, easy)\n", "x\n"]}
+    other = {"cell_type": "markdown", "source": "#### Exercise 2: b (5 minutes, hard)"}
+    for name, cells in (("00_hello.ipynb", []), ("01_far_away.ipynb", [cell, other])):
+        (tmp_path / name).write_text(json.dumps({"cells": cells}))
+    note("01", 1, True)
+    note("01", 2, False)
+    lines = progress_map(tmp_path).splitlines()
+    assert "no exercises" in lines[0] and "✓ ✗" in lines[1] and "far away" in lines[1]
+    assert lines[2].startswith("1 of 2 exercises passed")
+
+
+def test_the_map_of_the_course_knows_every_exercise():
+    assert " of 45 exercises" in progress_map(progress.NOTEBOOKS)
+
+
+def test_a_record_begins_empty():
+    assert Record() == Record(0, False, "")
