@@ -1,5 +1,6 @@
 """One completion for the studio: what was asked for, as it was at that moment, and what the browser gets of it."""
 
+import inspect
 import io
 import threading
 import time
@@ -78,12 +79,36 @@ def carry_out(request: Request, should_stop: Callable[[], bool] | None = None) -
 def filled(request: Request, hole: np.ndarray, should_stop: Callable[[], bool] | None) -> Image.Image:
     """The photo with its hole filled, by whatever was asked to fill it."""
     if request.filled_by == OWN_FILL:
-        return request.fill(request.photo, hole, request.network, request.blend)
+        return by_own_function(request, hole, should_stop)
     if request.filled_by == NETWORK:
         return complete(request.photo, hole, request.network, request.blend, should_stop=should_stop)
     fill = CLASSICAL_FILLS[request.filled_by]
     result = Image.fromarray(abandonable(lambda: fill(np.asarray(request.photo), hole), should_stop))
     result.info = {key: value for key, value in request.photo.info.items() if key == "icc_profile"}
+    return result
+
+
+def by_own_function(request: Request, hole: np.ndarray, should_stop: Callable[[], bool] | None) -> Image.Image:
+    """What a function of the reader's own makes of it. One that has a parameter `should_stop` can be stopped by it.
+
+    Raises:
+        FillError: it returned something that is not the photo, or wanted to end Python.
+    """
+    try:
+        takes_it = "should_stop" in inspect.signature(request.fill).parameters
+    except (TypeError, ValueError):  # of some functions written in C nobody knows
+        takes_it = False
+    options = {"should_stop": should_stop} if takes_it else {}
+    try:
+        result = request.fill(request.photo, hole, request.network, request.blend, **options)
+    except SystemExit as error:
+        raise FillError("your function called sys.exit(); raise an exception instead, and it is shown here") from error
+    if isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.shape[2:] == (3,):
+        result = Image.fromarray(result)
+    (width, height), is_picture = request.photo.size, isinstance(result, Image.Image)
+    if not is_picture or result.size != (width, height):
+        what = f"a picture of {result.width} x {result.height}" if is_picture else f"a {type(result).__name__}"
+        raise FillError(f"your function returned {what}; it should return the completed photo, {width} x {height}")
     return result
 
 

@@ -58,7 +58,9 @@ class CompletionStudio(MaskCanvas):
             shipped weights.
         filled_by: what fills the hole: "the network", or the name of a classical fill such as "harmonic" (see `FILLS`).
             Settable, observable.
-        fill: a function of your own that fills the hole, with the first four parameters of `glcic_lite.complete`.
+        fill: a function of your own that fills the hole, with the first four parameters of `glcic_lite.complete`, and
+            what it returns. If it has a parameter `should_stop` as well, it is given a function that says whether its
+            answer is still wanted (raise `glcic_lite.Stopped` if not); without it, what comes next waits for its end.
             Setting it makes `filled_by` "your function".
         on_demand: completes only when asked to, by the button or `complete_now`, and not at every stroke. Settable,
             observable.

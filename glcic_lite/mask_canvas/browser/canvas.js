@@ -5,6 +5,7 @@
 
 import { Drawing } from "./drawing.js";
 import { pulled } from "./hand.js";
+import { listen } from "./listen.js";
 import { boxAround, brushRows, drawLine, fillRectangle, grow, invert, oddSize, shrink } from "./mask.js";
 import { overlay } from "./overlay.js";
 import { ARROWS, actionFor, buildToolbar } from "./tools.js";
@@ -100,11 +101,19 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
     photo.src = URL.createObjectURL(new Blob([model.get("_photo")], { type: "image/jpeg" }));
   }
 
+  let broken = ""; // what went wrong in the browser itself, where Python does not know of it
+
   function showError() {
-    const text = model.get("error").trim();
+    const text = model.get("error").trim() || broken;
     error.hidden = !text;
     error.querySelector("summary").textContent = text.split("\n").pop();
     error.querySelector("pre").textContent = text;
+  }
+
+  /** Say that a message of Python could not be taken in: better than a canvas that does not follow, without a word. */
+  function showBroken(failure) {
+    broken = `${failure?.stack ?? failure}\nThe page could not show this change; run the cell again if it stays behind.`;
+    showError();
   }
 
   // ------------------------------------------------------------------------------- the brush and its strokes
@@ -490,9 +499,13 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
     "change:_drawing": showBrushSize,
     "change:brush_size": showBrushSize,
     "change:error": showError,
+    "change:completed_strokes": () => {
+      broken = "";
+      showError();
+    },
     comm_live_update: () => root.classList.add("disconnected"), // the kernel was restarted or has ended
   };
-  for (const [name, react] of Object.entries(changes)) model.on(name, react);
+  const stopListening = listen(model, changes, showBroken);
 
   // The size on the screen changes with the window and with the zoom.
   const resized = new ResizeObserver(() => {
@@ -516,12 +529,12 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
 
   const remove = () => {
     drawing.views.delete(view);
-    for (const [name, react] of Object.entries(changes)) model.off(name, react);
+    stopListening();
     resized.disconnect();
     URL.revokeObjectURL(photo.src);
     root.remove();
   };
-  return { root, toolbar, buttons, actions, surround, pane, viewport, stage, photo, canvas, error, view, setFilled, remove };
+  return { root, toolbar, buttons, actions, surround, pane, viewport, stage, photo, canvas, error, view, setFilled, showBroken, remove };
 }
 
 /**

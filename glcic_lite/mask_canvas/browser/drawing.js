@@ -1,5 +1,6 @@
 /** The drawing: a mask with its history, shared by all views of one widget, and what is sent to Python. */
 
+import { listen } from "./listen.js";
 import { decodeRuns, encodeRuns, grow } from "./mask.js";
 
 const HISTORY_LENGTH = 100;
@@ -17,7 +18,7 @@ export class Drawing {
     /** @type {Uint8Array | null} the mask grown, as last completed; null: as it is painted */
     this.grown = null;
     this.load();
-    model.on("change:_drawing", () => this.load());
+    listen(model, { "change:_drawing": () => this.load() });
   }
 
   /** Take over what the model holds: at the start, and when Python or another browser window changed it. */

@@ -4,6 +4,7 @@
  */
 
 import { renderCanvas, widgetOf } from "./canvas.js";
+import { listen } from "./listen.js";
 import { megabytes, sendInParts } from "./upload.js";
 import { followWipe } from "./wipe.js";
 
@@ -169,8 +170,7 @@ function renderStudio({ model, el }, drawing) {
   // ------------------------------------------------------------------------------------------ the completion
 
   let shown = 0; // counts what was begun to be shown: decoding takes a moment, and the newest wins here too
-  // The completion on the canvas. The model's may be newer, or none, and an error thrown while Python's message is taken in
-  // would end all messages for good.
+  // The completion on the canvas; the model's may be newer, or none.
   let displayed = null;
 
   async function showCompletion() {
@@ -441,7 +441,7 @@ function renderStudio({ model, el }, drawing) {
     "change:_note": showNote,
     comm_live_update: showState,
   };
-  for (const [name, react] of Object.entries(changes)) model.on(name, react);
+  const stopListening = listen(model, changes, canvas.showBroken);
   const resized = new ResizeObserver(() => {
     showView();
     follow();
@@ -454,7 +454,7 @@ function renderStudio({ model, el }, drawing) {
   photoChanged();
 
   return () => {
-    for (const [name, react] of Object.entries(changes)) model.off(name, react);
+    stopListening();
     resized.disconnect();
     canvas.remove();
   };

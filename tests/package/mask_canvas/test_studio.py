@@ -716,6 +716,48 @@ def test_a_function_of_the_readers_own_fills(ready):
     assert ready.filled_by == "the network"
 
 
+def test_a_function_of_the_readers_own_can_be_stopped(ready):
+    begun, stopped = threading.Semaphore(0), []
+
+    def endless(photo, mask, network, blend, should_stop):
+        begun.release()
+        end = time.monotonic() + SECONDS
+        while mask.sum() > 100 and time.monotonic() < end:
+            if should_stop():
+                stopped.append(mask.sum())
+                raise Stopped("taken back")
+        return photo
+
+    ready.fill = endless
+    draw(ready, box(5, 5, 60, 60))
+    assert begun.acquire(timeout=SECONDS)
+    draw(ready, box(5, 5, 10, 10))
+    assert ready.wait(SECONDS) and stopped == [55 * 55]
+    assert ready._completion["filled_by"] == "your function" and not ready.error
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "your function returned a NoneType; it should return the completed photo, 96 x 64"),
+        (Image.new("RGB", (3, 2)), "your function returned a picture of 3 x 2"),
+        (np.zeros((HEIGHT, WIDTH, 3)), "your function returned a ndarray"),
+        (SystemExit(3), "your function called sys.exit()"),
+    ],
+)
+def test_what_a_function_of_the_readers_own_does_wrong_is_said(ready, answer, words):
+    def fill(photo, mask, network, blend):
+        if isinstance(answer, SystemExit):
+            raise answer
+        return answer
+
+    ready.fill = fill
+    draw(ready, box(3, 3, 9, 9))
+    assert ready.wait(SECONDS) and ready.error.startswith(words) and "\n" not in ready.error
+    ready.fill = lambda photo, mask, network, blend: np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    assert ready.result.getpixel((4, 4)) == (0, 0, 0) and not ready.error, "an array of the photo's kind will do"
+
+
 def test_the_scale_is_said(photo):
     network = narrow_network(largest_hole=8)
     made = completion_studio(Image.fromarray(noise(400, 500)), network)

@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { Drawing } from "../../../../glcic_lite/mask_canvas/browser/drawing.js";
 import { pulled } from "../../../../glcic_lite/mask_canvas/browser/hand.js";
+import { listen } from "../../../../glcic_lite/mask_canvas/browser/listen.js";
 import { boxAround, decodeRuns, encodeRuns, oddSize } from "../../../../glcic_lite/mask_canvas/browser/mask.js";
 import { overlay } from "../../../../glcic_lite/mask_canvas/browser/overlay.js";
 import { sendInParts } from "../../../../glcic_lite/mask_canvas/browser/upload.js";
@@ -193,4 +194,28 @@ test("a file is sent in parts, in order and whole", async () => {
   const sent = [];
   await sendInParts(new Blob([]), 10, (...part) => sent.push(part));
   assert.equal(sent.length, 1, "an empty file is a part as well: Python says what is wrong with it");
+});
+
+test("a reaction that fails ends neither the others nor what comes later, and is told", async () => {
+  const reactions = {};
+  const model = { on: (name, react) => (reactions[name] = react), off: (name) => delete reactions[name] };
+  const [failures, seen, write] = [[], [], console.error];
+  console.error = () => {};
+  const stop = listen(
+    model,
+    {
+      broken: () => undefined.nothing,
+      late: async () => Promise.reject(new Error("no picture")),
+      sound: () => seen.push("sound"),
+    },
+    (error) => failures.push(error.message),
+  );
+  for (let i = 0; i < 2; i++) ["broken", "late", "sound"].forEach((name) => reactions[name]());
+  await new Promise(setImmediate);
+  console.error = write;
+  assert.deepEqual(seen, ["sound", "sound"]);
+  assert.equal(failures.length, 4);
+  assert.equal(failures.at(-1), "no picture");
+  stop();
+  assert.deepEqual(reactions, {});
 });
