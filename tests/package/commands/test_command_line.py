@@ -206,6 +206,7 @@ def test_a_warning_is_one_line_too(folder, weights_folder):
     Image.fromarray(noise(256, 300)).save("some/a.png")
     (folder / "some/b.png").write_text("no picture")
     call = [sys.executable, "-m", "glcic_lite", "evaluate", "some", "--weights", str(weights_folder)]
+    call += ["--hole", "box 32", "--fill", "mean colour"]
     done = subprocess.run(call, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0
     assert done.stderr.startswith("glcic_lite: photo skipped: some/b.png") and done.stderr.count("\n") == 1
@@ -214,7 +215,9 @@ def test_a_warning_is_one_line_too(folder, weights_folder):
 def test_names_that_are_no_text_are_written_all_the_same(folder, run, weights_folder):
     os.makedirs("odd")
     Image.fromarray(noise(256, 300)).save(os.fsencode("odd/") + b"\xff.png", "PNG")
-    status, out, err = run("evaluate", "odd", "--weights", weights_folder, "-o", "rows.csv")
+    status, out, err = run(
+        "evaluate", "odd", "--weights", weights_folder, "-o", "rows.csv", "--hole", "box 32", "--fill", "Telea"
+    )
     assert (status, err) == (0, "") and "Telea" in out
     assert "\\udcff.png" in (folder / "rows.csv").read_text()
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glcic_lite import __main__ as command_line
@@ -32,6 +32,7 @@ def assert_is_the_mean(mixture, parts):
             torch.testing.assert_close(value.double(), mean, rtol=0, atol=1e-6)
 
 
+@settings(max_examples=20)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_every_weight_and_statistic_is_the_mean(folders, first, second):
     first, second = first / 2, second / 2
