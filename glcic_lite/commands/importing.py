@@ -21,10 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glcic_lite.files import write_text
 from glcic_lite.method.architecture import COMPLETION_NETWORK
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.method.pretrained import WeightsError, check_weights, new_folder
+from glcic_lite.method.pretrained import WeightsError, check_weights, new_folder, what_instead, write_new_folder
 
 Colour = tuple[float, float, float]
 
@@ -115,8 +114,7 @@ def import_weights(
         network = network_from_torch7(file)
     else:
         raise WeightsError(f"{file}: a Torch7 file contains its own mean colour; leave yours out")
-    network.save_pretrained(folder)
-    write_text(folder / "README.md", release.card.format(name=os.path.basename(file), folder=folder.name))
+    write_new_folder(network, folder, release.card.format(name=os.path.basename(file), folder=folder.name))
     return network
 
 
@@ -128,21 +126,6 @@ def release_of(file: str | os.PathLike) -> Release:
     """
     with _open(file) as stream:
         return OTENIM if stream.read(2) in (b"PK", b"\x80\x02") else AUTHORS
-
-
-# How files begin that turn up in place of weights, and what they are.
-OTHER_FILES = {
-    b"version https://git-lfs": "a Git LFS pointer, not the weights themselves; fetch those with `git lfs pull`",
-    b"<": "a web page, not weights; download the file itself, in a browser if need be",
-    b"{": "JSON text, not weights; download the file itself",
-    b"\x1f\x8b": "a gzip archive; unpack it first",
-    b"7z\xbc\xaf": "a 7z archive; unpack it first",
-    b"Rar!": "a RAR archive; unpack it first",
-    b"\x89HDF": "an HDF5 file, as Keras writes it; neither of the two releases is one",
-    b"\x89PNG": "a picture, not weights",
-    b"\xff\xd8\xff": "a picture, not weights",
-    b"%PDF": "a PDF document, not weights",
-}
 
 
 def _open(file: str | os.PathLike) -> BinaryIO:
@@ -159,17 +142,14 @@ def _open(file: str | os.PathLike) -> BinaryIO:
         raise WeightsError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     start = stream.read(512)
     stream.seek(0)
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    known = [what for beginning, what in OTHER_FILES.items() if text.startswith(beginning)]
-    if not start:
-        known = ["an empty file; perhaps the download was cut off"]
-    elif start[257:262] == b"ustar":
-        known = ["a tar archive; unpack it first"]
-    elif start[8:9] == b"{":
-        known = ["a safetensors file, which needs no import: put it as model.safetensors beside its config.json"]
-    if known:
+    what = what_instead(start)
+    if start[8:9] == b"{":
+        what = "a safetensors file, which needs no import: put it as model.safetensors beside its config.json"
+    elif start.startswith((b"4\n", b"3\n")) and b"\nV 1\n" in start:
+        what = "a Torch7 file in ASCII; in Torch, write it anew with torch.save(name, content), which is binary"
+    if what:
         stream.close()
-        raise WeightsError(f"{file}: this is {known[0]}")
+        raise WeightsError(f"{file}: this is {what}")
     return stream
 
 
@@ -240,6 +220,9 @@ def network_from_pytorch(file: str | os.PathLike, mean_colour: Colour = CELEBA_M
 A_DISCRIMINATOR = "this is a discriminator, which only training needs; import the completion network (the generator)"
 
 
+A_LAYER = "deconv13.weight"  # which only the completion network has
+
+
 def _is_discriminator(found: dict[str, Tensor]) -> bool:
     """Whether these are entries of a discriminator: fully connected layers, and no transposed convolution."""
     dense = ("linear", "fc", "model_ld.", "model_gd.", "discriminator", "local_d", "global_d")
@@ -256,29 +239,68 @@ def _reason(error: Exception) -> str:
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "generator", "model_cn", "netG", "net", "params", "weights")
 
 
+def _unwrapped(content: Any) -> Any:
+    """The state dict in what `torch.load` returned: under one of the usual names, or the only one of its kind.
+
+    Raises:
+        WeightsError: there are several, and nothing says which is meant.
+    """
+    for _ in range(3):  # one wrapping in another; not for ever, since a file may claim to contain itself
+        if not isinstance(content, dict):
+            break
+        inner = [name for name in WRAPPINGS if isinstance(content.get(name), dict)]
+        if not inner and not any(isinstance(value, Tensor) for value in content.values()):
+            inner = [name for name, value in content.items() if _may_be_the_network(value)]
+        if len(inner) > 1:
+            names = _printable(", ".join(map(str, inner)))
+            raise WeightsError(f"weights under several names ({names}); save one of them alone")
+        if not inner:
+            break
+        content = content[inner[0]]
+    return content
+
+
+def _may_be_the_network(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(name, str) and isinstance(entry, Tensor) for name, entry in value.items())
+        and not _is_discriminator(value)
+    )
+
+
+def _expect_torch_archive(stream: BinaryIO, size: int) -> None:
+    """Refuse zip archives of other kinds, and those that unpack to more than the file has."""
+    with zipfile.ZipFile(stream) as archive:
+        parts = archive.infolist()
+    if not any(part.filename.endswith("data.pkl") for part in parts):
+        raise WeightsError("this is a zip archive, and not one of PyTorch; unpack it first")
+    if any(part.filename.endswith("constants.pkl") for part in parts):
+        raise WeightsError("this is a TorchScript program, and code is never run; save the network's state_dict()")
+    if sum(part.file_size for part in parts) > size:
+        raise WeightsError("this archive unpacks to more numbers than the file has room for")
+
+
 def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
-    """The tensors of a file by their names, without the "module." that `nn.DataParallel` puts before all of them."""
+    """The tensors of a file by their names, without a prefix, such as the "module." of `nn.DataParallel`."""
     with _open(file) as stream:
         try:
             if zipfile.is_zipfile(stream):
-                with zipfile.ZipFile(stream) as archive:
-                    if sum(part.file_size for part in archive.infolist()) > os.path.getsize(file):
-                        raise WeightsError("more numbers than the file has room for")
+                _expect_torch_archive(stream, os.path.getsize(file))
             stream.seek(0)
-            content = torch.load(stream, map_location="cpu", weights_only=True)
+            content = _unwrapped(torch.load(stream, map_location="cpu", weights_only=True))
+        except WeightsError as error:
+            raise WeightsError(f"{file}: {error}") from error
         except Exception as error:  # of whatever kind: the reason is in the file
             raise WeightsError(
                 f"{file}: not a PyTorch file of tensors alone, which can be read without running code; or damaged "
                 f"({type(error).__name__})"
             ) from error
-    for _ in range(3):  # one wrapping in another; not for ever, since a file may claim to contain itself
-        inner = [name for name in WRAPPINGS if isinstance(content, dict) and isinstance(content.get(name), dict)]
-        if len(inner) > 1:
-            raise WeightsError(f"{file}: weights under several names ({', '.join(inner)}); save one of them alone")
-        if inner:
-            content = content[inner[0]]
     if not isinstance(content, dict) or not content or not all(isinstance(name, str) for name in content):
         raise WeightsError(f"{file}: no state dict in this file")
+    prefixes = [name.removesuffix(A_LAYER) for name in content if name.endswith(A_LAYER)]
+    if len(prefixes) == 1:  # of the network; other prefixes are of others, such as discriminators
+        content = {name.removeprefix(prefixes[0]): content[name] for name in content if name.startswith(prefixes[0])}
     for name, value in content.items():
         # A tensor may claim more numbers than it has, by repeating some.
         if (
@@ -288,8 +310,7 @@ def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
             or value.numel() * value.element_size() > value.untyped_storage().nbytes()
         ):
             raise WeightsError(f"{file}: {_printable(name)} is not a tensor with numbers of its own")
-    wrapped = all(name.startswith("module.") for name in content)
-    return {name.removeprefix("module.") if wrapped else name: value.detach() for name, value in content.items()}
+    return {name: value.detach() for name, value in content.items()}
 
 
 def _name_in_release(name: str) -> str:

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 import torch
 
-from glcic_lite.files import write_text
 from glcic_lite.method.networks import CompletionNetwork, differing_options
-from glcic_lite.method.pretrained import WeightsError, new_folder
+from glcic_lite.method.pretrained import WeightsError, new_folder, write_new_folder
 
 
 @torch.no_grad()
@@ -62,11 +61,11 @@ def write_mixture(parts: Sequence[tuple[str | os.PathLike, float]], out: str | o
 
     Raises:
         WeightsError: as for `mix`; or `out` is not empty.
+        OSError: `out` cannot be written.
     """
     out = new_folder(out)
     mixture = mix(parts)
-    mixture.save_pretrained(out)
     lines = [f"# {out.name}: a mixture", "", "The mean, number by number, of the weights of", ""]
     lines += [f"- {source}: {share:g}" for source, share in parts]
-    write_text(out / "README.md", "\n".join(lines) + "\n")
+    write_new_folder(mixture, out, "\n".join(lines) + "\n")
     return mixture

@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,38 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
 )
+from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from glcic_lite.files import LARGEST_TEXT, expect_writable, write_text, written_beside
 
 HUB = "hf:"  # begins the names of weights on the Hugging Face Hub; every other name is a folder
 LARGEST_WEIGHT = 1e8
+
+_PICKLE = "a Python pickle, which can run code, and is not opened"
+
+# How files begin that turn up in place of weights, and what they are.
+OTHER_FILES = {
+    b"version https://git-lfs": "a Git LFS pointer, not the weights themselves; fetch those with `git lfs pull`",
+    b"<": "a web page, not weights; download the file itself, in a browser if need be",
+    b"{": "JSON text, not weights; download the file itself",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"BZh": "a bzip2 archive; unpack it first",
+    b"\xfd7zXZ": "an xz archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it first",
+    b"7z\xbc\xaf": "a 7z archive; unpack it first",
+    b"Rar!": "a RAR archive; unpack it first",
+    b"\x89HDF": "an HDF5 file, as Keras writes it, and none of the weights known here",
+    b"\x93NUMPY": "an array of NumPy, and none of the weights known here",
+    b"\x80\x03": _PICKLE,
+    b"\x80\x04": _PICKLE,
+    b"\x80\x05": _PICKLE,
+    b"GGUF": "a GGUF file, and none of the weights known here",
+    b"\x89PNG": "a picture, not weights",
+    b"\xff\xd8\xff": "a picture, not weights",
+    b"GIF8": "a picture, not weights",
+    b"%PDF": "a PDF document, not weights",
+}
 
 
 class WeightsError(ValueError):
@@ -61,6 +90,7 @@ class Pretrained(
                         f"no {needed} in this folder "
                         "(pickled weights such as .pt, .pth or .bin are not opened: they can run code)"
                     )
+            _expect_weights(Path(folder))
             return super().from_pretrained(folder, **kwargs)
         except WeightsError as error:
             raise WeightsError(f"{name}: {error}") from error
@@ -147,16 +177,63 @@ def _downloaded(owner_and_name: str, options: dict) -> str:
     return os.path.dirname(files[-1])
 
 
+def what_instead(start: bytes) -> str | None:
+    """What a file is, judged by its first bytes, if it is plainly something else than weights."""
+    if not start:
+        return "an empty file; perhaps the download was cut off"
+    if start[257:262] == b"ustar":
+        return "a tar archive; unpack it first"
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((what for beginning, what in OTHER_FILES.items() if text.startswith(beginning)), None)
+
+
+def _expect_weights(folder: Path) -> None:
+    """Say what the two files are where they are plainly something else."""
+    for name in _FILES:
+        with open(folder / name, "rb") as file:
+            start = file.read(512)
+        what = what_instead(start)
+        if what and not (name == "config.json" and what == OTHER_FILES[b"{"]):
+            raise WeightsError(f"{name} in this folder is {what}")
+    if os.path.getsize(folder / "config.json") > LARGEST_TEXT:
+        raise WeightsError(f"config.json in this folder has more than {LARGEST_TEXT:,} bytes")
+
+
 def new_folder(out: str | Path) -> Path:
     """A folder to write weights to.
 
     Raises:
         WeightsError: the folder is not empty, and what it holds would be lost.
+        OSError: it cannot be written to.
     """
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if os.path.lexists(out) and not (out.is_dir() and all(name.endswith(".partial") for name in os.listdir(out))):
         raise WeightsError(f"{out}: already exists; choose another folder")
+    expect_writable([out / name for name in _FILES])
     return out
+
+
+def write_new_folder(network: Pretrained, out: str | Path, card: str) -> None:
+    """Write a folder of weights, with a README.md, whole or not at all.
+
+    Raises:
+        WeightsError: the folder is not empty.
+        OSError: it cannot be written, or the disk is full.
+    """
+    out = new_folder(out)
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with written_beside(out / "weights") as partial:
+            network.save_pretrained(partial)
+            write_text(partial / "README.md", card)
+            for file in sorted(partial.iterdir()):
+                os.replace(file, out / file.name)
+    except (OSError, SafetensorError) as error:  # the latter for a full disk
+        if made:
+            with suppress(OSError):
+                out.rmdir()
+        raise OSError(f"{out}: cannot be written ({_first_line(error)})") from error
 
 
 _FILES = ("config.json", "model.safetensors")

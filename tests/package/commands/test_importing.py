@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import struct
 import sys
 import tracemalloc
@@ -339,6 +340,10 @@ OTHERS = {
     b'{"error": "not found"}': "JSON",
     b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n": "a Git LFS pointer",
     b"\x1f\x8b\x08" + bytes(99): "a gzip archive",
+    b"BZh91AY&SY" + bytes(99): "a bzip2 archive",
+    pickle.dumps({"conv1.weight": 1}, protocol=4): "a Python pickle, which can run code",
+    b"4\n1\n3\nV 1\n13\nnn.Sequential\n": "a Torch7 file in ASCII",
+    b"PK\x05\x06" + bytes(18): "a zip archive, and not one of PyTorch",
     b"Not found": "neither a Torch7 nor a PyTorch file",
 }
 
@@ -550,6 +555,11 @@ def test_another_state_dict_is_refused_by_name(late, tmp_path, change, reason):
         lambda state: {"model": state},
         lambda state: {"generator": state, "discriminator": {"linear1.bias": torch.zeros(1)}},
         lambda state: {"model": {"state_dict": {f"module.{name}": value for name, value in state.items()}}},
+        lambda state: {"epoch": 3, "cn": state, "cd": {"linear1.bias": torch.zeros(1)}},
+        lambda state: {
+            "state_dict": {f"generator.{name}": value for name, value in state.items()}
+            | {"discriminator.linear1.bias": torch.zeros(1)}
+        },
     ],
 )
 def test_a_wrapped_state_dict_is_opened(late, tmp_path, wrap):
@@ -563,6 +573,7 @@ def test_wrappings_that_leave_open_which_network_is_meant_are_refused(late, tmp_
     endless["state_dict"] = endless
     for content, reason in (
         ({"model": release(late), "generator": release(late)}, "several names"),
+        ({"one": release(late), "two": release(late)}, "several names .one, two."),
         (endless, "state_dict is not a tensor"),
     ):
         torch.save(content, tmp_path / "model_cn")
@@ -576,6 +587,50 @@ def test_a_discriminator_is_called_so(tmp_path, prefix):
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "model_cd")
     with pytest.raises(WeightsError, match="model_cd: .*this is a discriminator"):
         network_from_pytorch(tmp_path / "model_cd")
+
+
+def test_a_torchscript_program_is_called_so(tmp_path):
+    with zipfile.ZipFile(tmp_path / "program", "w") as archive:
+        for name in ("program/data.pkl", "program/code/__torch__.py", "program/constants.pkl"):
+            archive.writestr(name, b"")
+    with pytest.raises(WeightsError, match="program: this is a TorchScript program, and code is never run"):
+        network_from_pytorch(tmp_path / "program")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_full_disk_names_the_folder_and_leaves_nothing_in_it(late, tmp_path, exists):
+    """A limit on the size of files stands in for the disk's end."""
+    import resource
+
+    torch.save(release(late), tmp_path / "model_cn")
+    out = tmp_path / "faces"
+    if exists:
+        out.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=f"{out}: cannot be written"):
+            import_weights(tmp_path / "model_cn", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(out.iterdir()) == [] if exists else not out.exists()
+    (tmp_path / "faces").mkdir(exist_ok=True)
+    (out / ".weights.999999999.partial").mkdir()  # as one that was killed leaves it
+    import_weights(tmp_path / "model_cn", out)
+    assert sorted(os.listdir(out)) == ["README.md", "config.json", "model.safetensors"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has a folder that not even root can write to")
+@pytest.mark.parametrize("out", ["/proc/self/x", "x" * 300, "model_cn", "model_cn/x", "loop"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_file_is_read(tmp_path, monkeypatch, capsys, out):
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop", "loop")
+    (tmp_path / "model_cn").write_bytes(b"anything")
+    monkeypatch.setattr("glcic_lite.commands.importing.release_of", lambda file: pytest.fail("it has begun"))
+    assert run(monkeypatch, "import-weights", "model_cn", "-o", out) == 2
+    told = capsys.readouterr().err
+    assert out in told and told.count("\n") == 1
 
 
 def test_an_archive_that_unpacks_to_more_than_the_file_is_refused(late, tmp_path):

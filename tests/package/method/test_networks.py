@@ -339,6 +339,24 @@ def test_pickled_weights_are_refused_and_nothing_in_them_runs(damaged, tmp_path,
     assert trace.exists()
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n"
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("content, what", [(LFS, "Git LFS pointer"), (b"<html>", "web page"), (b"", "empty file")])
+def test_a_file_of_another_kind_is_called_what_it_is(damaged, name, content, what):
+    (damaged / name).write_bytes(content)
+    with pytest.raises(WeightsError, match=f"{name} in this folder is an? {what}"):
+        CompletionNetwork.from_pretrained(damaged)
+
+
+def test_a_huge_config_is_not_read(damaged):
+    with open(damaged / "config.json", "ab") as file:
+        file.truncate(2**40)  # a hole: it takes no room on the disk
+    with pytest.raises(WeightsError, match="config.json in this folder has more than"):
+        CompletionNetwork.from_pretrained(damaged)
+
+
 def cut(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
