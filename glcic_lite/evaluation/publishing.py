@@ -5,15 +5,23 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from glcic_lite.device import choose_device, describe
+from glcic_lite.evaluation.fills import NETWORK_FILLS
 from glcic_lite.evaluation.protocol import HoleCase, evaluate
-from glcic_lite.evaluation.statistics import averages
+from glcic_lite.evaluation.statistics import (
+    NO_DIFFERENCE,
+    VERDICTS,
+    averages,
+    mean_interval,
+    paired_differences,
+    verdict,
+)
 from glcic_lite.files import csv_text, write_text
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.method.photos import save_image
@@ -25,6 +33,7 @@ SHEET_CROP = 160  # side of the cut-outs on the sheet, in pixels
 SHEET_HOLES = ("box 48", "stroke 20")  # left and right half of the sheet
 SHEET_FILLS = ("Telea", "network", "network, blended")
 COLUMNS = ("hole", "photo", "Telea", "network", "blended")
+DIGITS = {"psnr": 2, "ssim": 3, "haarpsi": 3, "texture": 2, "l1": 1}  # after the decimal point, in tables
 
 CARD_HEAD = """---
 library_name: glcic-lite
@@ -73,6 +82,12 @@ texture; near 0 is fog). Every single measurement, with SSIM, L1 and seconds, is
 "scale 1" does without that, "network" is the bare output at scale 1. The others are classical: FSR is OpenCV's
 frequency selective reconstruction (quick setting), shift-map its copier of patches. The harmonic fill is the smoothest
 of all: PSNR favours it, and it is pure fog.
+
+Has "network, blended" the higher PSNR? The differences photo by photo, and the 95 % t interval of their mean, say:
+
+{verdicts}
+
+*Undecided* means that these photos cannot tell.
 
 ![Every test photo with a box of 48 pixels and with a brush stroke: the hole, the photo, Telea's fill, the network's
 output, and the blended result](completions.jpg)
@@ -198,6 +213,7 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
         history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
         machine=machine or f"{describe(choose_device())}, {platform.machine()}",
         table=markdown_table(run.rows("evaluation.csv")),
+        verdicts=verdict_lines(run.rows("evaluation.csv")),
     )
 
 
@@ -220,16 +236,42 @@ def iterations_of_phases(log: list[dict]) -> dict[int, int]:
     return done
 
 
-def markdown_table(rows: list[dict]) -> str:
-    """The averages of an evaluation: a row for each fill, a column for each kind of hole."""
+def markdown_table(
+    rows: list[dict], metrics: tuple[str, ...] = ("psnr", "haarpsi", "texture"), fills: Iterable[str] | None = None
+) -> str:
+    """The averages of an evaluation: a row for each fill (None: all there are), a column for each kind of hole."""
     means = averages(rows)
-    holes, fills = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
+    holes, there = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
     cells = {(row["fill"], row["hole"]): row for row in means}
     lines = ["| fill | " + " | ".join(holes) + " |", "|---" * (len(holes) + 1) + "|"]
+    for fill in there if fills is None else fills:
+        texts = [" / ".join(f"{cells[fill, hole][m]:.{DIGITS[m]}f}" for m in metrics) for hole in holes]
+        lines.append(f"| {fill} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def verdict_lines(rows: list[dict], metric: str = "psnr", small: float = 0.5, unit: str = " dB") -> str:
+    """Is what `complete` returns above each other fill, photo by photo? A Markdown line for each, holes by verdict.
+
+    Args:
+        rows: as from `evaluate`.
+        metric: one of `METRICS` of which more is better.
+        small: what counts as a small difference, for `verdict`.
+        unit: printed after it.
+    """
+    means = averages(rows)
+    holes, fills = (list(dict.fromkeys(row[key] for row in means)) for key in ("hole", "fill"))
+    lines = []
     for fill in fills:
-        found = [cells[fill, hole] for hole in holes]
-        text = " | ".join(f"{r['psnr']:.2f} / {r['haarpsi']:.3f} / {r['texture']:.2f}" for r in found)
-        lines.append(f"| {fill} | {text} |")
+        if fill in NETWORK_FILLS:
+            continue
+        found: dict[str, list[str]] = {}
+        for hole in holes:
+            differences = paired_differences(rows, "network, blended", fill, metric, hole)
+            found.setdefault(verdict(mean_interval(list(differences.values())), small), []).append(hole)
+        words = {NO_DIFFERENCE: f"{NO_DIFFERENCE} {small:g}{unit}"}
+        parts = (f"{words.get(word, word)} in {', '.join(found[word])}" for word in VERDICTS if word in found)
+        lines.append(f"- above {fill}: {'; '.join(parts)}")
     return "\n".join(lines)
 
 

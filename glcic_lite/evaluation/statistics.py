@@ -14,6 +14,7 @@ from glcic_lite.evaluation.metrics import METRICS, PSNR_LIMIT
 
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 NO_DIFFERENCE, UNDECIDED = "no difference larger than", "undecided"
+VERDICTS = (HOLDS, NO_DIFFERENCE, DOES_NOT_HOLD, UNDECIDED)
 FEWEST = 8  # values; with fewer, an interval depends too much on its assumption of normality to be printed
 
 

@@ -1,14 +1,16 @@
 """Publishing a run: weights with logs, measurements, a sheet of completions, and a card that says what was measured."""
 
+import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from glcic_lite.evaluation.fills import telea_fill
-from glcic_lite.evaluation.protocol import hole_cases
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, telea_fill
+from glcic_lite.evaluation.protocol import FILLS, HOLES, hole_cases
 from glcic_lite.evaluation.publishing import (
     COLUMNS,
     SHEET_CROP,
@@ -19,9 +21,18 @@ from glcic_lite.evaluation.publishing import (
     publish,
     save_in_half,
     sheet_strip,
+    verdict_lines,
 )
-from glcic_lite.evaluation.statistics import averages
-from glcic_lite.files import DATA, SHIPPED_WEIGHTS
+from glcic_lite.evaluation.statistics import (
+    DOES_NOT_HOLD,
+    HOLDS,
+    UNDECIDED,
+    averages,
+    mean_interval,
+    paired_differences,
+    verdict,
+)
+from glcic_lite.files import DATA, NOTEBOOKS, REPOSITORY, SHIPPED_WEIGHTS
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.method.photos import list_photos
 from glcic_lite.training.run_folder import RunError, RunFolder
@@ -34,6 +45,14 @@ def test_photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("test")
     Image.fromarray(texture(270, 300)).save(folder / "one.png")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_fills(monkeypatch):
+    """Publishing is tested here, not the fills: in place of those that take seconds a hole, one that does not."""
+    for name, fill in CLASSICAL_FILLS.items():
+        if fill.slow:
+            monkeypatch.setitem(CLASSICAL_FILLS, name, replace(fill, function=telea_fill))
 
 
 @pytest.fixture
@@ -173,3 +192,76 @@ def test_the_card_of_the_shipped_weights_states_what_was_measured():
 
 def test_the_shipped_weights_are_small():
     assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.rglob("*")) < 15e6
+
+
+# What the documents say of the shipped weights: each sentence holds in the measurements, or the test names it.
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+README_FILLS = ("mean colour", "harmonic", "biharmonic", "Telea", "FSR fast", "shift-map", "network, blended")
+
+
+@pytest.fixture(scope="module")
+def shipped_rows():
+    return RunFolder(SHIPPED_WEIGHTS).rows("evaluation.csv")
+
+
+def lesson_00():
+    notebook = json.loads((NOTEBOOKS / "00_complete_a_photo.ipynb").read_text(encoding="utf-8"))
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+
+
+def where(rows, word, other, metric="psnr", small=0.5):
+    """The holes in which the completions' lead over another fill gets this verdict."""
+    return [
+        hole
+        for hole in HOLES
+        if verdict(mean_interval([*paired_differences(rows, "network, blended", other, metric, hole).values()]), small)
+        == word
+    ]
+
+
+def test_the_readmes_table_is_that_of_the_measurements(shipped_rows):
+    table = re.search(r"<!-- the table of the weights -->\n(.*?)\n<!-- its end -->", README, re.DOTALL)[1]
+    assert table == markdown_table(shipped_rows, ("psnr", "texture"), README_FILLS)
+
+
+def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_rows):
+    small, large = ["box 32", "box 48", "box 64", "stroke 20"], ["box 96", "box 128", "box 192"]
+    text, lesson = (" ".join(words.split()) for words in (README, lesson_00()))
+    means = {(row["fill"], row["hole"]): row for row in averages(shipped_rows)}
+
+    assert "In every hole the network has a higher PSNR than Telea's fill and the shift-map" in text
+    assert all(set(where(shipped_rows, HOLDS, other)) == set(HOLES) for other in ("Telea", "shift-map"))
+    assert "(FSR) in boxes of 96 pixels and more, while in smaller ones and in strokes these photos cannot tell" in text
+    assert where(shipped_rows, HOLDS, "FSR fast") == large
+    assert set(where(shipped_rows, UNDECIDED, "FSR fast")) == set(small)
+    assert "Against the harmonic fill, the smoothest of all, only boxes of 128 pixels decide, for the network" in text
+    assert where(shipped_rows, HOLDS, "harmonic") == ["box 128"]
+    assert where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
+    for words in (text, lesson):
+        assert "a third to a half of the photo's texture" in words
+    assert all(0.3 < means["network, blended", hole]["texture"] < 0.55 for hole in small)
+    assert "nearly all the texture" in text and "2.5 dB or more" in text
+    for hole in HOLES:
+        assert 0.75 < means["shift-map", hole]["texture"] < 1.05
+        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.5
+
+    assert "in large boxes fewer than a single flat colour" in lesson
+    for hole in large:
+        assert means["shift-map", hole]["psnr"] < means["mean colour", hole]["psnr"]
+    assert "no other is ahead of it by much in decibels, and it has less than a third of the texture" in lesson
+    assert "The network lies between the two" in lesson
+    for hole in HOLES:
+        others = ("mean colour", "Telea", "FSR fast", "shift-map", "network, blended")  # those of the lesson's table
+        assert max(means[fill, hole]["psnr"] for fill in others) < means["harmonic", hole]["psnr"] + 0.75
+        harmonic, network, copied = (means[f, hole]["texture"] for f in ("harmonic", "network, blended", "shift-map"))
+        assert harmonic < min(network, 1 / 3) and network < copied
+
+
+def test_the_verdicts_on_a_card_are_those_of_the_rule(shipped_rows):
+    lines = dict(line.removeprefix("- above ").split(": ", 1) for line in verdict_lines(shipped_rows).splitlines())
+    assert set(lines) == set(FILLS) - set(NETWORK_FILLS)
+    for other, line in lines.items():
+        for part in line.split("; "):
+            word, _, holes = part.rpartition(" in ")
+            assert set(holes.split(", ")) == set(where(shipped_rows, word.removesuffix(" 0.5 dB"), other))

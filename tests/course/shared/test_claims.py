@@ -1,19 +1,21 @@
-"""The claims table of lesson 09: complete, in agreement with the lessons, and readable in every form."""
+"""The claims of lessons 00 and 09: complete, in agreement with the lessons, and readable in every form."""
 
 import functools
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from glcic_lite.course.lesson_09 import claims
-from glcic_lite.course.lesson_09.claims import CLAIMS, HOLDS, IN_PART, MARKS, NOT_HERE, UNDECIDED
+from glcic_lite.course.shared import claims
+from glcic_lite.course.shared.claims import CLAIMS, HERE, HOLDS, IN_PART, MARKS, NOT_HERE, UNDECIDED
 from glcic_lite.files import NOTEBOOKS
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
-SAID = {"holds": HOLDS, "does not hold here": NOT_HERE, "undecided": UNDECIDED}  # how a verdict begins
+# How a verdict begins; the longer words first.
+SAID = {"holds here": HERE, "holds": HOLDS, "does not hold here": NOT_HERE, "undecided": UNDECIDED}
 
 each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 
@@ -44,7 +46,7 @@ def test_every_claim_is_there_once_and_in_order():
 
 @each_claim
 def test_it_is_filled_in(claim):
-    assert claim.verdict in (HOLDS, IN_PART, NOT_HERE, UNDECIDED)
+    assert claim.verdict in (HOLDS, HERE, IN_PART, NOT_HERE, UNDECIDED)
     assert claim.sections
     for words in (claim.words, claim.experiment, claim.why):
         assert words[0].isupper() and words.endswith(".")
@@ -86,6 +88,7 @@ def test_the_verdicts_of_the_lessons_are_found():
         ("**Verdict on S4, first half: holds.** The same", [("S4", True, HOLDS)]),
         ("**Verdict on S5** (*\"since\"*)**: holds\nonly in part.** It", [("S5", False, IN_PART)]),
         ("**Verdict on L2: does not hold here.** No", [("L2", False, NOT_HERE)]),
+        ("**Verdict on L3: holds here.** Yes", [("L3", False, HERE)]),
         ("**Verdict on S7, second half: undecided.** No", [("S7", True, UNDECIDED)]),
         ("**Verdict on S2: holds, exactly** (up to the last digits). In part", [("S2", False, HOLDS)]),
         ("**Verdict.** It holds.", []),
@@ -130,8 +133,8 @@ def table():
 def test_the_table_has_a_caption_and_headings_both_ways(table):
     assert len(table.attributes("caption")) == 1
     scopes = [attributes["scope"] for attributes in table.attributes("th")]
-    assert scopes == ["col"] * len(claims.HEADS) + ["row"] * len(CLAIMS)
-    assert len(table.attributes("td")) == len(CLAIMS) * (len(claims.HEADS) - 1)
+    assert scopes == ["col"] * len(claims.VERDICTS.heads) + ["row"] * len(CLAIMS)
+    assert len(table.attributes("td")) == len(CLAIMS) * (len(claims.VERDICTS.heads) - 1)
 
 
 def test_it_leaves_the_colours_to_the_page(table):
@@ -167,7 +170,7 @@ def test_special_characters_stay_text():
 def test_markdown_and_text_say_the_same():
     markdown, text = claims.as_markdown(), claims.as_text()
     rows = [line for line in markdown.splitlines() if line.startswith("| **")]
-    assert [row.count(" | ") for row in rows] == [len(claims.HEADS) - 1] * len(CLAIMS)
+    assert [row.count(" | ") for row in rows] == [len(claims.VERDICTS.heads) - 1] * len(CLAIMS)
     for claim, row in zip(CLAIMS, rows, strict=True):
         for words in (claim.id, claim.words, claim.experiment, claim.why, f"{MARKS[claim.verdict]} {claim.verdict}"):
             assert words in row and words in text
@@ -177,13 +180,29 @@ def test_markdown_and_text_say_the_same():
 def test_the_caption_counts(monkeypatch):
     monkeypatch.setattr(claims, "CLAIMS", tuple(c for c in CLAIMS if c.id in ("S1", "S2", "S5")))
     assert claims.summary() == "2 hold, 1 holds in part"
-    assert sum(int(number) for number in re.findall(r"\d+(?= (?:hold|do))", claims.CAPTION)) == len(CLAIMS)
+    assert sum(int(number) for number in re.findall(r"\d+(?= (?:hold|do))", claims.VERDICTS.caption)) == len(CLAIMS)
 
 
 def test_it_is_displayed_in_three_forms(monkeypatch):
     shown = []
     monkeypatch.setattr(claims, "display", lambda bundle, raw: shown.append((bundle, raw)))
     claims.claims_table()
-    ((bundle, raw),) = shown
-    assert raw and list(bundle) == ["text/html", "text/markdown", "text/plain"]
-    assert all(bundle.values())
+    claims.claims_list()
+    for bundle, raw in shown:
+        assert raw and list(bundle) == ["text/html", "text/markdown", "text/plain"]
+        for text in bundle.values():
+            assert len(re.findall(r"\b[SL]\d+\b", text)) == len(CLAIMS)
+    assert all(CLAIMS[0].why in unescape(text) for text in shown[0][0].values())
+
+
+def test_the_list_of_lesson_00_gives_no_verdict_away(monkeypatch):
+    shown = []
+    monkeypatch.setattr(claims, "display", lambda bundle, raw: shown.append(bundle))
+    claims.claims_list()
+    for text in map(unescape, shown[0].values()):
+        for claim in CLAIMS:
+            assert claim.words in text and claim.why not in text and claim.experiment not in text
+        assert not set(MARKS.values()) & set(text.replace("?", "")) and "holds" not in text
+    table = Table(shown[0]["text/html"])
+    assert len(table.attributes("a")) == sum(len(claim.sections) for claim in CLAIMS)
+    assert len(table.attributes("td")) == 2 * len(CLAIMS)
