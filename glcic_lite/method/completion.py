@@ -14,6 +14,7 @@ from PIL import Image
 from glcic_lite.method.architecture import size_divisor
 from glcic_lite.method.blending import poisson_blend
 from glcic_lite.method.masks import MaskError, mask_to_tensor, open_mask
+from glcic_lite.method.metadata import kept
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoSource, open_photo, photo_to_tensor
 from glcic_lite.method.pretrained import WeightsError
@@ -39,7 +40,7 @@ def complete(
     if blend:
         painted = poisson_blend(known[..., : painted.shape[2]], painted, hole)
     completed = Image.fromarray(keep_inside(known, painted, hole))  # step 6
-    completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
+    completed.info = kept(image.info)
     return completed
 
 

@@ -1,6 +1,7 @@
 """Opening photos safely, and writing them atomically."""
 
 import ctypes
+import importlib
 import io
 import os
 import stat
@@ -11,21 +12,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from glcic_lite.files import write_bytes
+from glcic_lite.method import metadata
+from glcic_lite.method.colour_profiles import colour_space, fit_for_png, grey_tones, to_srgb, with_tones
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 # The formats that are opened. Pillow knows more, and opens one of them, PostScript, by running Ghostscript on the file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PSD", "HEIF")
+HOLDS_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA")  # formats that keep how transparent each pixel is
+
+with suppress(ImportError):  # phones' HEIC photos are read where this package is installed; nothing else needs it
+    importlib.import_module("pillow_heif").register_heif_opener()
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # bytes 8 to 11 of such a file
+
+# The endings that files of these formats have, such as ".jpg". ".mpo" is a JPEG with a second picture inside.
+PHOTO_SUFFIXES = {".heic", ".heif", ".hif"} | {
+    suffix for suffix, kind in Image.registered_extensions().items() if kind in (*FORMATS, "MPO")
+}
 
 with suppress(AttributeError, OSError):  # Windows: out of reach, inside Pillow
     # libtiff prints lines of its own to standard error about every damaged file; Pillow raises the error all the same.
     ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
+
+
+SHOW_ONE = ("MPO", "PSD", "HEIF")  # several pictures in a file, one of which is the photo: layers, a burst, a preview
 
 
 class PhotoError(ValueError):
@@ -48,12 +63,12 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _upright(source, _name(source), max_pixels, None)
+        return _upright(source, _name(source), max_pixels, None, ours=False)
     if not isinstance(source, str | os.PathLike):
         hint = _tensor_hint(source) if hasattr(source, "permute") else ""
         raise PhotoError(f"a path, a PIL image or a numpy array is expected, not a {type(source).__name__}{hint}")
     with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
-        return _upright(image, _name(source), max_pixels, least_edge)
+        return _upright(image, _name(source), max_pixels, least_edge, ours=True)
 
 
 def _tensor_hint(tensor: torch.Tensor) -> str:
@@ -90,70 +105,154 @@ def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
     except IsADirectoryError as error:
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and many more
+        if "HEIF" not in Image.OPEN and _is_heic(source):
+            way_out = "python -m pip install pillow-heif; or save it as JPEG"
+            raise PhotoError(f"{name}: a HEIC picture, which needs one more package: {way_out}") from error
         why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise PhotoError(f"{name}: not a picture that can be read{why}; known are {', '.join(FORMATS)}") from error
 
 
-def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | None) -> Image.Image:
-    """The picture decoded, and turned as its EXIF data says."""
+def _is_heic(file: str | os.PathLike) -> bool:
+    with suppress(OSError), open(file, "rb") as content:
+        head = content.read(12)
+        return head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS
+    return False
+
+
+def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | None, ours: bool) -> Image.Image:
+    """The picture decoded, and turned as its EXIF data says, which are then without orientation and thumbnail.
+
+    Unless it is ours, the given picture stays as it is.
+    """
     if image.format not in (None, "MPO", *FORMATS):  # a PIL image that the caller has opened, perhaps not yet decoded
         raise PhotoError(f"{name}: {image.format} is not opened; save it as PNG")
-    width, height = image.size
-    if width * height > max_pixels:
-        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, the limit")
-    if width * height == 0:
-        raise PhotoError(f"{name}: has no pixels")
+    _refuse_size(image, name, max_pixels)
     try:
         frames = getattr(image, "n_frames", 1)
+        several = frames > 1 and image.format not in SHOW_ONE
+        if several and isinstance(image, TiffImagePlugin.TiffImageFile):
+            several = not _one_page(image)
     except Exception as error:
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
-    if frames > 1 and image.format not in ("MPO", "PSD"):  # a phone's JPEG with a second picture inside; layers
+    if several:
         raise PhotoError(f"{name}: an animated or multi-page picture ({frames} frames); save one of them as a photo")
+    _refuse_size(image, name, max_pixels)  # that of the page that was chosen
+    found = metadata.read(image)  # before decoding, which may close the file
     try:
         if least_edge is not None and min(image.size) >= 2 * least_edge:
             scale = least_edge / min(image.size)
             image.draft(None, (ceil(image.width * scale), ceil(image.height * scale)))
         image.load()
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
+        upright = ImageOps.exif_transpose(image) if turned else image
     except Exception as error:  # see `_opened`
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
+    if any(upright.info.get(key) != found.get(key) for key in ("exif", "dpi")):
+        if upright is image and not ours:
+            upright = image.copy()
+        upright.info = {**{key: upright.info[key] for key in upright.info if key not in ("exif", "dpi")}, **found}
+    return upright
+
+
+def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(f"{name}: {width} x {height} is more than {max_pixels / 1e6:.0f} megapixels, the limit")
+    if width * height == 0:
+        raise PhotoError(f"{name}: has no pixels")
+
+
+def _one_page(tiff: TiffImagePlugin.TiffImageFile) -> bool:
+    """Whether all pages of a TIFF but one are reduced copies of that one (thumbnails, overviews) or masks for it; it is
+    then the current page."""
+    pages = []
+    for number in range(tiff.n_frames):
+        tiff.seek(number)
+        kind, older_kind = tiff.tag_v2.get(254, 0), tiff.tag_v2.get(255)  # NewSubfileType, SubfileType
+        if not kind & 0b101 and older_kind != 2:
+            pages.append(number)
+    tiff.seek(pages[0] if pages else 0)
+    return len(pages) == 1
 
 
 def open_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: int | None = None) -> Image.Image:
     """Open a photo as 8-bit RGB, whatever its mode.
 
-    Rotation from EXIF is applied; greyscale and palette photos become RGB; 16-bit ones are reduced to 8 bit; CMYK is
-    converted through its embedded colour profile where there is one; transparent parts are laid over white. An
-    embedded RGB profile stays in `image.info["icc_profile"]`.
+    Rotation from EXIF is applied; greyscale and palette photos become RGB; 16-bit ones are reduced to 8 bit; those with
+    a colour profile for inks (CMYK) or for grey are converted through it; transparent parts are laid over white.
+
+    An embedded RGB profile, EXIF data without orientation and thumbnail, and the resolution stay in `info`, under
+    "icc_profile", "exif" and "dpi"; `complete` hands them on, and `save_image` writes them.
 
     Args and errors are those of `open_image`.
     """
     image = open_image(source, max_pixels, least_edge)
-    profile = image.info.get("icc_profile")
-    if image.mode == "RGB" and not image.has_transparency_data:
+    if _is_plain_rgb(image):
         return image
+    photo = _as_rgb(image, _name(source))
+    if photo.mode == "RGBA":
+        info, white = photo.info, Image.new("RGBA", photo.size, "white")
+        photo = Image.alpha_composite(white, photo).convert("RGB")
+        photo.info = info
+    return photo
+
+
+def _is_plain_rgb(image: Image.Image) -> bool:
+    space = colour_space(image.info.get("icc_profile"))
+    return image.mode == "RGB" and not image.has_transparency_data and space in ("RGB", "")
+
+
+def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """A photo of any mode as 8-bit RGB, or as RGBA if it has transparent parts, with the metadata that are kept."""
+    info = metadata.kept(image.info)
+    profile = info.pop("icc_profile", None)
+    tones = grey_tones(profile)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = finite_values(image, _name(source))
-        top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
-        if image.mode == "F" and values.max() <= 1:
-            top = 1.0
-        return Image.fromarray(np.rint(values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
-    if image.mode == "CMYK":
-        return _cmyk_to_rgb(image, profile)
-    grey = image.mode in ("1", "L", "LA", "La")  # an embedded profile is then one for grey, useless for RGB
-    try:
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image)
-        photo = image.convert("RGB")
-    except ValueError as error:
-        raise PhotoError(f"{_name(source)}: a picture in mode {image.mode} cannot be made RGB") from error
-    photo.info.pop("transparency", None)
-    photo.info.pop("icc_profile", None)
-    if profile and not grey:
-        photo.info["icc_profile"] = profile
+        photo = _levels_to_rgb(image, name, tones)
+    elif image.mode == "CMYK":
+        photo = (to_srgb(image, profile) if profile else None) or image.convert("RGB")
+    else:
+        try:
+            photo = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        except ValueError as error:
+            raise PhotoError(f"{name}: a picture in mode {image.mode} cannot be made RGB") from error
+        if tones is not None:
+            photo = with_tones(photo, tones)
+        grey = image.mode in ("1", "L", "LA", "La")  # a profile for colours says nothing of such a photo
+        if profile and not grey and colour_space(profile) in ("RGB", ""):
+            info["icc_profile"] = profile
+    photo.info = info
+    return photo
+
+
+def _levels_to_rgb(image: Image.Image, name: str, tones: np.ndarray | None) -> Image.Image:
+    """A picture of one channel with more than 256 levels."""
+    values = finite_values(image, name)
+    top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
+    if image.mode == "F" and values.max() <= 1:
+        top = 1.0
+    values = values.clip(0, top) * (255 / top)
+    if tones is not None:
+        values = np.interp(values, np.arange(256), tones)
+    return Image.fromarray(np.rint(values).astype(np.uint8)).convert("RGB")
+
+
+def with_alpha(source: PhotoSource, completed: Image.Image, hole: np.ndarray) -> Image.Image:
+    """A completed photo with the transparency that the photo had: known pixels are the photo's, the hole is opaque.
+
+    Args:
+        source: the photo, as it was given to `complete`.
+        completed: what that returned.
+        hole: (H, W) bool, True in the hole.
+
+    Returns:
+        RGBA; the completed photo itself, RGB, where the photo has no transparent parts.
+    """
+    photo = _as_rgb(open_image(source), _name(source))
+    if photo.mode != "RGBA":
+        return completed
+    photo.paste(completed, mask=Image.fromarray(hole.astype(np.uint8) * 255))
+    photo.info = completed.info
     return photo
 
 
@@ -167,19 +266,6 @@ def finite_values(image: Image.Image, name: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
     return values
-
-
-def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    photo = None
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            photo = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a damaged profile; the plain conversion will do
-    photo = photo or image.convert("RGB")
-    photo.info.pop("icc_profile", None)
-    return photo
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -229,7 +315,9 @@ def picture_format(path: str | os.PathLike) -> str:
 def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
     """Write a picture whole or not at all: encoded in memory first, then as `files.write_bytes` does.
 
-    The suffix decides the format. Photos written as PNG keep every pixel; `quality`, 1 to 100, is for JPEG and WebP.
+    The suffix decides the format. Photos written as PNG keep every pixel, unless their colour profile is over 1 MB (see
+    `fit_for_png`); `quality`, 1 to 100, is for JPEG, WebP and AVIF. Metadata in `info` are written where the format has
+    a place for them.
 
     Raises:
         PhotoError: the suffix names no picture format, or one that cannot hold this picture.
@@ -237,9 +325,11 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     """
     path = Path(path)
     kind = picture_format(path)
-    options = {"quality": quality} if kind in ("JPEG", "WEBP") else {}
-    if image.info.get("icc_profile"):
-        options["icc_profile"] = image.info["icc_profile"]
+    if kind == "PNG":
+        image = fit_for_png(image)
+    options = metadata.to_save(image.info, kind)
+    if kind in ("JPEG", "WEBP", "AVIF"):
+        options["quality"] = quality
     encoded = io.BytesIO()
     try:
         image.save(encoded, format=kind, **options)
@@ -259,18 +349,23 @@ def list_photos(folder: str | os.PathLike) -> list[Path]:
     Raises:
         PhotoError: there is no such folder, or no photo in it.
     """
+    photos = [file for file in list_files(folder) if file.suffix.lower() in PHOTO_SUFFIXES]
+    if not photos:
+        raise PhotoError(f"{folder}: no photos in this folder; known are {', '.join(FORMATS)}")
+    return photos
+
+
+def list_files(folder: str | os.PathLike) -> list[Path]:
+    """All files in a folder and the folders below it, sorted by path, but for hidden ones. See `list_photos`."""
     if not Path(folder).is_dir():
         raise PhotoError(f"{folder}: no such folder")
 
     def warn(error: OSError) -> None:
-        warnings.warn(f"folder skipped: {error.filename}: {error.strerror}", stacklevel=3)
+        warnings.warn(f"folder skipped: {error.filename}: {error.strerror}", stacklevel=4)
 
-    photos = [
+    return sorted(
         Path(place, name)
         for place, _, names in os.walk(Path(folder), onerror=warn)
         for name in names
-        if os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and not name.startswith(".")
-    ]
-    if not photos:
-        raise PhotoError(f"{folder}: no photos in this folder ({', '.join(sorted(PHOTO_SUFFIXES))})")
-    return sorted(photos)
+        if not name.startswith(".")
+    )

@@ -16,6 +16,7 @@ from PIL import Image
 from glcic_lite.method.blending import CROSS
 from glcic_lite.method.completion import keep_inside, open_both, shipped_network
 from glcic_lite.method.masks import Box, mask_to_tensor
+from glcic_lite.method.metadata import kept
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoSource, photo_to_tensor
 from glcic_lite.method.scale import Scale, by_scale, enlarged, given_reduction, reduced
@@ -68,7 +69,7 @@ def complete(
     completed = image.copy()
     if not hole.any():
         return completed
-    completed.info = {key: value for key, value in image.info.items() if key == "icc_profile"}
+    completed.info = kept(image.info)
     fast = network if isinstance(network, FastNetwork) else FastNetwork(network or shipped_network(), dtype)
     for part in parts(hole):
         box = part.with_rim(hole.shape)

@@ -13,17 +13,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
 from glcic_lite.files import DATA
 from glcic_lite.method.photos import (
     PHOTO_SUFFIXES,
     PhotoError,
+    list_files,
     list_photos,
     open_image,
     open_photo,
     opened_formats,
     save_image,
+    with_alpha,
 )
 from inputs import folder_with, noise, texture
 
@@ -512,7 +514,7 @@ def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, fact
     row = np.linspace(20, 230, width).astype(np.uint8)
     photo = np.broadcast_to(row[None, :, None], (height, width, 3))
     for name in ("a.jpg", "a.png"):
-        Image.fromarray(np.ascontiguousarray(photo)).save(tmp_path / name)
+        Image.fromarray(np.ascontiguousarray(photo)).save(tmp_path / name, compress_level=1)
     small = open_photo(tmp_path / "a.jpg", least_edge=1024)
     assert small.size == (-(-width // factor), -(-height // factor))
     assert np.abs(array(small)[0, :, 0].astype(int) - row[::factor]).max() <= 4
@@ -617,3 +619,127 @@ def test_libtiff_prints_nothing_of_its_own_about_a_damaged_file(tmp_path, capfd,
     with suppress(PhotoError):
         open_photo(path)
     assert capfd.readouterr() == ("", "")
+
+
+# Several pictures in a file, of which one is the photo
+
+
+def tiff_of(path, *pages: tuple[np.ndarray, dict]):
+    """A TIFF of several pages, each with tags of its own."""
+    with TiffImagePlugin.AppendingTiffWriter(str(path), new=True) as file:
+        for page, tags in pages:
+            Image.fromarray(page).save(file, format="TIFF", tiffinfo=tags)
+            file.newFrame()
+    return path
+
+
+SMALL, BLACK = PHOTO[::2, ::2].copy(), np.zeros((12, 16), np.uint8)
+REDUCED, OLD_REDUCED, MASK_OF_IT = {254: 1}, {255: 2}, {254: 4}
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [(PHOTO, {}), (SMALL, REDUCED)],
+        [(PHOTO, {}), (SMALL, REDUCED), (SMALL[::2], REDUCED), (BLACK, MASK_OF_IT)],
+        [(PHOTO, {}), (SMALL, OLD_REDUCED)],
+        [(SMALL, REDUCED), (PHOTO, {})],  # as cameras write them: the thumbnail first
+    ],
+    ids=["thumbnail", "overviews and a mask", "old tag", "thumbnail first"],
+)
+def test_a_tiff_with_thumbnails_or_overviews_is_one_picture(tmp_path, pages):
+    path = tiff_of(tmp_path / "photo.tif", *pages)
+    assert np.array_equal(array(open_photo(path)), PHOTO)
+    with Image.open(path) as image:
+        assert np.array_equal(array(open_photo(image)), PHOTO)
+
+
+@pytest.mark.parametrize("second", [{}, {254: 2}, {255: 3}])
+def test_a_tiff_of_several_photos_is_refused(tmp_path, second):
+    path = tiff_of(tmp_path / "pages.tif", (PHOTO, {}), (PHOTO, second), (SMALL, REDUCED))
+    with pytest.raises(PhotoError, match="pages.tif: .*multi-page picture .3 frames"):
+        open_photo(path)
+
+
+def test_the_size_limit_holds_for_the_page_that_is_taken(tmp_path):
+    path = tiff_of(tmp_path / "photo.tif", (SMALL, REDUCED), (PHOTO, {}))
+    with pytest.raises(PhotoError, match="16 x 12 is more than"):
+        open_photo(path, max_pixels=100)
+
+
+def layered_psd() -> bytes:
+    """Two layers that differ from the picture that shows them both."""
+    side = 8
+    record = struct.pack(">4iH", 0, 0, side, side, 3)
+    record += b"".join(struct.pack(">hI", channel, 2 + side * side) for channel in range(3))
+    record += b"8BIMnorm" + bytes([255, 0, 0, 0]) + struct.pack(">I", 13) + struct.pack(">II", 0, 0) + b"\x01a\0\0\0"
+    channels = b"".join(struct.pack(">H", 0) + bytes([value]) * side**2 for value in (10, 20, 30))
+    info = struct.pack(">h", 2) + record * 2 + channels * 2
+    info += b"\0" * (len(info) % 2)
+    layers = struct.pack(">I", len(info)) + info + struct.pack(">I", 0)
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, side, side, 8, 3) + struct.pack(">II", 0, 0)
+    shown = b"".join(bytes([value]) * side**2 for value in (200, 150, 100))
+    return head + struct.pack(">I", len(layers)) + layers + struct.pack(">H", 0) + shown
+
+
+def test_a_layered_psd_is_the_picture_that_shows_all_layers(tmp_path):
+    (tmp_path / "layers.psd").write_bytes(layered_psd())
+    with Image.open(tmp_path / "layers.psd") as image:
+        assert image.n_frames == 2
+    assert {tuple(colour) for colour in array(open_photo(tmp_path / "layers.psd")).reshape(-1, 3)} == {(200, 150, 100)}
+
+
+# Which files are photos
+
+
+def test_the_endings_are_those_of_the_formats_that_are_opened():
+    assert {".jfif", ".avif", ".gif", ".jp2", ".heic", ".heif", ".psd", ".mpo"} <= PHOTO_SUFFIXES
+    assert not {".eps", ".ps", ".pdf", ".svg", ".mp4", ".txt", ""} & PHOTO_SUFFIXES
+
+
+HEIC = struct.pack(">I", 24) + b"ftypheic" + struct.pack(">I", 0) + b"mif1heic" + b"\0" * 40
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "photo.jpg"])
+def test_a_heic_photo_is_named_with_the_way_out(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(Image, "OPEN", {kind: how for kind, how in Image.OPEN.items() if kind != "HEIF"})
+    (tmp_path / name).write_bytes(HEIC)
+    with pytest.raises(PhotoError, match=f"{name}: a HEIC picture.*pip install pillow-heif"):
+        open_photo(tmp_path / name)
+
+
+@pytest.mark.skipif("HEIF" not in opened_formats(), reason="pillow-heif is not installed")
+def test_a_heic_photo_is_read_where_pillow_heif_is_installed(tmp_path):
+    Image.fromarray(texture(64, 48)).save(tmp_path / "photo.heic")
+    assert np.abs(array(open_photo(tmp_path / "photo.heic")).astype(int) - texture(64, 48)).mean() < 30
+
+
+def test_every_file_is_listed_but_hidden_ones(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("b.JPG", "notes.txt", ".hidden.png", "sub/c", "sub/d.jfif"):
+        (tmp_path / name).touch()
+    assert [str(p.relative_to(tmp_path)) for p in list_files(tmp_path)] == ["b.JPG", "notes.txt", "sub/c", "sub/d.jfif"]
+
+
+# Transparency of what is known
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_known_pixels_keep_their_transparency_and_the_hole_is_opaque(tmp_path, mode):
+    rgba = np.dstack([PHOTO if mode != "LA" else PHOTO[..., :1].repeat(3, axis=2), PHOTO[..., 1]])
+    image = Image.fromarray(rgba)
+    if mode == "P":
+        image = image.quantize(16, method=Image.Quantize.FASTOCTREE)
+        rgba = np.asarray(image.convert("RGBA"))
+    saved(image if mode == "P" else image.convert(mode), tmp_path / "clear.png")
+    mask = np.zeros((12, 16), bool)
+    mask[3:7, 4:9] = True
+    painted = Image.fromarray(np.full((12, 16, 3), 77, np.uint8))
+    result = np.asarray(with_alpha(tmp_path / "clear.png", painted, mask))
+    assert np.array_equal(result[~mask], rgba[~mask])
+    assert (result[mask] == (77, 77, 77, 255)).all()
+
+
+def test_an_opaque_photo_has_no_transparency_to_keep():
+    painted = Image.fromarray(PHOTO)
+    assert with_alpha(PHOTO, painted, np.zeros((12, 16), bool)) is painted
