@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from math import isqrt
 from numbers import Integral
 
-import cv2
 import numpy as np
+
+from glcic_lite.method.masks import grow
 
 Point = tuple[int, int]
 
@@ -68,11 +69,6 @@ def draw_rectangle(mask: np.ndarray, corner: Point, opposite: Point, erase: bool
     """Fill the rectangle between two corners, in place; both corner pixels belong to it."""
     (left, right), (top, bottom) = (sorted(pair) for pair in zip(corner, opposite, strict=True))
     mask[max(top, 0) : max(bottom + 1, 0), max(left, 0) : max(right + 1, 0)] = not erase
-
-
-def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """A new mask whose hole is larger by `pixels` on every side: each of its pixels becomes a disc."""
-    return cv2.dilate(mask.astype(np.uint8), disc(2 * pixels + 1).astype(np.uint8)).astype(bool)
 
 
 def shrink(mask: np.ndarray, pixels: int) -> np.ndarray:

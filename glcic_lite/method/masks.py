@@ -3,6 +3,7 @@
 import os
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
@@ -125,6 +126,41 @@ def _settled(mask: np.ndarray) -> np.ndarray:
     if wider and mask.size and mask.min() >= 0 and mask.max() <= 255:
         return mask.astype(bool if mask.max() <= 1 else np.uint8)
     return mask
+
+
+def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """A new mask whose hole is larger by `pixels` on every side: each of its pixels becomes a disc.
+
+    Useful where a mask follows an object closely: its soft edge and its shadow belong to it. This course's addition.
+
+    Args:
+        mask: (H, W) bool, True in the hole.
+        pixels: the disc's radius, at least 0 and up to some 2,000.
+    """
+    if not pixels or not mask.any():
+        return mask.copy()
+    hole = hole_box(mask)
+    box = Box(hole.left - pixels, hole.top - pixels, hole.right + pixels, hole.bottom + pixels).inside(mask.shape)
+    away = cv2.distanceTransform((~mask[box.slices]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    grown = mask.copy()
+    # r * r + r instead of r * r, as for the brush: the circle looks rounder.
+    grown[box.slices] = np.rint(np.square(away, dtype=np.float64)) <= pixels * pixels + pixels
+    return grown
+
+
+def why_no_hole(source: PhotoSource) -> str:
+    """For a mask in which `open_mask` has found no hole: what it shows instead, and how it becomes a mask."""
+    image = open_image(source)
+    if image.mode.startswith("I") or image.mode == "F":
+        brightest = np.asarray(image).max()
+    else:
+        pixels = np.asarray(image.convert("RGBA")).reshape(-1, 4)
+        pixels = pixels[pixels[:, 3] > 0, :3]
+        brightest = pixels[pixels.sum(axis=1).argmax()] if len(pixels) else np.zeros(3)
+    if not np.any(brightest):
+        return "it is all black, or transparent, which counts as black; the hole must be white"
+    colour = ", ".join(str(value) for value in np.atleast_1d(brightest))
+    return f"its brightest colour is {colour}; of a label picture or coloured strokes, paint white what is to go"
 
 
 def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:

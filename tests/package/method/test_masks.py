@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -11,11 +11,13 @@ from glcic_lite.method.masks import (
     MaskError,
     box_mask,
     free_form_strokes,
+    grow,
     hole_box,
     local_patch,
     mask_image,
     open_mask,
     random_box,
+    why_no_hole,
 )
 from glcic_lite.method.photos import PhotoError
 from inputs import hole
@@ -260,3 +262,48 @@ def test_a_float_file_with_numbers_that_are_not_finite_is_refused_by_name(tmp_pa
 def test_a_masked_array_is_refused(kind):
     with pytest.raises(PhotoError, match="masked array"):
         open_mask(np.ma.MaskedArray(np.ones((4, 6), kind), mask=np.eye(4, 6)))
+
+
+# Growing
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), sizes, sizes, st.integers(0, 45))
+def test_a_grown_hole_is_what_lies_within_the_disc_of_each_of_its_pixels(seed, height, width, pixels):
+    mask = np.random.default_rng(seed).random((height, width)) < 0.01
+    expected = np.zeros_like(mask)
+    rows, columns = np.indices(mask.shape)
+    for row, column in np.argwhere(mask):
+        expected |= (rows - row) ** 2 + (columns - column) ** 2 <= pixels * pixels + pixels
+    before = mask.copy()
+    assert np.array_equal(grow(mask, pixels), expected)
+    assert np.array_equal(mask, before)
+
+
+def test_a_large_disc_is_round_to_the_pixel():
+    mask = np.zeros((2001, 5), bool)
+    mask[0, 0] = True
+    assert grow(mask, 1990)[:, 0].sum() == 1991
+
+
+# Masks without a hole
+
+LABELS = Image.fromarray(MASK.astype(np.uint8), mode="P")
+LABELS.putpalette([0, 0, 0, 128, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "picture, words",
+    [
+        (mask_image(np.zeros_like(MASK)), "all black"),
+        (Image.new("RGBA", (6, 4), (255, 255, 255, 0)), "all black, or transparent"),
+        (LABELS, "128, 0, 0"),
+        (Image.fromarray(MASK[..., None] * np.array([255, 30, 30], np.uint8)), "255, 30, 30"),
+        (Image.fromarray(MASK.astype(np.uint16) * 9000), "9000"),
+    ],
+    ids=["black", "transparent", "labels", "red strokes", "16 bit"],
+)
+def test_a_mask_without_a_white_pixel_is_explained(tmp_path, picture, words):
+    picture.save(tmp_path / "mask.png")
+    assert not open_mask(tmp_path / "mask.png").any()
+    assert words in why_no_hole(tmp_path / "mask.png")
