@@ -2,60 +2,92 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from glcic_lite.course.shared.checks import NotYet, call, exercise, expect_number
-from glcic_lite.method.architecture import GLOBAL_DISCRIMINATOR, LOCAL_DISCRIMINATOR, Layer
-from glcic_lite.method.losses import discriminator_loss
+from glcic_lite.method.losses import gan_loss
 from glcic_lite.method.masks import Box, hole_box, local_patch, random_box
-from glcic_lite.method.networks import GlobalDiscriminator, LocalDiscriminator, composite
+from glcic_lite.method.networks import composite
 
 
-def _two_means(real: Tensor, fake: Tensor, sign_real: int = -1, sign_fake: int = 1) -> float:
+def _police(real: Tensor, fake: Tensor, sign_real: int = -1, sign_fake: int = 1) -> float:
     return (F.softplus(sign_real * real).mean() + F.softplus(sign_fake * fake).mean()).item()
 
 
-def _survives_certainty(police_loss: Callable) -> None:
-    """Raise `NotYet` if a loss that is right otherwise overflows."""
-    real, fake = torch.tensor([-200.0, 3.0]), torch.tensor([200.0, -1.0])
-    shown = "logits of −200 and 200, police who are quite sure and quite wrong,"
-    answer = float(call(police_loss, real, fake, shown=shown))
-    if not abs(answer - _two_means(real, fake)) < 0.1:
-        raise NotYet(
-            f"Right for ordinary logits. For {shown} it gives {answer:.4g}: before the logarithm is taken, the sigmoid "
-            "has become exactly 0 or 1, or the exponential infinite. Is there a function that does it all in one step?"
-        )
+def _counterfeiter(fake: Tensor) -> float:
+    return gan_loss(fake).item()
+
+
+def _both(real: Tensor, fake: Tensor) -> tuple[float, float]:
+    return _police(real, fake), _counterfeiter(fake)
+
+
+def _slip_of_the_police(change: Callable) -> Callable:
+    return lambda real, fake: (change(real, fake), _counterfeiter(fake))
+
+
+def _slip_of_the_counterfeiter(change: Callable) -> Callable:
+    return lambda real, fake: (_police(real, fake), change(real, fake))
+
+
+def _survive_certainty(losses: Callable) -> None:
+    """Raise `NotYet` if losses that are right otherwise overflow."""
+    real, fake = torch.tensor([-200.0, 3.0]), torch.tensor([200.0, -200.0])
+    shown = "logits of −200 and 200, police who are quite sure,"
+    answers = call(losses, real, fake, shown=shown)
+    for name, answer, right in zip(_LOSSES, answers, _both(real, fake), strict=True):
+        if not abs(float(answer) - right) < 0.1:
+            raise NotYet(
+                f"Right for ordinary logits. For {shown} {name} is {float(answer):.4g}: before the logarithm is taken, "
+                "the sigmoid has become exactly 0 or 1, or the exponential infinite. Is there a function that does it "
+                "all in one step?"
+            )
+
+
+_LOSSES = ("the police's loss", "the counterfeiter's loss")
 
 
 @exercise(
     1,
-    lambda real, fake: discriminator_loss(real, fake).item(),
+    _both,
     [
-        (partial(_two_means, sign_real=1, sign_fake=-1),
-         "real and fake are swapped: the police learn to call every counterfeit real."),
-        (partial(_two_means, sign_fake=-1), "the fakes are to be called 0, so it is log(1 − D) that counts for them."),
-        (lambda real, fake: _two_means(real, fake) / 2, "the two means are added, not averaged."),
-        (lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
-         "take the mean over each batch; a sum grows with its size."),
-        (lambda real, fake: F.softplus(torch.cat([-real, fake])).mean(),
-         "one mean over both batches together; here each has a mean of its own."),
-        (lambda real, fake: F.softplus(-real).mean(), "the fakes do not count at all."),
-        (lambda real, fake: F.softplus(fake).mean(), "the real ones do not count at all."),
-        (lambda real, fake: -_two_means(real, fake), "the sign: a loss is what gets smaller."),
+        (lambda real, fake: _both(real, fake)[::-1], "the two are swapped: the police's loss comes first."),
+        *((_slip_of_the_police(change), cause) for change, cause in (
+            (partial(_police, sign_real=1, sign_fake=-1),
+             "real and fake are swapped: the police learn to call every counterfeit real."),
+            (partial(_police, sign_fake=-1), "the fakes are to be called 0, so it is log(1 − D) that counts for them."),
+            (lambda real, fake: _police(real, fake) / 2, "the two means are added, not averaged."),
+            (lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
+             "take the mean over each batch; a sum grows with its size."),
+            (lambda real, fake: F.softplus(torch.cat([-real, fake])).mean(),
+             "one mean over both batches together; here each has a mean of its own."),
+            (lambda real, fake: F.softplus(-real).mean(), "the fakes do not count at all."),
+            (lambda real, fake: F.softplus(fake).mean(), "the real ones do not count at all."),
+            (lambda real, fake: -_police(real, fake), "the sign of the police's: a loss is what gets smaller."),
+        )),
+        *((_slip_of_the_counterfeiter(change), cause) for change, cause in (
+            (lambda real, fake: F.logsigmoid(-fake).mean(),
+             "this is log(1 − D), the minimax form; −log D is asked for, and section 2 says why."),
+            (lambda real, fake: F.softplus(fake).mean(),
+             "the counterfeiter wants his notes to be called 1; this loss is small when they are called 0."),
+            (lambda real, fake: F.logsigmoid(fake).mean(), "the sign of the counterfeiter's: a loss gets smaller."),
+            (lambda real, fake: F.softplus(-real).mean(), "his notes are the fakes, not the real ones."),
+            (lambda real, fake: F.softplus(-fake).sum(), "take the mean; a sum grows with the batch."),
+        )),
     ],
-    "It is the package's loss, and it stays a number when the police are very sure.",
-    then=_survives_certainty,
-    noun="loss",
+    "They are the package's losses, and stay numbers when the police are very sure.",
+    then=_survive_certainty,
+    parts=_LOSSES,
     say=lambda real, fake: f"{len(real)} real and {len(fake)} fake logits between −6 and 6",
 )  # fmt: skip
-def police_loss():
-    """`police_loss(real_logits, fake_logits)`: mean -log D of the real ones plus mean -log(1 - D) of the fakes."""
+def losses():
+    """`losses(real_logits, fake_logits)`: mean -log D(real) plus mean -log(1 - D(fake)); and mean -log D(fake)."""
     for _ in range(5):
         yield dict(real=2 * torch.randn(random.randint(3, 8)) + 0.5, fake=2 * torch.randn(random.randint(9, 14)))
 
@@ -97,56 +129,46 @@ def pull():
         yield dict(logits=(3 * torch.randn(6)).clamp(-4, 4))  # further out, 1 - D has few digits left in float32
 
 
-def _counted_inputs(layers, size, width, power=2, first=0, last=None, by_width=True, strides=True) -> int:
-    channels = max(1, round(layers[-1].channels * width)) if by_width else layers[-1].channels
-    for layer in layers[first:last]:
-        size //= layer.stride if strides else 2
-    return channels * size**power
+def _logit(photo, patch, global_part, local_part, last, swapped=False, sigmoid=False) -> Tensor:
+    found = [global_part(photo), local_part(patch)]
+    with torch.no_grad():
+        logit = last(torch.cat(found[::-1] if swapped else found, dim=1)).squeeze(1)
+    return torch.sigmoid(logit) if sigmoid else logit
 
 
-_OTHER_TABLE = (Layer(1, "conv", 5, 1, 2, 24), Layer(2, "conv", 5, 1, 1, 40), Layer(3, "conv", 5, 1, 2, 80))
-
-
-def _inputs(layers: Sequence[Layer], size: int, width: float) -> int:
-    if layers is _OTHER_TABLE:
-        return _counted_inputs(layers, size, width)
-    kind = LocalDiscriminator if layers is LOCAL_DISCRIMINATOR else GlobalDiscriminator
-    with torch.device("meta"):  # no memory, no numbers: only shapes
-        return kind(size, width).fully_connected.in_features
-
-
-def _shown_table(layers: Sequence[Layer], size: int, width: float) -> str:
-    strides = f" with strides {[layer.stride for layer in layers]}" if layers is _OTHER_TABLE else ""
-    return f"a table of {len(layers)} layers{strides}, size={size}, width={width}"
+def _half_alone(photo, patch, global_part, local_part, last, keep: int) -> Tensor:
+    found = [global_part(photo), local_part(patch)]
+    found[1 - keep] = torch.zeros_like(found[1 - keep])
+    with torch.no_grad():
+        return last(torch.cat(found, dim=1)).squeeze(1)
 
 
 @exercise(
     3,
-    _inputs,
+    _logit,
     [
-        (partial(_counted_inputs, strides=False),
-         "the rows' strides are not used: not every table halves in every layer."),
-        *((partial(_counted_inputs, strides=strides, **slip), cause) for strides in (True, False) for slip, cause in (
-            (dict(power=1), "a feature map has rows and columns: side × side."),
-            (dict(power=0), "these are the channels only; each is a whole feature map."),
-            (dict(first=1), "one halving is missing: every layer of the table halves."),
-            (dict(last=-1), "one halving is missing: the last layer's counts as well."),
-            (dict(by_width=False), "`width` scales the channels too."),
-            (dict(first=99), "the photo is halved by every layer before it gets there."),
-        )),
-        (lambda layers, size, width: sum(
-            _counted_inputs(layers[: n + 1], size, width) for n in range(len(layers))),
-         "all layers' outputs are added up; only the last one's reaches the fully connected layer."),
+        (partial(_logit, swapped=True),
+         "the local features come first; `last` has learned its weights in the other order, global then local."),
+        (partial(_logit, sigmoid=True), "the sigmoid is applied; the losses of exercise 1 take the logit itself."),
+        (partial(_logit, swapped=True, sigmoid=True), "the order of the two is swapped, and a sigmoid is applied."),
+        (partial(_half_alone, keep=0), "what the local one found does not count."),
+        (partial(_half_alone, keep=1), "what the global one found does not count."),
+        (lambda *case: -_logit(*case), "the sign: a large logit means *real*."),
+        (lambda *case: torch.relu(_logit(*case)), "a ReLU after the last layer: no logit could be negative."),
     ],
-    "Right for both tables and at every size. Double the photo's side, and this layer gets four times as large.",
-    say=_shown_table,
+    "One logit for each photo, whatever the batch, from both views.",
+    say=lambda photo, **_: f"{len(photo)} photo{'s' if len(photo) > 1 else ''} with a patch each",
 )  # fmt: skip
-def fully_connected():
-    """`fully_connected_inputs(layers, size, width)`: how many numbers reach the fully connected layer."""
-    for size, width in ((128, 1), (64, 0.25), (96, 0.5)):
-        yield dict(layers=LOCAL_DISCRIMINATOR, size=size, width=width)
-        yield dict(layers=GLOBAL_DISCRIMINATOR, size=2 * size, width=width)
-        yield dict(layers=_OTHER_TABLE, size=size, width=width)
+def joined():
+    """`joined(photo, patch, global_part, local_part, last)`: one logit for each photo, (N,)."""
+    for count in (4, 3, 1):
+        wide, close = random.choice([(5, 5), (6, 4)])
+        global_part, local_part = (
+            nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, features), nn.ReLU()).requires_grad_(False)
+            for side, features in ((8, wide), (4, close))
+        )
+        yield dict(photo=torch.rand(count, 3, 8, 8), patch=torch.rand(count, 3, 4, 4), global_part=global_part,
+                   local_part=local_part, last=nn.Linear(wide + close, 1).requires_grad_(False))  # fmt: skip
 
 
 def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> None:

@@ -1,7 +1,5 @@
 """The checks of lesson 05: the untouched stub, right answers, and wrong ones that learners really give."""
 
-from fractions import Fraction
-
 import torch
 import torch.nn.functional as F
 
@@ -11,27 +9,31 @@ from glcic_lite.method.masks import hole_box, local_patch
 from glcic_lite.method.networks import composite
 
 
-def police_loss(real, fake):
+def police(real, fake):
     return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def losses(real, fake):
+    return police(real, fake), F.softplus(-fake).mean()
 
 
 def with_entropy(real, fake):
     entropy = F.binary_cross_entropy_with_logits
-    return entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))
+    ones, zeros = torch.ones_like, torch.zeros_like
+    return entropy(real, ones(real)) + entropy(fake, zeros(fake)), entropy(fake, ones(fake))
 
 
 def unstable(real, fake):
-    return -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()
+    real, fake = torch.sigmoid(real), torch.sigmoid(fake)
+    return -torch.log(real).mean() - torch.log(1 - fake).mean(), -torch.log(fake).mean()
+
+
+def joined(photo, patch, global_part, local_part, last):
+    return last(torch.cat([global_part(photo), local_part(patch)], dim=1))[:, 0]
 
 
 def pull(logits):
     return torch.sigmoid(logits) - 1, -torch.sigmoid(logits)
-
-
-def inputs(layers, size, width):
-    for layer in layers:
-        size //= layer.stride
-    return max(1, round(layers[-1].channels * width)) * size**2
 
 
 def patch_start(first, end, patch, size):
@@ -87,13 +89,14 @@ def corners_exchanged(photos, outputs, masks, size):
 
 
 RIGHT = [
-    (checks.police_loss, police_loss),
-    (checks.police_loss, with_entropy),
-    (checks.police_loss, lambda real, fake: police_loss(real, fake).item()),
+    (checks.losses, losses),
+    (checks.losses, with_entropy),
+    (checks.losses, lambda real, fake: [loss.item() for loss in losses(real, fake)]),
+    (checks.joined, joined),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.hstack((g(p), loc(q)))).squeeze(1)),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat((g(p), loc(q)), -1)).flatten()),
     (checks.pull, pull),
     (checks.pull, lambda logits: [1 / (1 + torch.exp(-logits)) - 1, -1 / (1 + torch.exp(-logits))]),
-    (checks.fully_connected, inputs),
-    (checks.fully_connected, lambda table, side, scale: Fraction(inputs(table, side, scale))),
     (checks.pull, lambda x: torch.stack(pull(x))),
     (checks.pull, lambda x: [pull(x)[0].tolist(), list(pull(x)[1])]),
     (checks.patch_start, lambda a, b, p, s: torch.tensor(float(patch_start(a, b, p, s)))),
@@ -106,21 +109,39 @@ RIGHT = [
 # (check, wrong answer, words that the message must hold)
 WRONG = [
     (
-        checks.police_loss,
-        lambda real, fake: torch.log1p(torch.exp(-real)).mean() + torch.log1p(torch.exp(fake)).mean(),
+        checks.losses,
+        lambda r, f: (torch.log1p(torch.exp(-r)).mean() + torch.log1p(torch.exp(f)).mean(), losses(r, f)[1]),
         "exponential infinite",
     ),
-    (checks.police_loss, lambda real, fake: police_loss(-real, -fake), "swapped"),
-    (checks.police_loss, lambda real, fake: police_loss(real, -fake), "called 0"),
-    (checks.police_loss, lambda real, fake: police_loss(real, fake) / 2, "added, not averaged"),
-    (checks.police_loss, lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(), "mean over each"),
-    (checks.police_loss, lambda real, fake: F.softplus(torch.cat([-real, fake])).mean(), "both batches together"),
-    (checks.police_loss, lambda real, fake: F.softplus(-real).mean(), "fakes do not count"),
-    (checks.police_loss, lambda real, fake: F.softplus(fake).mean(), "real ones do not count"),
-    (checks.police_loss, lambda real, fake: -police_loss(real, fake), "the sign"),
-    (checks.police_loss, unstable, "before the logarithm"),
-    (checks.police_loss, lambda real, fake: real, "number is expected"),
-    (checks.police_loss, lambda real, fake: fake.mean() - real.mean(), "your loss"),
+    (checks.losses, lambda r, f: losses(r, f)[::-1], "comes first"),
+    (checks.losses, lambda r, f: (police(-r, -f), losses(r, f)[1]), "swapped"),
+    (checks.losses, lambda r, f: (police(r, -f), losses(r, f)[1]), "called 0"),
+    (checks.losses, lambda r, f: (police(r, f) / 2, losses(r, f)[1]), "added, not averaged"),
+    (checks.losses, lambda r, f: (F.softplus(-r).sum() + F.softplus(f).sum(), losses(r, f)[1]), "mean over each"),
+    (checks.losses, lambda r, f: (F.softplus(torch.cat([-r, f])).mean(), losses(r, f)[1]), "both batches together"),
+    (checks.losses, lambda r, f: (F.softplus(-r).mean(), losses(r, f)[1]), "fakes do not count"),
+    (checks.losses, lambda r, f: (F.softplus(f).mean(), losses(r, f)[1]), "real ones do not count"),
+    (checks.losses, lambda r, f: (-police(r, f), losses(r, f)[1]), "the sign of the police"),
+    (checks.losses, unstable, "before the logarithm"),
+    (checks.losses, lambda r, f: (police(r, f), -torch.log(torch.sigmoid(f)).mean()), "counterfeiter's loss is inf"),
+    (checks.losses, lambda r, f: police(r, f), "pair is expected"),
+    (checks.losses, lambda r, f: (r, f), "number is expected"),
+    (checks.losses, lambda r, f: (f.mean() - r.mean(), -f.mean()), "your answer"),
+    (checks.losses, lambda r, f: (police(r, f), F.logsigmoid(-f).mean()), "minimax form"),
+    (checks.losses, lambda r, f: (police(r, f), F.softplus(f).mean()), "called 1"),
+    (checks.losses, lambda r, f: (police(r, f), F.logsigmoid(f).mean()), "sign of the counterfeiter"),
+    (checks.losses, lambda r, f: (police(r, f), F.softplus(-r).mean()), "not the real ones"),
+    (checks.losses, lambda r, f: (police(r, f), F.softplus(-f).sum()), "grows with the batch"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([loc(q), g(p)], 1))[:, 0], "the other order"),
+    (checks.joined, lambda p, q, g, loc, last: torch.sigmoid(joined(p, q, g, loc, last)), "the logit itself"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([g(p), loc(q)], 1)), "dimensions differs"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([g(p), loc(q)], 1)).squeeze(), "1 photo with a patch"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([g(p), loc(q)], 0)), "stopped with RuntimeError"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([g(p), 0 * loc(q)], 1))[:, 0], "local one found"),
+    (checks.joined, lambda p, q, g, loc, last: last(torch.cat([0 * g(p), loc(q)], 1))[:, 0], "global one found"),
+    (checks.joined, lambda p, q, g, loc, last: -joined(p, q, g, loc, last), "the sign"),
+    (checks.joined, lambda p, q, g, loc, last: torch.relu(joined(p, q, g, loc, last)), "ReLU"),
+    (checks.joined, lambda p, q, g, loc, last: joined(p, q, g, loc, last).mean(), "shape should be"),
     (checks.pull, lambda logits: pull(logits)[::-1], "swapped"),
     (checks.pull, lambda logits: tuple(-x for x in pull(logits)), "sign of both"),
     (checks.pull, lambda logits: (pull(logits)[0], -pull(logits)[1]), "sign of the second"),
@@ -136,22 +157,6 @@ WRONG = [
     (checks.pull, lambda x: (pull(x)[0], pull(x)[0]), "first again"),
     (checks.pull, lambda x: (pull(x)[0] * float("nan"), pull(x)[1]), "NaN"),
     (checks.pull, lambda logits: (pull(logits)[0].mean(), 0), "shape should be"),
-    (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w) * (size >> len(t)), "rows and columns"),
-    (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w), "channels only"),
-    (checks.fully_connected, lambda t, size, w: inputs(t[1:], size, w), "one halving"),
-    (checks.fully_connected, lambda t, size, w: inputs(t, size, 1), "`width` scales"),
-    (checks.fully_connected, lambda t, size, w: int(t[-1].channels * w) * size**2, "halved by every layer"),
-    (checks.fully_connected, lambda t, size, w: inputs(t, size, w) + 1, "too large"),
-    (
-        checks.fully_connected,
-        lambda t, size, w: (size >> len(t)) ** 2 * round(t[-1].channels * w),
-        "strides are not used",
-    ),
-    (checks.fully_connected, lambda t, size, w: (size >> len(t)) ** 2 * int(512 * w), "table of 3 layers"),
-    (checks.fully_connected, lambda t, size, w: sum(inputs(t[: n + 1], size, w) for n in range(len(t))), "added up"),
-    (checks.fully_connected, lambda t, size, w: 1024, "For a table"),
-    (checks.fully_connected, lambda t, size, w: inputs(t, size, w) / 3, "too small"),
-    (checks.fully_connected, lambda t, size, w: (inputs(t, size, w),), "number is expected"),
     (checks.patch_start, lambda a, b, p, s: (a + b - p) // 2, "outside the photo"),
     (checks.patch_start, lambda a, b, p, s: max((a + b - p) // 2, 0), "beyond the photo"),
     (checks.patch_start, lambda a, b, p, s: min(a, s - p), "share their centre"),
