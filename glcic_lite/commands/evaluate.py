@@ -38,7 +38,7 @@ def evaluate(
     from glcic_lite.method.networks import CompletionNetwork
 
     if out:
-        expect_folder_for(out)
+        expect_folder_for(out, *photos.rglob("*"), *([known] if known else []))
     if known and not known.is_file():
         raise typer.BadParameter(f"there is no file {known}", param_hint="--known")
     every_fill = (*protocol.FILLS, "FSR best")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glcic_lite.files import expect_writable
+from glcic_lite.files import expect_writable, read_text
 
 if TYPE_CHECKING:
     from glcic_lite.training import Settings
@@ -37,12 +37,12 @@ def settings_named(name: str) -> "Settings":
     if name in SETTINGS:
         return SETTINGS[name]
     try:
-        values = json.loads(Path(name).read_text(encoding="utf-8"))
+        values = json.loads(read_text(name))
         values.pop("precision", None)  # recorded in a run's settings.json, but an option of its own on the command line
         return Settings.from_dict(values)
     except FileNotFoundError as error:
         raise RunError(f"settings {name!r}: neither one of {', '.join(SETTINGS)} nor a file") from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise RunError(f"settings {name}: {error}") from error
 
 

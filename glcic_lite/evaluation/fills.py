@@ -19,7 +19,7 @@ Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]  # photo (H, W, 3) uint8 a
 
 
 class FillError(RuntimeError):
-    """A fill that cannot run in this installation; the message says what to do."""
+    """A fill that cannot run in this installation, or measurements that cannot be read; the message says why."""
 
 
 def mean_fill(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:

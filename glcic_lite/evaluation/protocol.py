@@ -10,6 +10,7 @@ makes it anew, in a quarter of an hour.
 
 import csv
 import hashlib
+import io
 import os
 import time
 import warnings
@@ -20,15 +21,16 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, Fill, network_fill
+from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, Fill, FillError, network_fill
 from glcic_lite.evaluation.metrics import METRICS, measure_all
-from glcic_lite.files import PACKAGE
+from glcic_lite.files import PACKAGE, read_text
 from glcic_lite.method.completion import shipped_network
 from glcic_lite.method.masks import Box, box_mask, free_form_strokes
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoError, list_photos, open_photo
 from glcic_lite.speed.fast_network import FastNetwork
 
+LARGEST_TABLE = 2**28  # bytes
 CROP = 256  # side of the test crops, in pixels
 LONG_SIDE = 640  # the photos are reduced to this first: at full size a crop would show a piece of fur, not a scene
 BOX_SIDES = (32, 48, 64)
@@ -177,8 +179,16 @@ def _by_case(rows: Iterable[dict]) -> dict[tuple[str, str], dict]:
 
 
 def read_rows(path: str | os.PathLike) -> list[dict]:
-    """The rows of a CSV file of measurements, as text; none if there is no such file."""
+    """The rows of a CSV file of measurements, as text; none if there is no such file.
+
+    Raises:
+        FillError: it is another file.
+    """
     if not Path(path).exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path, LARGEST_TABLE), newline="")))
+        _by_case(rows)
+    except (ValueError, TypeError, csv.Error) as error:
+        raise FillError(f"{path}: not a table of measurements as `evaluate` writes it ({error})") from error
+    return rows

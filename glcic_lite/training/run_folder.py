@@ -16,6 +16,7 @@ runs/mine/
 import contextlib
 import csv
 import errno
+import io
 import json
 import os
 import shutil
@@ -23,8 +24,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from glcic_lite.files import csv_text, write_text
+from glcic_lite.files import csv_text, read_text, write_text
 from glcic_lite.training.settings import Settings
+
+LARGEST_LOG = 2**30  # bytes
 
 
 class RunError(ValueError):
@@ -146,7 +149,7 @@ class RunFolder:
             RunError: there is no run here, or its settings cannot be read.
         """
         try:
-            values = json.loads((self.path / "settings.json").read_text(encoding="utf-8"))
+            values = json.loads(read_text(self.path / "settings.json"))
             precision = values.pop("precision", None)
             return Settings.from_dict(values), precision
         except FileNotFoundError as error:
@@ -197,8 +200,8 @@ class RunFolder:
         path = self.path / name
         header = []
         if path.exists():
-            with _readable(path), open(path, newline="", encoding="utf-8") as file:
-                header = next(csv.reader(file), [])
+            with _readable(path):
+                header = next(csv.reader(_lines(path)), [])
         if set(row) - set(header):
             header += [column for column in row if column not in header]
             write_text(path, csv_text([dict.fromkeys(header, "") | old for old in self.rows(name)], header))
@@ -210,9 +213,9 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             return []
-        with _readable(path), open(path, newline="", encoding="utf-8") as file:
+        with _readable(path):
             # A killed run may have left half a row.
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+            return [row for row in csv.DictReader(_lines(path)) if None not in row.values()]
 
     def numbers(self, name: str) -> list[dict[str, float]]:
         """As `rows`, with numbers for texts. What a phase does not have is left out."""
@@ -269,6 +272,10 @@ class RunFolder:
             os.replace(final, old)
         os.replace(partial, final)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _lines(path: Path) -> io.StringIO:
+    return io.StringIO(read_text(path, LARGEST_LOG), newline="")
 
 
 @contextlib.contextmanager

@@ -268,6 +268,25 @@ def test_evaluate_refuses_what_does_not_exist(run, weights_folder, arguments, re
     assert_one_line(status, err, reason)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--known", "photo.png"), "photo.png: not a table of measurements"),
+        (("--known", "words.csv"), "words.csv: not a table of measurements"),
+        (("-o", "some/../photo.png"), "photo.png: is one of the inputs"),
+        (("-o", "words.csv", "--known", "words.csv"), "words.csv: is one of the inputs"),
+    ],
+)
+def test_evaluate_reads_no_other_file_and_replaces_no_input(folder, run, weights_folder, arguments, reason):
+    (folder / "some").mkdir()
+    words = ["a", "FSR fast", *["many"] * (len(METRICS) + 1)]
+    (folder / "words.csv").write_text(f"case,fill,seconds,{','.join(METRICS)}\n{','.join(words)}\n")
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    status, _, err = run("evaluate", ".", *arguments, "--weights", weights_folder)
+    assert_one_line(status, err, reason)
+    assert before == {path: path.read_bytes() for path in folder.glob("*.*")}
+
+
 @pytest.mark.parametrize("photos, reason", [("empty", "no photos"), ("lost", "no such folder")])
 def test_evaluate_names_a_folder_without_photos(folder, run, weights_folder, photos, reason):
     status, _, err = run("evaluate", photos, "--weights", weights_folder)
@@ -353,6 +372,24 @@ def test_settings_that_cannot_be_are_named_in_one_line(folder, run, photos_folde
     status, _, err = run("train", "--settings", "mine.json", "--out", "run", "--data", photos_folder)
     assert_one_line(status, err, "short edge")
     assert not (folder / "run").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_settings_are_read_from_regular_files_alone(folder, run, photos_folder, tiny_training, kind):
+    """A pipe waits for ever, /dev/zero never ends."""
+    if kind == "pipe":
+        os.mkfifo("settings.json")
+    elif kind == "device":
+        os.symlink("/dev/zero", "settings.json")
+    else:
+        os.mkdir("settings.json")
+    status, _, err = run("train", "--data", photos_folder, "-o", "run", "--settings", "settings.json")
+    assert_one_line(status, err, "settings settings.json: settings.json: not a regular file")
+    os.mkdir("run")
+    os.rename("settings.json", "run/settings.json")
+    status, _, err = run("train", "--data", photos_folder, "-o", "run", "--resume")
+    assert_one_line(status, err, "run/settings.json cannot be read")
 
 
 def test_train_refuses_a_folder_that_holds_a_run(folder, run, photos_folder, tiny_training):
