@@ -445,7 +445,10 @@ def _settings_of_run(settings: Settings | None, started_with: Settings | None) -
     now, then = settings.to_dict(), started_with.to_dict()
     changed = [name for name in now if name not in free and now[name] != then[name]]
     if changed:
-        raise RunError(f"a resumed run keeps its settings, but these differ: {', '.join(changed)}")
+        raise RunError(
+            f"a resumed run keeps its settings, but these differ: {', '.join(changed)}; name no settings to go on with "
+            "the run's own"
+        )
     return settings
 
 

@@ -19,6 +19,7 @@ from glcic_lite.method.networks import (
 )
 from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.training.averaging import MovingAverage
+from glcic_lite.training.blended_loss import blended
 from glcic_lite.training.choices import TrainingChoices
 from glcic_lite.training.samples import cut_patches
 from glcic_lite.training.settings import Settings
@@ -184,24 +185,24 @@ class TrainingStep:
 
     def _reconstruction_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 1: the completion network alone, on the squared error in the hole."""
-        output = self._complete(self.network, batch)
-        loss = reconstruction_loss(output, batch["photo"], batch["mask"])
+        painting = self._paint(self.network, batch)
+        loss = reconstruction_loss(painting, batch["photo"], batch["mask"])
         self._descend(loss, self.optimizer, "network_gradient", last, norms)
         return {"reconstruction": loss}
 
     def _discriminator_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 2: the discriminators alone."""
         with torch.no_grad():
-            output = self._complete(self.bare_network, batch)
-        return self._train_discriminator(batch, output, last, norms)
+            painting = self._paint(self.bare_network, batch)
+        return self._train_discriminator(batch, painting, last, norms)
 
     def _joint_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 3: first the discriminators, then the network on squared error plus alpha times the GAN loss."""
         photo, mask = batch["photo"], batch["mask"]
-        output = self._complete(self.network, batch)
-        losses = self._train_discriminator(batch, output, last, norms)
-        completed = composite(photo, output, mask)
-        compared = output.view_as(output)  # the same numbers; only the squared error's gradient passes through here
+        painting = self._paint(self.network, batch)
+        losses = self._train_discriminator(batch, painting, last, norms)
+        completed = self._completed(painting, batch)
+        compared = painting.view_as(painting)  # the same numbers; only the squared error's gradient passes through here
         norms.watch("gan", completed, mask)
         norms.watch("reconstruction", compared, mask)
         # The network's backward pass must leave no gradient in the discriminators for their next step to add in.
@@ -214,16 +215,27 @@ class TrainingStep:
 
     # What the phases are made of
 
-    def _complete(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    def _paint(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """What the network paints, (N, 3, S, S) float32; blended, if the losses are to see it so."""
+        photo, mask = batch["photo"], batch["mask"]
         with self.choices.autocast:
-            return network(batch["photo"], batch["mask"]).float()
+            output = network(photo, mask).float()
+        return blended(output, photo, mask) if self.settings.through_blending else output
 
-    def _train_discriminator(self, batch: dict, output: Tensor, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
+    def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The completed photos: the hole from the painting, the rest from the photo."""
+        if self.settings.through_blending:
+            painting = painting.clamp(0, 1)  # what blending takes beyond black and white would give it away
+        return composite(batch["photo"], painting, batch["mask"])
+
+    def _train_discriminator(
+        self, batch: dict, painting: Tensor, last: bool, norms: GradientNorms
+    ) -> dict[str, Tensor]:
         """Phases 2 and 3: the discriminators learn to tell real photos from completed ones.
 
         They see the completed photo, hole from the network and the rest from the photo, never the bare output.
         """
-        completed = composite(batch["photo"], output.detach(), batch["mask"])
+        completed = self._completed(painting.detach(), batch)
         real, fake = self._discriminate(self.discriminator, batch, completed)
         loss = discriminator_loss(real, fake)
         self._descend(loss, self.discriminator_optimizer, "discriminator_gradient", last, norms)

@@ -10,6 +10,7 @@ from torch import Tensor
 from glcic_lite.evaluation.metrics import PSNR_LIMIT, hole_psnr
 from glcic_lite.method.masks import box_mask, free_form_strokes, random_box
 from glcic_lite.method.networks import CompletionNetwork, composite
+from glcic_lite.training.blended_loss import blended
 from glcic_lite.training.crops import PhotoCrops
 from glcic_lite.training.settings import Settings
 
@@ -21,7 +22,8 @@ class Validation:
 
     Args:
         folder: photos never trained on.
-        settings: the run's; crops and holes have its sizes.
+        settings: the run's; crops and holes have its sizes. With `through_blending` the completions are blended, and
+            cut off at black and white, as those of `complete`; else they are what the network paints.
 
     Attributes:
         photos: (N, 3, S, S) in [0, 1].
@@ -30,6 +32,7 @@ class Validation:
 
     def __init__(self, folder: str | os.PathLike, settings: Settings):
         crops = PhotoCrops(folder, settings.crop_size, settings.short_edge, seed=20170720)
+        self.through_blending = settings.through_blending
         size = settings.crop_size
         low, high = settings.hole_sides
         self.photos = torch.from_numpy(np.stack([crops[i] for i in range(CROPS)]))
@@ -58,7 +61,7 @@ class Validation:
             values = []
             for start in range(0, CROPS, batch_size):
                 photo, mask = (x[start : start + batch_size] for x in (self.photos, masks))
-                output = network(photo.to(device), mask.to(device)).float().cpu()
+                output = self._paint(network, photo.to(device), mask.to(device)).cpu()
                 levels = (255 * x.permute(0, 2, 3, 1).numpy() for x in (photo, output))
                 values += (min(x, PSNR_LIMIT) for x in map(hole_psnr, *levels, mask[:, 0].numpy() > 0.5))
             results[kind] = round(float(np.mean(values)), 4)
@@ -72,7 +75,7 @@ class Validation:
         rows = [self.photos[:crops]]
         for masks in self.masks.values():
             photo, mask = self.photos[:crops].to(device), masks[:crops].to(device)
-            output = network(photo, mask).float()
+            output = self._paint(network, photo, mask)
             rows.append(torch.where(mask > 0.5, network.mean_colour, photo).cpu())
             rows.append(composite(photo, output, mask).cpu())
         grid = torch.stack(rows).permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)  # (rows * H, crops * W, 3)
@@ -82,6 +85,10 @@ class Validation:
             corner = (4, (2 * i + 1) * size + 4)
             draw.text(corner, kind.replace("_", " "), fill="white", stroke_width=2, stroke_fill="black")
         return sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
+
+    def _paint(self, network: CompletionNetwork, photo: Tensor, mask: Tensor) -> Tensor:
+        output = network(photo, mask).float()
+        return blended(output, photo, mask).clamp(0, 1) if self.through_blending else output
 
 
 def _stacked(masks: list[np.ndarray]) -> Tensor:
