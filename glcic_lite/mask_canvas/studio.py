@@ -73,13 +73,13 @@ class CompletionStudio(MaskCanvas):
     _esm = linked("studio.js")
     _css = "\n".join((BROWSER / name).read_text(encoding="utf-8") for name in ("canvas.css", "studio.css"))
 
-    blend = traitlets.Bool(True).tag(sync=True)
-    grow_by = traitlets.Int(0, min=0, max=64).tag(sync=True)
-    long_side = traitlets.Int(0, min=0).tag(sync=True)
-    filled_by = traitlets.Unicode(NETWORK).tag(sync=True)
-    on_demand = traitlets.Bool(False).tag(sync=True)
-    view = traitlets.Enum(["auto", "side by side", "in place"], "auto").tag(sync=True)
-    completions = traitlets.Int(0)
+    blend = traitlets.Bool(True, help="Whether the tint between hole and photo is taken out.").tag(sync=True)
+    grow_by = traitlets.Int(0, min=0, max=64, help="Pixels by which the drawn mask is grown.").tag(sync=True)
+    long_side = traitlets.Int(0, min=0, help="Pixels on the photo's long side; 0: as it is.").tag(sync=True)
+    filled_by = traitlets.Unicode(NETWORK, help="What fills the hole: one of `_fills`.").tag(sync=True)
+    on_demand = traitlets.Bool(False, help="Whether to complete only when asked to.").tag(sync=True)
+    view = traitlets.Enum(["auto", "side by side", "in place"], "auto", help="Where the result is.").tag(sync=True)
+    completions = traitlets.Int(0, read_only=True, help="How many completions were shown.")
     _fills = traitlets.List(FILLS, help="What the list offers to fill the hole by.").tag(sync=True)
     _expected = traitlets.Float(0.0, help="Seconds that the completion under way will take; 0: not known.").tag(
         sync=True
@@ -314,7 +314,7 @@ class CompletionStudio(MaskCanvas):
             shown = {**completion.shown, "number": self._worker.asked, "seconds": completion.seconds}
         self._publish(shown, request.strokes, words)
         try:
-            self.completions += 1
+            self.set_trait("completions", self.completions + 1)
         except Exception:  # of an observer
             self.error = traceback.format_exc()
 

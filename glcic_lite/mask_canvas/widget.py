@@ -18,6 +18,7 @@ from glcic_lite.method.photos import PhotoSource, open_photo
 
 LONGEST_SIDE = 1600  # of the photo as the browser gets it: enough for a projector, and within what tablets can draw
 BROWSER = Path(__file__).parent / "browser"
+BY_THE_BROWSER = ("_drawing", "_view_count")  # internal traits that the browser may set; the second is ipywidgets' own
 LINKED = """\
 const sources = %s;
 const addresses = {};
@@ -88,9 +89,9 @@ class MaskCanvas(anywidget.AnyWidget):
     _photo_size = traitlets.List(help="[width, height] of the photo itself, which may be larger.").tag(sync=True)
     # The mask as it travels, and which photo it belongs to: a stroke may still be on its way when the photo changes.
     _drawing = traitlets.Dict(help="{photo: its number, width, height: as shown, runs: run lengths}").tag(sync=True)
-    brush_size = traitlets.Int().tag(sync=True)
-    completed_strokes = traitlets.Int(0).tag(sync=True)
-    error = traitlets.Unicode("").tag(sync=True)
+    brush_size = traitlets.Int(help="The brush's diameter in pixels of the photo as shown; odd.").tag(sync=True)
+    completed_strokes = traitlets.Int(0, help="What the reader did so far, from either side.").tag(sync=True)
+    error = traitlets.Unicode("", help="The latest failure in a callback, shown under the canvas.").tag(sync=True)
 
     def __init__(self, photo: PhotoSource, mask: PhotoSource | None = None, brush_size: int | None = None, **options):
         self._callbacks: list[Callable[[MaskCanvas], None]] = []
@@ -163,7 +164,13 @@ class MaskCanvas(anywidget.AnyWidget):
             self._callbacks.append(callback)
 
     def set_state(self, sync_data: dict) -> None:
-        """Take over what arrives from the browser, a mask only after checking it."""
+        """Take over what arrives from the browser: of what is internal only the drawing, and that after checking it."""
+        internal = [name for name in sync_data if name.startswith("_") and name not in BY_THE_BROWSER]
+        if internal:
+            sync_data = {name: value for name, value in sync_data.items() if name not in internal}
+            self.send_state(
+                [name for name in internal if self.has_trait(name)]
+            )  # the browser goes back to what is true
         drawing = sync_data.get("_drawing")
         if drawing is not None:
             try:

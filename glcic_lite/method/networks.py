@@ -1,7 +1,10 @@
 """The completion network and the discriminators, built from the tables in `architecture.py` at any width."""
 
+import hashlib
 import math
 from collections import OrderedDict
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -176,6 +179,13 @@ class CompletionNetwork(nn.Module, Pretrained):
             )
         return self.layers(self.prepare(photo, mask))
 
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> Any:
+        """Write config.json, with the weights' `fingerprint`, and model.safetensors to a folder."""
+        config: Any = options.pop("config", None) or self._hub_mixin_config
+        return super().save_pretrained(
+            save_directory, *args, config={**config, "fingerprint": fingerprint(self)}, **options
+        )
+
 
 def composite(photo: Tensor, output: Tensor, mask: Tensor) -> Tensor:
     """The completed photo: the network's output inside the hole, the photo outside (step 6 of the program).
@@ -284,3 +294,16 @@ def differing_options(network: nn.Module, other: nn.Module) -> list[str]:
     names = ("dilated", "mask_channel", "norm_after_activation", "subtract_mean")
     differing = [name for name in names if getattr(network, name, None) != getattr(other, name, None)]
     return [f"{name} = {getattr(network, name)}" for name in differing]
+
+
+def fingerprint(network: CompletionNetwork) -> str:
+    """What these weights are, whatever object or folder holds them: 16 hexadecimal digits of a hash (SHA-256).
+
+    It depends on every number, on their names and shapes, and on the options that they do not show.
+    """
+    digest = hashlib.sha256()
+    for name in ("dilated", "mask_channel", "norm_after_activation", "subtract_mean", "largest_hole"):
+        digest.update(f"{name} {float(getattr(network, name))}\n".encode())
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,5 +1,7 @@
 """The mask canvas without a browser: run lengths, strokes in numpy, and the widget's Python side."""
 
+import re
+
 import numpy as np
 import pytest
 import traitlets
@@ -20,6 +22,7 @@ from glcic_lite.mask_canvas.strokes import (
     line,
     shrink,
 )
+from glcic_lite.mask_canvas.studio import CompletionStudio
 from glcic_lite.method.masks import MaskError
 from glcic_lite.method.photos import PhotoError
 
@@ -199,6 +202,23 @@ def test_a_bad_message_is_refused_and_said(change):
     canvas.set_state({"_drawing": canvas._drawing | change, "completed_strokes": 1})
     assert "refused" in canvas.error
     assert np.array_equal(canvas.mask, hole) and canvas.completed_strokes == 0 and not calls
+
+
+def test_the_browser_sets_what_the_reader_may_change_and_nothing_internal(monkeypatch):
+    canvas = MaskCanvas(Image.new("RGB", (12, 8), "teal"))
+    before, sent = canvas.get_state(), []
+    monkeypatch.setattr(canvas, "send_state", lambda key=None: sent.append(key))
+    canvas.set_state({"_photo": b"", "_photo_size": [1, 1], "_esm": "", "_nothing": 1, "brush_size": 7})
+    assert canvas.get_state() == before | {"brush_size": 7}
+    assert ["_photo", "_photo_size", "_esm"] in sent, "and is told what they are"
+
+
+@pytest.mark.parametrize("widget", [MaskCanvas, CompletionStudio])
+def test_every_trait_says_what_it_is(widget):
+    public = {name: trait for name, trait in widget.class_own_traits().items() if not name.startswith("_")}
+    assert public and all(trait.help for trait in public.values())
+    for name in public:
+        assert re.search(rf"^        {name}: ", widget.__doc__, re.M), f"{name} is not among the attributes"
 
 
 def test_a_stroke_that_arrives_after_its_photo_was_changed_is_dropped():

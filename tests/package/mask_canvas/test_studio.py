@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import threading
 import time
 
@@ -21,6 +22,7 @@ from glcic_lite.mask_canvas.completion import hole_width
 from glcic_lite.mask_canvas.strokes import decode_runs, encode_runs, grow
 from glcic_lite.mask_canvas.studio import CompletionStudio
 from glcic_lite.method.masks import MaskError, open_mask
+from glcic_lite.method.networks import fingerprint
 from glcic_lite.method.photos import PhotoError, open_photo
 from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.speed.completion import shipped_network
@@ -781,19 +783,28 @@ def test_it_says_how_long_a_completion_will_take(ready):
     assert ready.wait(SECONDS) and foreseen[1] > foreseen[0]
 
 
-@pytest.mark.parametrize("device", ["copy", "folder"])
-def test_weights_are_recognised_by_what_they_are(photo, device):
+@pytest.mark.parametrize("where", ["copy", "folder"])
+def test_weights_are_recognised_by_what_they_are(photo, where, tmp_path):
     """A copy of the shipped weights is called by their name; it knows how wide their holes were."""
-    made = completion_studio(photo, CompletionNetwork.from_pretrained() if device == "copy" else SHIPPED_WEIGHTS)
-    if device == "copy":
-        assert made._network_name == "the shipped weights"
+    if where == "copy":
+        network = CompletionNetwork.from_pretrained()
+    else:
+        network = shutil.copytree(
+            SHIPPED_WEIGHTS, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("*.csv", "*.jpg")
+        )
+    made = completion_studio(photo, network)
+    assert made._network_name == "the shipped weights"
     made.mask = box(30, 20, 50, 31)
     assert made.wait(SECONDS) and made._completion["learned"] == 64
     changed = CompletionNetwork.from_pretrained()
+    assert fingerprint(changed) == json.loads((SHIPPED_WEIGHTS / "config.json").read_text())["fingerprint"]
     with torch.no_grad():
         next(changed.parameters())[0, 0, 0, 0] += 1e-3
     made.network = changed
     assert made._network_name == "your network"
+    unlike = CompletionNetwork.from_pretrained()
+    unlike.subtract_mean = False
+    assert fingerprint(unlike) != fingerprint(shipped_network()), "the same numbers, used otherwise"
 
 
 def test_the_credit_follows_the_photo(photo):
