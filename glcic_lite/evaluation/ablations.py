@@ -34,6 +34,7 @@ FIRST_PHASE = replace(
     phase_2=0,
     phase_3=0,
     alpha=0.0006,
+    through_blending=False,  # the paper's losses
     learning_rate=1e-3,
     learning_rate_end=0.05,
     learning_rate_decay=0.4,
@@ -70,14 +71,14 @@ They are for comparison with each other, not for use: `glcic_lite/weights/lite` 
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains them with the seeds 0 and 1; names and `--seed 2` train some of them with another seed. The authors and licences
-of the photos, those in `data/photos/train`, are listed in `data/photos/ATTRIBUTION.csv`. Crops of {crop} x {crop}
-pixels, boxes with sides of {low} to {high} pixels. Each folder holds the weights in half precision, all settings in
-`settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of its name is
-the seed. The weights are under the MIT licence.
+trains them with the seeds 0 and 1; names and `--seed 2` train some of them with another seed, and `--long` those whose
+names begin with `long-`. The authors and licences of the photos, those in `data/photos/train`, are listed in
+`data/photos/ATTRIBUTION.csv`. Crops of {crop} x {crop} pixels. Each folder holds the weights in half precision, all
+settings in `settings.json`, the losses in `log.csv` and the validation in `validation.csv`; the number at the end of
+its name is the seed. The weights are under the MIT licence.
 
-| folder | what | starts from | iterations | minutes |
-|---|---|---|---|---|
+| folder | what | starts from | boxes, pixels | iterations | minutes |
+|---|---|---|---|---|---|
 {table}
 
 ```python
@@ -123,7 +124,7 @@ ABLATIONS = {
     "both-discriminators": Ablation(JOINT, "full", "squared error and both discriminators, the paper's method"),
 }
 
-# Trained by `ablations --long`, some twenty hours on one CPU core; not shipped yet.
+# Trained by `ablations --long`, some twenty hours on one CPU core. Lesson 09 takes as many as are shipped.
 LONG_ABLATIONS = {
     "long-full": Ablation(LONG, None, "dilation, mask channel, squared error alone, four times the steps"),
     "long-no-dilation": Ablation(replace(LONG, dilated=False), None, "every dilation set to 1, four times the steps"),
@@ -224,15 +225,16 @@ def ablations_card(folder: str | os.PathLike) -> str:
         start = f"`{ablation.start}`" if ablation.start else "random weights"
         for path in seeds.values():
             last = RunFolder(path).rows("log.csv")[-1]
-            minutes = float(last["seconds"]) / 60
-            lines.append(f"| `{path.name}` | {ablation.about} | {start} | {last['iteration']} | {minutes:.0f} |")
-    settings, _ = RunFolder(path).settings()  # what the card says of one is true of all
+            settings, _ = RunFolder(path).settings()
+            low, high = settings.hole_sides
+            lines.append(
+                f"| `{path.name}` | {ablation.about} | {start} | {low} to {high} | {last['iteration']} | "
+                f"{float(last['seconds']) / 60:.0f} |"
+            )
     return CARD_HEAD + CARD.format(
-        parameters=count_parameters(CompletionNetwork.from_pretrained(path)),
+        parameters=count_parameters(CompletionNetwork.from_pretrained(path)),  # these three are the same for all
         width=settings.width,
         crop=settings.crop_size,
-        low=settings.hole_sides[0],
-        high=settings.hole_sides[1],
         table="\n".join(lines),
     )
 

@@ -85,6 +85,42 @@ def paired_verdict(claim: str, better: ArrayLike, worse: ArrayLike = 0.0, unit: 
     )
 
 
+def verdict_over_seeds(
+    better: dict[int, ArrayLike],
+    worse: dict[int, ArrayLike],
+    baseline: ArrayLike,
+    seeds: Sequence[int],
+    small: float,
+    unit: str = "",
+) -> tuple[str, str]:
+    """The verdict on the claim that one network is better than another, each trained with several seeds.
+
+    Three rules, fixed before looking: nothing is decided before every seed is there; a seed counts where at least one
+    of its two networks gets past a baseline that has learned nothing; and a verdict is what every seed says.
+
+    Args:
+        better, worse: seed to one value per photo, of the two networks.
+        baseline: the values of a fill that has learned nothing, per photo.
+        seeds: those that are needed.
+        small, unit: as for `paired_verdict`.
+
+    Returns:
+        One of the four verdicts, and one sentence that says why.
+    """
+    there = [seed for seed in seeds if seed in better and seed in worse]
+    if len(there) < len(seeds):
+        return UNDECIDED, f"{len(there)} of {len(seeds)} pairs of networks are trained"
+    floor = np.asarray(baseline, dtype=float)
+    for seed in there:
+        if HOLDS not in (verdict(mean_interval(np.asarray(run[seed]) - floor)) for run in (better, worse)):
+            return UNDECIDED, f"with seed {seed} neither network is shown to be above the baseline"
+    words = [verdict(mean_interval(np.asarray(better[seed]) - np.asarray(worse[seed])), small) for seed in there]
+    if len(set(words)) > 1:
+        return UNDECIDED, "the seeds disagree: " + ", ".join(words)
+    word = words[0]
+    return word, f"every one of {len(there)} seeds says so" + (f" ({small:g}{unit})" if word == NO_DIFFERENCE else "")
+
+
 def decimals(interval: Interval, least: int = 2) -> int:
     """How many decimals to print an interval with, so that an end that is not 0 does not read as 0: at most 6."""
     ends = [abs(end) for end in interval if np.isfinite(end) and end]

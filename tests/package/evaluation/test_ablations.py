@@ -1,5 +1,7 @@
 """The networks of lesson 09: each lacks just what its name says, and starts where it should."""
 
+import json
+import re
 import shutil
 from dataclasses import asdict, replace
 
@@ -11,6 +13,7 @@ from glcic_lite.evaluation.ablations import (
     ABLATIONS,
     EVERY_ABLATION,
     LONG_ABLATIONS,
+    ablations_card,
     folder_of,
     publish_ablations,
     shipped_ablations,
@@ -164,6 +167,24 @@ def test_the_card_lists_those_published_before_as_well(trained, tmp_path):
     assert "`full-4`" in card
 
 
+def test_a_long_one_is_shipped_like_any_other_and_the_card_says_how_it_differs(trained, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(folder_of("full", 3, trained), runs / "long-full-3")
+    settings = runs / "long-full-3" / "settings.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"hole_sides": [9, 24]}))
+    assert RunFolder(runs / "long-full-3").settings()[0].hole_sides == (9, 24)
+    shutil.copytree(folder_of("full", 3, trained), runs / "full-3")
+    assert publish_ablations(runs, tmp_path / "out") == ["full-3", "long-full-3"]
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert [re.search(rf"`{name}-3`.*\| (\d+ to \d+) \|", card)[1] for name in ("full", "long-full")] == [
+        "8 to 24", "9 to 24"
+    ]  # fmt: skip
+
+
+def test_the_card_of_the_shipped_ablations_is_that_of_their_files():
+    assert (SHIPPED_ABLATIONS / "README.md").read_text(encoding="utf-8") == ablations_card(SHIPPED_ABLATIONS)
+
+
 def test_nothing_finished_publishes_nothing(tmp_path):
     assert publish_ablations(tmp_path / "runs", tmp_path / "out") == []
     assert shipped_ablations(tmp_path / "out") == {}
@@ -175,8 +196,9 @@ def test_the_shipped_ablations_open_and_lack_what_their_names_say():
     for name, seeds in shipped.items():
         for folder in seeds.values():
             opened = CompletionNetwork.from_pretrained(folder)
-            assert opened.mask_channel == (name != "no-mask")
-            assert (max(block.convolution.dilation[0] for block in opened.layers) == 1) == (name == "no-dilation")
+            assert opened.mask_channel != name.endswith("no-mask")
+            dilated = max(block.convolution.dilation[0] for block in opened.layers) > 1
+            assert dilated != name.endswith("no-dilation")
     assert sum(path.stat().st_size for path in SHIPPED_ABLATIONS.rglob("*")) < 15e6
 
 

@@ -56,6 +56,7 @@ from glcic_lite.evaluation.statistics import (
     paired_differences,
     paired_verdict,
     verdict,
+    verdict_over_seeds,
 )
 from glcic_lite.files import DATA
 from glcic_lite.method.masks import MaskError
@@ -545,6 +546,30 @@ def test_a_verdict_on_pairs_says_what_it_rests_on():
     assert paired_verdict("c", worse, worse - 1) == paired_verdict("c", np.ones(40))
     few = paired_verdict("c", worse[:5] + 1, worse[:5], " dB")
     assert few == "c: UNDECIDED. In 5 of 5 pairs; mean difference +1.00 dB, interval none"
+
+
+def runs(*levels):
+    """Networks of the seeds 0, 1, ...: one value a photo, around each level."""
+    return {seed: level + np.linspace(-0.1, 0.1, 22) for seed, level in enumerate(levels)}
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "word", "why"),
+    [
+        (runs(3, 3, 3), runs(2, 2, 2), HOLDS, "every one of 3 seeds"),
+        (runs(3, 3, 3), runs(0, 0, 0), HOLDS, "every one of 3 seeds"),  # one of the two got past the baseline
+        (runs(2, 2, 2), runs(3, 3, 3), DOES_NOT_HOLD, "every one of 3 seeds"),
+        (runs(3, 3, 3), runs(3, 3, 3), NO_DIFFERENCE, "0.5 dB"),
+        (runs(3, 3, 2), runs(2, 2, 3), UNDECIDED, "the seeds disagree: holds, holds, does not hold"),
+        (runs(3, 3), runs(2, 2, 2), UNDECIDED, "2 of 3 pairs"),
+        (runs(3, 3, 3), {1: runs(2)[0]}, UNDECIDED, "1 of 3 pairs"),
+        ({}, {}, UNDECIDED, "0 of 3 pairs"),
+        (runs(3, 0.9, 3), runs(2, 0, 2), UNDECIDED, "with seed 1 neither network is shown to be above the baseline"),
+    ],
+)
+def test_several_seeds_decide_together_and_only_above_the_baseline(better, worse, word, why):
+    found = verdict_over_seeds(better, worse, np.ones(22), (0, 1, 2), 0.5, " dB")
+    assert found[0] == word and why in found[1]
 
 
 def test_tiny_differences_are_printed_with_as_many_decimals_as_they_need():
