@@ -189,6 +189,6 @@ def read_rows(path: str | os.PathLike) -> list[dict]:
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path, LARGEST_TABLE), newline="")))
         _by_case(rows)
-    except (ValueError, TypeError, csv.Error) as error:
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise FillError(f"{path}: not a table of measurements as `evaluate` writes it ({error})") from error
     return rows

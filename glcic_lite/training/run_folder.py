@@ -220,7 +220,8 @@ class RunFolder:
     def numbers(self, name: str) -> list[dict[str, float]]:
         """As `rows`, with numbers for texts. What a phase does not have is left out."""
         rows = self.rows(name)
-        return [{column: float(value) for column, value in row.items() if value not in ("", None)} for row in rows]
+        with _readable(self.path / name):
+            return [{column: float(value) for column, value in row.items() if value not in ("", None)} for row in rows]
 
     def keep_earlier_logs(self, weights: str | os.PathLike) -> None:
         """Keep the logs and the history beside the published weights that a run starts from: it continues them.
@@ -240,12 +241,14 @@ class RunFolder:
         log = earlier.rows("log.csv")
         if not log:
             return self.rows(name)
-        done, spent = int(log[-1]["iteration"]), float(log[-1]["seconds"])
-        continued = [
-            row | {"iteration": str(int(row["iteration"]) + done), "seconds": f"{float(row['seconds']) + spent:.1f}"}
-            for row in self.rows(name)
-        ]
-        rows = earlier.rows(name) + continued
+        with _readable(earlier.path / "log.csv"):
+            done, spent = int(log[-1]["iteration"]), float(log[-1]["seconds"])
+        rows = self.rows(name)
+        with _readable(self.path / name):
+            for row in rows:
+                row["iteration"] = str(int(row["iteration"]) + done)
+                row["seconds"] = f"{float(row['seconds']) + spent:.1f}"
+        rows = earlier.rows(name) + rows
         header = list(dict.fromkeys(column for row in rows for column in row))  # validations may have other holes
         return [dict.fromkeys(header, "") | row for row in rows]
 
