@@ -1,5 +1,6 @@
 """The checks of lesson 01."""
 
+import math
 import random
 from collections.abc import Sequence
 from functools import partial
@@ -30,9 +31,22 @@ def _torch_output_size(size: int, kernel: int, stride: int, padding: int, dilati
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s,
          "the first position counts too, before any step is taken."),
         (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "a kernel of k taps has k − 1 gaps between them, not k."),
+        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1,
+         "the taps' gaps alone are counted: the kernel spans one pixel more."),
+        (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "the padding is not used."),
+        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "the stride is not used."),
+        (lambda n, k, s, p, d: n // s, "that is the size of the usual settings only, rounded down."),
+        (lambda n, k, s, p, d: -(-n // s), "that is the size of the usual settings only, with padding that keeps it."),
+        (lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d - 1) - 1) // s + 1,
+         "the kernel's span: there are k − 1 gaps, each d wide, and one pixel more."),
+        (lambda n, k, s, p, d: (n + 2 * p - k - d + 1) // s + 1,
+         "the kernel's span: the dilation stretches every one of its k − 1 gaps."),
+        (lambda n, k, s, p, d: (n + 2 * p - s * (k - 1) - 1) // d + 1, "stride and dilation are exchanged."),
+        (lambda n, k, s, p, d: round((n + 2 * p - d * (k - 1) - 1) / s) + 1,
+         "the division is rounded to the nearest; it must round down: `//`."),
     ],
     "It agrees with torch on {count} random convolutions.",
-    without=dict(of_torch="conv.*"),
+    without=dict(of_torch="conv.*|unfold|.*pool.*"),
 )  # fmt: skip
 def output_size():
     """`output_size(size, kernel, stride, padding, dilation)` against torch's own convolution."""
@@ -85,6 +99,19 @@ def _recursion(
         (partial(_recursion, fewer=0), "a kernel of k taps widens the view by its k − 1 gaps."),
         (lambda layers: _recursion(layers[::-1]),
          "the layers are taken from the last to the first; this recursion goes from the first to the last."),
+        (lambda layers: _conv_field([(k, s * d, d) for k, s, d in layers]),
+         "the jump is multiplied by the dilation as well; only strides move the next layer's pixels apart."),
+        (lambda layers: _conv_field([(k, d, s) for k, s, d in layers]),
+         "stride and dilation are exchanged: a layer is (kernel, stride, dilation)."),
+        (lambda layers: 1 + sum(k // 2 * d for k, _, d in layers), "that is one side only; a kernel looks to both."),
+        (lambda layers: sum(k for k, _, _ in layers),
+         "the kernels are added up; a layer adds its k − 1 gaps to what the layers before it see."),
+        (lambda layers: math.prod(k for k, _, _ in layers), "the kernels are multiplied; fields add up."),
+        (lambda layers: _conv_field(layers[:1]),
+         "only the first layer counts. Does the `return` stand inside the loop?"),
+        (lambda layers: _conv_field(layers[-1:]), "only the last layer counts."),
+        (lambda layers: _conv_field(layers[:-1]), "the last layer is missing."),
+        (lambda layers: _conv_field(layers) ** 2, "those are the pixels of the square; its side is asked for."),
     ],
     "It agrees with counting on {count} random stacks.",
 )  # fmt: skip
@@ -121,6 +148,17 @@ def _spread(weight: torch.Tensor, dilation: int, trailing: bool = False, columns
         (lambda weight, dilation: (_spread(weight, dilation) != 0).float(),
          "there are ones where the weights belong."),
         (lambda weight, dilation: weight, "the weights are returned as they came."),
+        (lambda weight, dilation: F.pad(_spread(weight, dilation), [dilation - 1, 0, dilation - 1, 0]),
+         "there are zeros before the first row and column of weights; only those between count."),
+        (lambda weight, dilation: _spread(weight, dilation + 1),
+         "there are `dilation` zeros between two weights; so many pixels lie from one weight to the next."),
+        (lambda weight, dilation: F.interpolate(weight, size=_spread(weight, dilation).shape[2:]),
+         "the gaps are filled with copies; zeros belong there."),
+        (lambda weight, dilation: F.interpolate(
+            weight, size=_spread(weight, dilation).shape[2:], mode="bilinear", align_corners=True),
+         "the gaps are filled with what lies between the weights; zeros belong there."),
+        (lambda weight, dilation: F.pad(weight, [dilation * (weight.shape[3] - 1) // 2 - weight.shape[3] // 2] * 4),
+         "the zeros are put around the kernel; they belong between its weights."),
     ],
     "Your large kernel does what the dilated small one does.",
     without=dict(of_torch="kron", functions=(np.kron,)),
@@ -171,6 +209,16 @@ def _touched(layers: Sequence[tuple[int, int, int]]) -> int:
     return len(reads)
 
 
+def _seen(network: nn.Module, size: int, corner: bool = False, last: bool = False) -> int:
+    """The columns that an output pixel depends on, by autograd; by its options what is often counted instead."""
+    photo = torch.ones(1, 1, size, size, requires_grad=True)
+    output = network(photo)[0, 0]
+    row, column = (0, 0) if corner else (side // 2 for side in output.shape)
+    (slope,) = torch.autograd.grad(output[row, column], photo)
+    columns = slope.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+    return int(columns[-1]) + 1 - (0 if last else int(columns[0]))
+
+
 class _Chain(nn.Module):
     """Convolutions in a row with weights that cannot cancel; square input, one channel."""
 
@@ -206,6 +254,13 @@ def _shown_stack(network: _Chain, size: int) -> str:
         (lambda network, size: size, "every input pixel has a gradient: is one output pixel taken, or the sum of all?"),
         (lambda network, size: _touched(network.stack),
          "you count the columns that are read; those in the gaps between them belong to the field too."),
+        (lambda network, size: _touched(network.stack) ** 2,
+         "you count the pixels that are read; the columns from the first to the last are asked for."),
+        (lambda network, size: _seen(network, size, corner=True),
+         "the output pixel in the corner is measured, half of whose field lies outside; take the one in the middle."),
+        (lambda network, size: _seen(network, size, last=True),
+         "that is the number of the last column; the distance from the first one is asked for."),
+        (lambda network, size: (_conv_field(network.stack) - 1) // 2, "that is one side of the field; it has two."),
     ],
     "Autograd and counting agree on {count} networks.",
     say=_shown_stack,

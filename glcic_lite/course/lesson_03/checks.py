@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -33,6 +34,15 @@ def _torch_size(size: int, kernel: int, stride: int, padding: int, output_paddin
         (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k + 2 * o, "output_padding adds at one end only."),
         (lambda n, k, s, p, o: (n + 2 * p - k) // s + 1,
          "that is the ordinary convolution's formula; here it is turned around."),
+        (lambda n, k, s, p, o: (n - 1) * s + k + o, "the padding is not used: it cuts away on both sides."),
+        (lambda n, k, s, p, o: n - 1 - 2 * p + k + o, "the stride is not used: stamps begin `stride` pixels apart."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k - o, "output_padding is taken away; it adds rows."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * o + k + p, "padding and output_padding are exchanged."),
+        (lambda n, k, s, p, o: n * k - 2 * p + o,
+         "the stamps are laid side by side; they begin `stride` pixels apart."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + o, "the last stamp is missing: it is `kernel` pixels wide."),
+        (lambda n, k, s, p, o: (n - 1) * s - 2 * p + k + 1 + o,
+         "by one: with a single input pixel and no padding the output is the kernel itself."),
     ],
     "It agrees with torch on {count} random settings.",
     without=dict(of_torch="conv.*"),
@@ -55,6 +65,11 @@ def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
     return F.conv1d(torch.eye(size, dtype=weight.dtype)[:, None], weight.view(1, 1, -1), stride=stride)[:, 0].T
 
 
+def _circulant(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+    row = F.pad(weight, [0, size - len(weight)])
+    return torch.stack([row.roll(start) for start in range(0, size, stride)])
+
+
 @exercise(
     2,
     _matrix,
@@ -72,6 +87,17 @@ def _matrix(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
          "there is one row more than the kernel has places."),
         (lambda weight, size, stride: _matrix(weight, size, 1),
          "the stride is not used: each row is shifted by `stride` columns against the one above."),
+        (lambda weight, size, stride: _matrix(weight, size, stride).flip(0), "the rows are in reverse order."),
+        (lambda weight, size, stride: _matrix(weight, size, stride).flip(1),
+         "the columns are in reverse order: the first row begins with the weights."),
+        (lambda weight, size, stride: _matrix(weight, size, stride)[:-1],
+         "the last row is missing: there are (size − k) // stride + 1 places."),
+        (lambda weight, size, stride: F.pad(_matrix(weight, size, stride), [0, 0, 0, size])[:size],
+         "it is filled up to a square; a row for each output is enough."),
+        (_circulant, "the last rows begin anew on the left; without padding there is no place for them."),
+        (lambda weight, size, stride: _matrix(weight, size, stride).roll(1, 1),
+         "by one column: in row 0 the weights begin in column 0."),
+        (lambda weight, size, stride: _matrix(weight, size, stride).sum(dim=0), "the rows are added up; stack them."),
     ],
     "Your matrix does what torch's convolution does, and its transpose what the transposed one does.",
     say=lambda weight, size, stride: f"a weight of {len(weight)} taps, size={size} and stride={stride}",
@@ -108,15 +134,34 @@ def _overwritten(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.
          "the last stamp is cut off: the output ends where that ends."),
         (lambda row, weight, stride: _stamped(torch.ones_like(row), weight, stride),
          "every stamp has the same strength; it should be multiplied by its pixel's value."),
+        (lambda row, weight, stride: _stamped(weight, row, stride), "row and weights are exchanged."),
+        (lambda row, weight, stride: _stamped(row, weight, stride + 1),
+         "there are `stride` zeros between the stamps' beginnings; stamp number i begins at pixel i × stride."),
+        (lambda row, weight, stride: _stamped(row, weight, len(weight)),
+         "the stamps are laid side by side; stamp number i begins at pixel i × stride."),
+        (lambda row, weight, stride: _stamped(F.pad(row[:-1], [0, 1]), weight, stride),
+         "the last pixel's stamp is missing."),
+        (lambda row, weight, stride: _stamped(F.pad(row[1:], [1, 0]), weight, stride),
+         "the first pixel's stamp is missing."),
+        (lambda row, weight, stride: _stamped(row.flip(0), weight, stride), "the row is read from its end."),
+        (lambda row, weight, stride: _stamped(row, weight, stride) / _overlaps(len(row), len(weight), stride).clamp(1),
+         "where stamps overlap, their mean is taken; they should add up."),
+        (lambda row, weight, stride: _stamped(row, torch.ones_like(weight), stride)
+         + _stamped(torch.ones_like(row), weight, stride),
+         "pixel and weights are added; each weight is multiplied by the pixel."),
     ],
     "Stamp by stamp the same as torch.",
-    without=dict(of_torch="conv_transpose.*"),
+    without=dict(of_torch="conv_transpose.*|convolution_backward|grad|backward"),
     say=lambda row, weight, stride: f"a row of {len(row)} pixels, {len(weight)} weights and stride={stride}",
 )  # fmt: skip
 def stamp():
     """`stamp(row, weight, stride)`: a transposed convolution of a row of pixels, against torch's."""
     for size, kernel, stride in ((3, 3, 2), (4, 4, 2), (1, 5, 1), (5, 2, 3), (6, 3, 1)):
         yield dict(row=torch.randn(size), weight=torch.randn(kernel), stride=stride)
+
+
+def _numbers(answer) -> torch.Tensor:
+    return answer.float() if isinstance(answer, torch.Tensor) else torch.from_numpy(np.array(answer, dtype=float))
 
 
 def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
@@ -146,9 +191,31 @@ def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
             lambda size, kernel, stride: _overlaps(size, kernel, stride)[: size * stride],
             "the last stamp is cut off: the output ends where that ends.",
         ),
+        (
+            lambda *case: F.pad(_overlaps(*case), [0, 1]) + F.pad(_overlaps(*case), [1, 0]).clamp(max=0),
+            "there is a zero behind the last stamp.",
+        ),
+        (
+            lambda size, kernel, stride: _overlaps(size, kernel + 1, stride)[:-1],
+            "each stamp covers one pixel too many: it ends before `start + kernel`.",
+        ),
+        (
+            lambda size, kernel, stride: _overlaps(size, kernel + 1, stride),
+            "each stamp covers one pixel too many: it ends before `start + kernel`.",
+        ),
+        (
+            lambda size, kernel, stride: F.pad(_overlaps(size - 1, kernel, stride), [0, stride]),
+            "one stamp is missing: there are as many as there are input pixels.",
+        ),
+        (
+            lambda size, kernel, stride: torch.full_like(_overlaps(size, kernel, stride), -(-kernel // stride)),
+            "that is the most there can be; it is not reached at every pixel.",
+        ),
+        (lambda *case: _overlaps(*case)[1:-1], "the first and the last pixel are missing."),
+        (lambda *case: _overlaps(*case).cumsum(0), "the counts are added up from the left; each pixel has its own."),
     ],
     "Every stamp is counted.",
-    read=read_as(lambda answer: torch.as_tensor(answer).float(), "a list of numbers is"),
+    read=read_as(_numbers, "a list of numbers is"),
 )
 def overlaps():
     """`overlaps(size, kernel, stride)`: how many stamps meet at each output pixel of a row."""
@@ -161,7 +228,10 @@ def interpolating_weights(weights: Sequence[float] | None) -> str:
     """Four weights (stride 2, padding 1) that double a row by linear interpolation: even rows and slopes stay so."""
     kernel = read_value(
         weights,
-        lambda value: torch.as_tensor([float(w) for w in value], dtype=torch.double),
+        # A tensor as `conv_transpose1d` wants it, (1, 1, 4), is right as well.
+        lambda value: torch.as_tensor(
+            [float(w) for w in (value.flatten() if isinstance(value, torch.Tensor) else value)], dtype=torch.double
+        ),
         "A list of four numbers is expected.",
     )
     if len(kernel) != 4:

@@ -60,7 +60,7 @@ def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -
     if first < 0 or end > size:
         raise NotYet(f"For {shown} your crop, {first} to {end}, reaches over the photo's border.")
     exact = seen_by(Box(start, 0, stop, 1), (4, size))
-    if (first, end) == (exact.left, exact.right):  # what just these pixels see, up to 4 px less than the most that any do
+    if (first, end) == (exact.left, exact.right):  # what just these pixels see: up to 4 px less than any pixel may
         return
     low, high = start - UP, stop + DOWN
     for missing, which, how_far in ((first - max(low, 0), "first", UP), (min(high, size) - end, "last", DOWN)):

@@ -15,6 +15,8 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -220,7 +222,7 @@ def _is_stub(function: Callable) -> bool:
 def plain(answer):
     """An answer without what makes comparing hard: a gradient, a GPU, an iterator; in lists and tuples, too."""
     if isinstance(answer, torch.Tensor):
-        return answer.detach().cpu()
+        return answer.detach().to_dense().cpu()
     if isinstance(answer, Iterator | range):
         return list(itertools.islice(answer, LONGEST))
     if type(answer) in (list, tuple):
@@ -245,6 +247,8 @@ def _number(value) -> int | float:
     """A number of any type as an int or a float; `TypeError` if it is none."""
     if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
         value = plain(value).item()
+    if isinstance(value, Decimal):
+        value = Fraction(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"a number is expected, not {_kind(value)}")
     return int(value) if isinstance(value, numbers.Integral) else _shortest(value)
@@ -379,7 +383,8 @@ def _close(a: float, b: float, tolerance: float = 1e-5) -> bool:
 
 def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float = 1e-5) -> None:
     """Raise `NotYet` unless two tensors are equal, naming the first place that differs and in which direction."""
-    answer, expected = expect_tensor(answer, expected, shown).double(), expected.double()
+    given = expect_tensor(answer, expected, shown)
+    answer, expected = given.double(), expected.double()
     wrong = ~torch.isclose(answer, expected, rtol=tolerance, atol=tolerance)
     if not wrong.any():
         return
@@ -389,7 +394,22 @@ def compare_tensors(answer, expected: torch.Tensor, shown: str, tolerance: float
     raise NotYet(
         f"For {shown} the shape is right, but {wrong.float().mean().item():.0%} of the values differ. The first of "
         f"them, at {list(index)}, {'is not a number (NaN)' if value != value else how}: yours is {value:.4g}."
+        + _coarse_type(given, expected)
     )
+
+
+def _coarse_type(answer: torch.Tensor, expected: torch.Tensor) -> str:
+    """What to add if an answer is right but for its type, which cannot hold the right numbers."""
+    kind = str(answer.dtype).removeprefix("torch.")
+    if not answer.is_floating_point():
+        cut = any(
+            torch.equal(answer.double(), rounded(expected)) for rounded in (torch.trunc, torch.floor, torch.round)
+        )
+        return f" Likely cause: these are whole numbers ({kind}), so that fractions are lost." if cut else ""
+    close = torch.allclose(answer.double(), expected, rtol=torch.finfo(answer.dtype).eps, atol=1e-4)
+    if answer.dtype in (torch.float16, torch.bfloat16) and close:
+        return f" Likely cause: {kind} keeps two or three digits only; return float32."
+    return ""
 
 
 def likely_cause(cases: Sequence[dict], answers: Sequence, suspects: Sequence, same: Callable | None = None) -> str:

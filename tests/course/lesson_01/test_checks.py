@@ -1,6 +1,7 @@
 """The checks of lesson 01: the untouched stub, right answers, and wrong ones that learners really give."""
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -83,6 +84,13 @@ def whole_output(network, size):
     return int(columns[-1] - columns[0]) + 1
 
 
+def corner_pixel(network, size):
+    photo = torch.ones(1, 1, size, size, requires_grad=True)
+    network(photo)[0, 0, 0, 0].backward()
+    columns = photo.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+    return int(columns[-1] - columns[0]) + 1
+
+
 def last_stride_only(layers):
     field, jump = 1, 1
     for kernel, stride, dilation in layers:
@@ -125,12 +133,16 @@ RIGHT = [
     (checks.output_size, lambda n, k, s, p, d: right_size(n, k, s, p, d)),  # the parameters' names are the learner's
     (checks.output_size, lambda n, k, s, p, d: Fraction(right_size(n, k, s, p, d))),
     (checks.output_size, lambda n, k, s, p, d: float((n + 2 * p - span(k, d)) // s + 1)),
+    (checks.output_size, lambda n, k, s, p, d: Decimal(right_size(n, k, s, p, d))),
+    (checks.output_size, lambda n, k, s, p, d: len(range(0, n + 2 * p - span(k, d) + 1, s))),
     (checks.receptive_field, right_field),
     (checks.receptive_field, lambda stack: torch.tensor(float(right_field(stack)), requires_grad=True)),
     (checks.zero_filled, right_zeros),
     (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).numpy()),
     (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).requires_grad_()),
     (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).tolist()),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).to_sparse()),
+    (checks.zero_filled, lambda weight, dilation: (kernel for kernel in right_zeros(weight, dilation).double())),
     (checks.zero_filled, lambda weight, dilation: list(right_zeros(weight, dilation))),
     (checks.dilations, [1, 3, 9, 27]),
     (checks.dilations, torch.tensor([1.0, 3, 9, 27], requires_grad=True)),
@@ -185,6 +197,34 @@ WRONG = [
         "return",
     ),
     (checks.output_size, 7, "function is expected"),
+    (checks.output_size, lambda n, k, s, p, d: torch.arange(n + 2 * p).unfold(0, span(k, d), s).shape[0], "without it"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "one pixel more"),
+    (checks.output_size, lambda n, k, s, p, d: (n - span(k, d)) // s + 1, "padding is not used"),
+    (checks.output_size, lambda n, k, s, p, d: n + 2 * p - span(k, d) + 1, "stride is not used"),
+    (checks.output_size, lambda n, k, s, p, d: -(-n // s), "usual settings"),
+    (checks.output_size, lambda n, k, s, p, d: right_size(n, k, d, p, s), "exchanged"),
+    (checks.output_size, lambda n, k, s, p, d: right_size(n, k + d - 1, s, p, 1), "every one of its"),
+    (checks.output_size, lambda n, k, s, p, d: round((n + 2 * p - span(k, d)) / s) + 1, "nearest"),
+    (checks.receptive_field, lambda layers: right_field([(k, s * d, d) for k, s, d in layers]), "dilation as well"),
+    (checks.receptive_field, lambda layers: right_field([(k, d, s) for k, s, d in layers]), "are exchanged"),
+    (checks.receptive_field, lambda layers: 1 + sum(k // 2 * d for k, _, d in layers), "one side only"),
+    (checks.receptive_field, lambda layers: sum(k for k, _, _ in layers), "kernels are added up"),
+    (checks.receptive_field, lambda layers: right_field(layers[:1]), "inside the loop"),
+    (checks.receptive_field, lambda layers: right_field(layers[:-1]), "last layer is missing"),
+    (checks.receptive_field, lambda layers: right_field(layers) ** 2, "its side is asked for"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation + 1), "`dilation` zeros"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).int(), "whole numbers (int32)"),
+    (checks.zero_filled, lambda weight, dilation: right_zeros(weight, dilation).bfloat16(), "bfloat16 keeps"),
+    (
+        checks.zero_filled,
+        lambda weight, dilation: F.pad(right_zeros(weight, dilation), [dilation - 1, 0] * 2),
+        "before the first",
+    ),
+    (
+        checks.zero_filled,
+        lambda weight, dilation: F.interpolate(weight, size=[span(weight.shape[2], dilation)] * 2),
+        "filled with copies",
+    ),
     (checks.receptive_field, jump_too_early, "own stride"),
     (checks.receptive_field, lambda layers: 1 + sum((k - 1) * d for k, s, d in layers), "jump"),
     (checks.receptive_field, lambda layers: right_field([(k, s, 1) for k, s, d in layers]), "dilation"),
@@ -236,6 +276,9 @@ WRONG = [
     (checks.measured_field, whole_output, "one output pixel"),
     (checks.measured_field, lambda network, size: right_measurement(network, size) ** 2, "side is asked for"),
     (checks.measured_field, lambda network, size: network.nothing, "AttributeError"),
+    (checks.measured_field, lambda network, size: int(gradient_columns(network, size)[-1]) + 1, "last column"),
+    (checks.measured_field, lambda network, size: right_measurement(network, size) // 2, "has two"),
+    (checks.measured_field, corner_pixel, "in the corner"),
 ]
 
 

@@ -34,6 +34,12 @@ def right_overlaps(size, kernel, stride):
     return right_stamp(torch.ones(size), torch.ones(kernel), stride)
 
 
+def by_backward(row, weight, stride):
+    photo = torch.zeros((len(row) - 1) * stride + len(weight), requires_grad=True)
+    F.conv1d(photo[None, None], weight[None, None], stride=stride)[0, 0].backward(row)
+    return photo.grad
+
+
 RIGHT = [
     (checks.transposed_size, right_transposed_size),
     (checks.transposed_size, lambda n, k, s, p, o: Fraction(right_transposed_size(n, k, s, p, o))),
@@ -49,6 +55,8 @@ RIGHT = [
     (checks.overlaps, lambda size, kernel, stride: right_overlaps(size, kernel, stride).int().tolist()),
     (checks.overlaps, lambda size, kernel, stride: right_overlaps(size, kernel, stride).requires_grad_()),
     (checks.overlaps, lambda size, kernel, stride: (int(n) for n in right_overlaps(size, kernel, stride))),
+    (checks.overlaps, lambda size, kernel, stride: [Fraction(int(n)) for n in right_overlaps(size, kernel, stride)]),
+    (checks.interpolating_weights, torch.tensor([[[0.25, 0.75, 0.75, 0.25]]])),
     (checks.interpolating_weights, [0.25, 0.75, 0.75, 0.25]),
     (checks.interpolating_weights, [Fraction(1, 4), Fraction(3, 4), Fraction(3, 4), Fraction(1, 4)]),
     (checks.interpolating_weights, nn.Parameter(torch.tensor([0.25, 0.75, 0.75, 0.25]))),
@@ -103,6 +111,16 @@ WRONG = [
         "mirrored",
     ),
     (checks.convolution_matrix, lambda weight, size, stride: right_matrix(weight, size, 1), "not used"),
+    (checks.transposed_size, lambda n, k, s, p, o: right_transposed_size(n, k, s, 0, o), "padding is not used"),
+    (checks.transposed_size, lambda n, k, s, p, o: right_transposed_size(n, k, 1, p, o), "stride is not used"),
+    (checks.transposed_size, lambda n, k, s, p, o: right_transposed_size(n, k, s, p, -o), "taken away"),
+    (checks.transposed_size, lambda n, k, s, p, o: n * k - 2 * p + o, "side by side"),
+    (checks.transposed_size, lambda n, k, s, p, o: (n - 1) * s - 2 * p + o, "last stamp is missing"),
+    (checks.convolution_matrix, lambda w, n, s: right_matrix(w, n, s).flip(0), "rows are in reverse"),
+    (checks.convolution_matrix, lambda w, n, s: right_matrix(w, n, s)[:-1], "last row is missing"),
+    (checks.convolution_matrix, lambda w, n, s: right_matrix(w, n, s).roll(1, 1), "by one column"),
+    (checks.convolution_matrix, lambda w, n, s: right_matrix(w, n, s).int(), "whole numbers"),
+    (checks.convolution_matrix, lambda w, n, s: F.pad(right_matrix(w, n, s), [0, 0, 0, n])[:n], "up to a square"),
     (checks.convolution_matrix, lambda weight, size, stride: torch.zeros(2, 2), "shape"),
     (checks.convolution_matrix, lambda w, n, s: right_matrix(w, n, 1)[: (n - len(w)) // s + 1], "number of rows only"),
     (checks.convolution_matrix, lambda w, n, s: right_matrix(w * 0 + 1, n, s), "there are ones"),
@@ -115,6 +133,19 @@ WRONG = [
     (checks.stamp, lambda row, weight, stride: right_stamp(row * 0 + 1, weight, stride), "same strength"),
     (checks.stamp, lambda row, weight, stride: right_stamp(row, weight, stride)[:-1], "shape"),
     (checks.stamp, lambda row, weight, stride: row[99], "IndexError"),
+    (checks.stamp, by_backward, "without it"),
+    (
+        checks.stamp,
+        lambda row, weight, stride: torch.nn.grad.conv1d_input(
+            (1, 1, (len(row) - 1) * stride + len(weight)), weight[None, None], row[None, None], stride
+        )[0, 0],
+        "without it",
+    ),
+    (checks.stamp, lambda row, weight, stride: right_stamp(row, weight, len(weight)), "side by side"),
+    (checks.stamp, lambda row, weight, stride: right_stamp(row, weight, stride + 1), "`stride` zeros"),
+    (checks.stamp, lambda row, weight, stride: right_stamp(F.pad(row[:-1], [0, 1]), weight, stride), "last pixel's"),
+    (checks.stamp, lambda row, weight, stride: right_stamp(row.flip(0), weight, stride), "from its end"),
+    (checks.stamp, lambda row, weight, stride: right_stamp(row, weight, stride)[None], "number of dimensions"),
     (
         checks.stamp,
         lambda row, weight, stride: F.conv_transpose1d(row[None, None], weight[None, None], stride=stride)[0, 0],
@@ -149,6 +180,10 @@ WRONG = [
     (checks.overlaps, lambda n, k, s: right_overlaps(n, k, s) * 0 + k / s, "towards the border"),
     (checks.overlaps, lambda n, k, s: right_overlaps(n, k, s)[: n * s], ""),
     (checks.overlaps, lambda n, k, s: k // s, "shape"),
+    (checks.overlaps, lambda n, k, s: F.pad(right_overlaps(n - 1, k, s), [0, s]), "one stamp is missing"),
+    (checks.overlaps, lambda n, k, s: right_overlaps(n, k + 1, s)[:-1], "one pixel too many"),
+    (checks.overlaps, lambda n, k, s: right_overlaps(n, k, s)[1:-1], "first and the last"),
+    (checks.overlaps, lambda n, k, s: right_overlaps(n, k, s) * 0 + -(-k // s), "most there can be"),
     (checks.overlaps, lambda n, k, s: right_overlaps(n, k, s) + 0.4, "too large"),
     (checks.interpolating_weights, [1, 1, 1, 1], "brightness"),
     (checks.interpolating_weights, [0.5, 0.5, 0.5, 0.5], "stairs"),
