@@ -1,15 +1,25 @@
 """A folder of photos and a folder of masks, completed one after the other."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glcic_lite.files import MASK_SEPARATOR, expect_writable
 from glcic_lite.method.completion import shipped_network
-from glcic_lite.method.masks import MaskError
+from glcic_lite.method.masks import MaskError, grow, open_mask, why_no_hole
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.method.photos import PhotoError, list_photos, save_image
+from glcic_lite.method.photos import (
+    PHOTO_SUFFIXES,
+    PhotoError,
+    expect_alpha,
+    list_files,
+    list_photos,
+    picture_format,
+    save_image,
+    with_alpha,
+)
+from glcic_lite.method.scale import Scale
 from glcic_lite.speed.completion import complete
 from glcic_lite.speed.fast_network import FastNetwork
 
@@ -21,7 +31,7 @@ class FolderReport:
     Attributes:
         completed: the files written now.
         already_there: the files that an earlier call wrote; they are left as they are.
-        left_out: for each photo or mask without a result, the reason, which names it.
+        left_out: for each file without a result, the reason, which names it. Hidden files are not mentioned.
     """
 
     completed: list[Path] = field(default_factory=list)
@@ -37,6 +47,13 @@ def complete_folder(
     blend: bool = True,
     on_start: Callable[[int], None] | None = None,
     on_each: Callable[[Path], None] | None = None,
+    *,
+    mask_suffix: str | None = None,
+    grow_by: int = 0,
+    scale: Scale = "auto",
+    keep_alpha: bool = False,
+    ending: str = ".png",
+    quality: int = 95,
 ) -> FolderReport:
     """Complete every photo of a folder, and of the folders in it, with each of its masks.
 
@@ -45,29 +62,49 @@ def complete_folder(
     subfolder of its own folder, or directly in that. The result has the mask's name and is a PNG, so that no known
     pixel changes.
 
+    One mask may serve all photos, if they have its size; results then have the photos' names.
+
     Each result is written whole or not at all. Called again, the function continues where it stopped: results that are
-    newer than their photo and mask are left alone.
+    newer than their photo and mask are left alone, whatever network and options they were made with.
 
     Args:
-        photos, masks: the two folders. They may be the same one, if all masks have names with two hyphens.
+        photos, masks: the two folders. They may be the same one, if all masks have names with two hyphens or a suffix.
+            Instead of a folder of masks: the file of one.
         out: the folder for the results; created if necessary.
-        network, blend: as for `complete`.
+        network, blend, scale: as for `complete`.
         on_start: called with the number of results to expect.
         on_each: called with the file of each result, written or not, once it is dealt with.
+        mask_suffix: what a mask's name has after the photo's, instead of the rule above: "_mask001".
+        grow_by: make every hole larger by so many pixels, as `masks.grow` does.
+        keep_alpha: known pixels keep their transparency, as `with_alpha` does it.
+        ending: of the results' names, such as ".jpg"; it decides their format.
+        quality: of JPEG, WebP and AVIF results, 1 to 100.
 
     Returns:
-        A `FolderReport`. It names the photos and masks that could not be used; all others are completed.
+        A `FolderReport`. It names the files that could not be used; all others are completed.
 
     Raises:
-        PhotoError: no photos, no masks, or `out` is the folder of the photos or masks.
+        PhotoError: no photos, no masks, the one mask cannot be used, `out` is the folder of the photos or masks, or
+            the format is none, or one without transparency where that is to be kept.
+        MaskError: the one mask has no hole.
         WeightsError: the network paints NaN or infinite numbers.
         OSError: the results cannot be written, or one would replace a photo or mask; nothing has been written then.
     """
     photos, masks, out = Path(photos), Path(masks), Path(out)
     if os.path.realpath(out) in (os.path.realpath(photos), os.path.realpath(masks)):
         raise PhotoError(f"{out}: results need a folder of their own, not that of the photos or masks")
-    report = FolderReport()
-    work = _pairs(photos, masks, out, report)
+    picture_format(f"results*{ending}")
+    if keep_alpha:
+        expect_alpha(f"results*{ending}")
+    report, hole_for_all = FolderReport(), None
+    if masks.is_dir() or not masks.exists():
+        work = _pairs(photos, masks, out, mask_suffix, ending, report)
+    else:
+        hole_for_all = open_mask(masks)
+        if not hole_for_all.any():
+            raise MaskError(f"{masks}: {why_no_hole(masks)}")
+        hole_for_all = grow(hole_for_all, grow_by)
+        work = _with_one_mask(photos, masks, out, ending, report)
     fast = FastNetwork(network or shipped_network()) if work else None
     if on_start:
         on_start(len(work))
@@ -76,14 +113,19 @@ def complete_folder(
             report.already_there.append(target)
         else:
             try:
-                result = complete(photo, mask, fast, blend)
+                hole = grow(open_mask(mask), grow_by) if hole_for_all is None else hole_for_all
+                if not hole.any():
+                    raise MaskError(why_no_hole(mask))
+                result = complete(photo, hole, fast, blend, None, scale)
+                if keep_alpha:
+                    result = with_alpha(photo, result, hole)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                save_image(result, target, quality)
             except PhotoError as error:
                 report.left_out.append(str(error))
             except MaskError as error:
-                report.left_out.append(f"{mask}: {error}")
+                report.left_out.append(f"{photo}: with {mask}: {error}")
             else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                save_image(result, target)
                 report.completed.append(target)
         if on_each:
             on_each(target)
@@ -102,38 +144,93 @@ def _photo_names(stem: str) -> list[str]:
     return [stem, *(stem[:end] for end in range(1, len(stem)) if stem.startswith(MASK_SEPARATOR, end))]
 
 
-def _outside(out: Path, folder: Path) -> list[Path]:
-    """The pictures of a folder, without those of `out` if that lies inside it: results of an earlier call."""
-    pictures, inner = list_photos(folder), Path(os.path.realpath(out))
-    if Path(os.path.realpath(folder)) not in inner.parents:
-        return pictures
-    return [picture for picture in pictures if inner not in Path(os.path.realpath(picture)).parents]
+def _names_for(mask: Path, suffix: str | None) -> list[str]:
+    """The names, without their endings, of the photos that a mask may be for."""
+    if suffix is None:
+        return _photo_names(mask.stem)
+    name = mask.name if Path(suffix).suffix.lower() in PHOTO_SUFFIXES else mask.stem
+    return [name.removesuffix(suffix)] if name.endswith(suffix) and name != suffix else []
 
 
-def _pairs(photos: Path, masks: Path, out: Path, report: FolderReport) -> dict[Path, tuple[Path, Path]]:
-    """The photo and mask of each result; whatever has no counterpart goes into the report."""
-    photo_files, mask_files = _outside(out, photos), _outside(out, masks)
-    work: dict[Path, tuple[Path, Path]] = {}
-    used = set()
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PHOTO_SUFFIXES
+
+
+def _files(folder: Path, *others: Path) -> list[Path]:
+    """The files of a folder, without those of the others where these lie inside it: masks, results of earlier calls."""
+    files, place = list_files(folder), Path(os.path.realpath(folder))
+    inner = {other for other in (Path(os.path.realpath(other)) for other in others) if place in other.parents}
+    if inner:
+        files = [file for file in files if not inner.intersection(Path(os.path.realpath(file)).parents)]
+    if not any(map(_is_picture, files)):
+        list_photos(folder)  # says that there are none
+    return files
+
+
+Work = dict[Path, tuple[Path, Path]]  # the photo and the mask of each result
+
+
+def _add(work: Work, target: Path, photo: Path, mask: Path, report: FolderReport) -> None:
+    if target in work:
+        report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
+    else:
+        work[target] = photo, mask
+
+
+def _with_one_mask(photos: Path, mask: Path, out: Path, ending: str, report: FolderReport) -> Work:
+    """Every photo of a folder, with the same mask."""
+    work: Work = {}
+    files = [file for file in _files(photos, out) if os.path.realpath(file) != os.path.realpath(mask)]
+    for photo in filter(_is_picture, files):
+        _add(work, (out / photo.relative_to(photos)).with_suffix(ending), photo, mask, report)
+    _name_unknown(files, report)
+    expect_writable(work, [*files, mask])
+    return work
+
+
+def _pairs(photos: Path, masks: Path, out: Path, mask_suffix: str | None, ending: str, report: FolderReport) -> Work:
+    """Every photo of a folder with each of its masks; whatever has no counterpart goes into the report."""
     apart = os.path.realpath(photos) != os.path.realpath(masks)
+    photo_files = _files(photos, out, masks)
+    mask_files = _files(masks, out, photos) if apart else photo_files
     named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
     for mask in mask_files:
-        for name in _photo_names(mask.stem):
+        for name in _names_for(mask, mask_suffix):
             named.setdefault((mask.relative_to(masks).parent, name), []).append(mask)
-    for photo in photo_files:
-        place = photo.relative_to(photos).parent
-        places = dict.fromkeys((Path(), place))
-        its_own = sorted(mask for there in places for mask in named.get((there, photo.stem), ()) if mask != photo)
-        if not its_own and apart:
-            report.left_out.append(f"{photo}: no mask of this name in {masks}")
-        for mask in its_own:
-            used.add(mask)
-            target = out / place / f"{mask.stem}.png"
-            if target in work:
-                report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
-            else:
-                work[target] = photo, mask
+
+    def masks_of(photo: Path) -> list[Path]:
+        places = dict.fromkeys((Path(), photo.relative_to(photos).parent))
+        return sorted(mask for place in places for mask in named.get((place, photo.stem), ()) if mask != photo)
+
+    work: Work = {}
+    used: set[Path] = set()
+    alone: list[Path] = []
+    for photo in filter(_is_picture, photo_files):
+        if photo in used and not apart:
+            continue  # in a folder of both, it is a mask
+        its_own = masks_of(photo)
+        readable = list(filter(_is_picture, its_own))
+        used.update(readable)
+        for mask in readable:
+            _add(work, (out / photo.relative_to(photos)).with_name(f"{mask.stem}{ending}"), photo, mask, report)
+        if its_own and not readable and apart:
+            report.left_out.append(f"{photo}: its mask is {its_own[0]}, which is not read")
+        elif not readable:
+            alone.append(photo)
+    report.left_out += [f"{photo}: no mask of this name in {masks}" for photo in alone if photo not in used]
     if apart:
-        report.left_out += [f"{mask}: no photo of this name in {photos}" for mask in mask_files if mask not in used]
+        waiting = {mask: file for file in photo_files if not _is_picture(file) for mask in masks_of(file)}
+        for mask in filter(_is_picture, mask_files):
+            if mask not in used:
+                why = f"its photo is {waiting[mask]}, which is not read" if mask in waiting else ""
+                report.left_out.append(f"{mask}: {why or f'no photo of this name in {photos}'}")
+    _name_unknown(dict.fromkeys([*photo_files, *mask_files]), report)
     expect_writable(work, [*photo_files, *mask_files])
     return work
+
+
+def _name_unknown(files: Iterable[Path], report: FolderReport) -> None:
+    for file in files:
+        if not _is_picture(file):
+            ending = f"the ending {file.suffix}" if file.suffix else "no ending"
+            report.left_out.append(f"{file}: not read, for it has {ending}; save it as PNG or JPEG if it is a picture")

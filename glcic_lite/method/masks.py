@@ -150,6 +150,7 @@ def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
 
 def why_no_hole(source: PhotoSource) -> str:
     """For a mask in which `open_mask` has found no hole: what it shows instead, and how it becomes a mask."""
+    nothing = "nothing in it is white, so there is no hole to fill"
     image = open_image(source)
     if image.mode.startswith("I") or image.mode == "F":
         brightest = np.asarray(image).max()
@@ -158,9 +159,9 @@ def why_no_hole(source: PhotoSource) -> str:
         pixels = pixels[pixels[:, 3] > 0, :3]
         brightest = pixels[pixels.sum(axis=1).argmax()] if len(pixels) else np.zeros(3)
     if not np.any(brightest):
-        return "it is all black, or transparent, which counts as black; the hole must be white"
+        return f"{nothing}: it is all black, or transparent, which counts as black"
     colour = ", ".join(str(value) for value in np.atleast_1d(brightest))
-    return f"its brightest colour is {colour}; of a label picture or coloured strokes, paint white what is to go"
+    return f"{nothing}: its brightest colour is {colour}; of a label picture or coloured strokes, paint white what is to go"
 
 
 def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:

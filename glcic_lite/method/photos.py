@@ -312,6 +312,13 @@ def picture_format(path: str | os.PathLike) -> str:
     return kind
 
 
+def expect_alpha(path: str | os.PathLike) -> None:
+    """Refuse a file whose format, which the suffix names, keeps no transparency."""
+    kind = picture_format(path)
+    if kind not in HOLDS_ALPHA:
+        raise PhotoError(f"{path}: {kind} keeps no transparency; use .png")
+
+
 def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -> None:
     """Write a picture whole or not at all: encoded in memory first, then as `files.write_bytes` does.
 

@@ -93,7 +93,7 @@ BAD_CALLS = {
     "no photo": ("lost.png mask.png -o out.png", "lost.png: no such file"),
     "broken photo": ("broken.png mask.png -o out.png", "broken.png: truncated"),
     "text as photo": ("text.png mask.png -o out.png", "text.png: not a picture"),
-    "folder as photo": ("empty mask.png -o out.png", "empty: a folder"),
+    "folder as photo": ("empty mask.png -o out.png", "empty: no photos in this folder"),
     "animated photo": ("moving.gif mask.png -o out.png", "moving.gif: an animated"),
     "no mask": ("photo.png lost.png -o out.png", "lost.png: no such file"),
     "mask of another size": ("photo.png narrow.png -o out.png", "59 x 40"),

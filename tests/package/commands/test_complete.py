@@ -10,7 +10,7 @@ from PIL import Image
 
 from glcic_lite import __main__ as command_line
 from glcic_lite.method import completion
-from glcic_lite.method.masks import mask_image
+from glcic_lite.method.masks import grow, mask_image
 from glcic_lite.method.pretrained import WeightsError
 from glcic_lite.speed.completion import complete
 from inputs import hole, narrow_network, texture
@@ -91,3 +91,61 @@ def test_a_results_path_that_is_a_folder_is_refused_as_such(here, call):
     os.mkdir("results")
     status, err = call("photo.png", "mask.png", "-o", "results")
     assert status == 2 and err == "glcic_lite: results: is a folder or a device; the result needs a file's name\n"
+
+
+# What can be asked for
+
+
+def result(name: str = "out.png") -> np.ndarray:
+    return np.asarray(Image.open(name))
+
+
+@pytest.mark.parametrize("options, how", [(("--grow", "3"), {}), (("--grow", "3", "--scale", "1/2"), {"scale": 1 / 2})])
+def test_the_hole_grows_and_the_scale_is_chosen(call, options, how):
+    assert call("photo.png", "mask.png", "-o", "out.png", *options) == (0, "")
+    expected = np.asarray(complete(PHOTO, grow(MASK, 3), narrow_network(), **how))
+    assert np.array_equal(result(), expected)
+    assert (expected != PHOTO).any(axis=2)[~MASK].any(), "it is completed around the mask too"
+
+
+def test_known_pixels_keep_their_transparency(here, call):
+    rgba = np.dstack([PHOTO, PHOTO[..., 0]])
+    Image.fromarray(rgba).save("clear.png")
+    assert call("clear.png", "mask.png", "-o", "out.png", "--keep-alpha", "--grow", "1") == (0, "")
+    hole = grow(MASK, 1)
+    assert np.array_equal(result()[~hole], rgba[~hole]) and (result()[hole, 3] == 255).all()
+    assert np.array_equal(result()[hole, :3], np.asarray(complete("clear.png", hole, narrow_network()))[hole])
+
+
+def test_the_quality_of_a_jpeg_is_chosen(here, call):
+    for quality in ("20", "95"):
+        assert call("photo.png", "mask.png", "-o", f"{quality}.jpg", "--quality", quality)[0] == 0
+    assert (here / "20.jpg").stat().st_size < 0.6 * (here / "95.jpg").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("-o", "out.jpg", "--keep-alpha"), "out.jpg: JPEG keeps no transparency"),
+        (("-o", "out.png", "--format", "jpg"), "--format is for a folder"),
+        (("-o", "out.png", "--mask-suffix", "_m"), "--mask-suffix is for a folder"),
+        (("-o", "out.png", "--scale", "1/x"), "'1/x' is none of auto, 1, 1/2"),
+        (("-o", "out.png", "--scale", "1/0"), "'1/0' is none of auto, 1, 1/2"),
+        (("-o", "out.png", "--grow", "many"), "--grow"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_before_the_work(here, call, monkeypatch, arguments, words):
+    monkeypatch.setattr("glcic_lite.speed.completion.complete", lambda *args: pytest.fail("worked"))
+    status, err = call("photo.png", "mask.png", *arguments)
+    assert status == 2 and err.count("\n") == 1 and words in err
+
+
+def test_a_label_picture_is_explained(here, weights_folder, capsys, monkeypatch):
+    Image.fromarray(MASK[..., None] * np.array([0, 0, 128], np.uint8)).save("labels.png")
+    arguments = ["labels.png", "-o", "out.png", "--weights", str(weights_folder)]
+    monkeypatch.setattr(sys, "argv", ["glcic_lite", "complete", "photo.png", *arguments])
+    with pytest.raises(SystemExit):
+        command_line.main()
+    out = capsys.readouterr().out
+    assert "labels.png: nothing in it is white" in out and "0, 0, 128" in out and "label picture" in out
+    assert np.array_equal(result(), PHOTO)

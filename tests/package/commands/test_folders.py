@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from glcic_lite import __main__ as command_line
 from glcic_lite.commands import folders
 from glcic_lite.commands.folders import complete_folder
-from glcic_lite.method.masks import mask_image
+from glcic_lite.method.masks import grow, mask_image
 from glcic_lite.method.photos import PhotoError
 from glcic_lite.speed.completion import complete
 from glcic_lite.speed.fast_network import FastNetwork
@@ -63,7 +64,10 @@ def test_photos_and_masks_may_share_a_folder(here):
     mask_image(MASK).save("photos/one--mask.png")
     report = complete_folder("photos", "photos", "out", NETWORK)
     assert names(report.completed) == ["out/one--mask.png"]
-    assert not report.left_out
+    assert sorted(report.left_out) == [
+        "photos/more/three.png: no mask of this name in photos",
+        "photos/two.png: no mask of this name in photos",
+    ]
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_completed(here):
@@ -215,9 +219,162 @@ def test_a_folder_in_which_nothing_works_is_an_error(here, call):
     assert not (here / "out").exists()
 
 
-def test_a_folder_of_photos_needs_a_folder_of_masks(here, call):
-    status, _, err = call("photos", "masks/one.png", "-o", "out")
-    assert status == 2 and "folder of masks" in err and err.count("\n") == 1
+# Files that are left out, each with a true reason
+
+
+def reason_for(report, name) -> str:
+    reasons = [reason for reason in report.left_out if reason.startswith(name)]
+    assert len(reasons) == 1, (name, report.left_out)
+    return reasons[0]
+
+
+@pytest.mark.parametrize("kind, suffix", [("JPEG", ".jfif"), ("GIF", ".gif"), ("JPEG2000", ".jp2"), ("TGA", ".tga")])
+def test_whatever_a_single_call_reads_is_seen_in_a_folder(here, kind, suffix):
+    Image.fromarray(PHOTO).save(f"photos/four{suffix}", format=kind)
+    mask_image(MASK).save("masks/four.jfif", format="JPEG")
+    assert "out/four.png" in names(run().completed)
+
+
+def test_every_file_that_is_no_picture_is_named(here):
+    for name in ("photos/raw.cr2", "photos/raw2.dng", "photos/README", "masks/one.svg", "masks/five.svg"):
+        (here / name).write_text("no picture")
+    (here / "photos/.hidden").touch()
+    Image.fromarray(PHOTO).save("photos/five.jpg")
+    mask_image(MASK).save("masks/raw.png")
+    report = run()
+    assert len(report.completed) == 4
+    assert "ending .cr2" in reason_for(report, "photos/raw.cr2")
+    assert "no ending" in reason_for(report, "photos/README")
+    assert reason_for(report, "masks/raw.png") == "masks/raw.png: its photo is photos/raw.cr2, which is not read"
+    assert reason_for(report, "photos/five.jpg") == "photos/five.jpg: its mask is masks/five.svg, which is not read"
+    assert len(report.left_out) == 7
+
+
+def test_masks_without_a_white_pixel_are_left_out_with_advice(here):
+    label = Image.fromarray(MASK.astype(np.uint8), mode="P")
+    label.putpalette([0, 0, 0, 128, 0, 0])
+    label.save("masks/one.png")
+    mask_image(np.zeros_like(MASK)).save("masks/two--left.png")
+    report = run()
+    assert sorted(names(report.completed)) == ["out/more/three.png", "out/two--right.png"]
+    reason = reason_for(report, "photos/one.jpg")
+    assert "masks/one.png: nothing in it is white" in reason and "128, 0, 0" in reason and "label picture" in reason
+    assert "masks/two--left.png: nothing in it is white" in reason_for(report, "photos/two.png")
+    assert not os.path.exists("out/one.png")
+
+
+def test_what_the_results_format_cannot_hold_is_left_out_and_the_rest_completed(here):
+    Image.new("RGB", (16400, 1)).save("photos/wide.png")
+    mask = np.zeros((1, 16400), bool)
+    mask[0, 7] = True
+    mask_image(mask).save("masks/wide.png")
+    report = complete_folder("photos", "masks", "out", NETWORK, ending=".webp")
+    assert len(report.completed) == 4 and "16400 x 1" in reason_for(report, "out/wide.webp")
+
+
+def test_masks_in_a_folder_inside_that_of_the_photos_are_not_photos(here):
+    os.rename("masks", "photos/masks")
+    report = complete_folder("photos", "photos/masks", "out", NETWORK)
+    assert len(report.completed) == 4 and not report.left_out
+
+
+# Other names, one mask, and options
+
+
+def test_a_suffix_says_which_masks_belong_to_a_photo(here):
+    for number in (1, 2):
+        mask_image(MASK).save(f"photos/one_mask00{number}.png")
+    report = complete_folder("photos", "photos", "out", NETWORK, mask_suffix="_mask001")
+    assert names(report.completed) == ["out/one_mask001.png"]
+    assert sorted(reason.partition(":")[0] for reason in report.left_out) == [
+        "photos/more/three.png",
+        "photos/one_mask002.png",
+        "photos/two.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    "suffix, mask, photo",
+    [("_m", "a_m.png", ["a"]), ("_m.png", "a_m.png", ["a"]), ("_m.png", "a_m.jpg", []), ("_m", "a.png", []),
+     ("_m", "_m.png", []), ("", "a--b.png", ["a--b"]), (None, "a--b.png", ["a--b", "a"])],
+)  # fmt: skip
+def test_the_suffix_may_have_the_ending_too(suffix, mask, photo):
+    assert folders._names_for(Path(mask), suffix) == photo
+
+
+def test_one_mask_serves_all_photos_and_results_have_their_names(here):
+    Image.fromarray(texture(30, 60)).save("photos/low.png")
+    report = complete_folder("photos", "masks/one.png", "out", NETWORK)
+    assert sorted(names(report.completed)) == ["out/more/three.png", "out/one.png", "out/two.png"]
+    assert "the mask is 60 x 40 pixels, the photo 60 x 30" in reason_for(report, "photos/low.png")
+    single = complete("photos/two.png", MASK, NETWORK)
+    assert np.array_equal(np.asarray(Image.open("out/two.png")), np.asarray(single))
+
+
+def test_the_one_mask_may_lie_among_the_photos(here):
+    mask_image(MASK).save("photos/mask.png")
+    report = complete_folder("photos", "photos/mask.png", "out", NETWORK)
+    assert len(report.completed) == 3 and not report.left_out
+
+
+@pytest.mark.parametrize("content, words", [(None, "mask.png: not a picture"), (0, "mask.png: nothing in it is white")])
+def test_one_mask_that_cannot_be_used_is_an_error(here, call, content, words):
+    if content is None:
+        (here / "mask.png").write_text("no picture")
+    else:
+        Image.new("L", (60, 40), content).save("mask.png")
+    status, _, err = call("photos", "mask.png", "-o", "out")
+    assert status == 2 and words in err and err.count("\n") == 1
+    assert not (here / "out").exists()
+
+
+def test_the_options_of_a_single_call_hold_for_every_photo(here):
+    options = {"grow_by": 3, "scale": 1 / 2, "ending": ".tif"}
+    report = complete_folder("photos", "masks", "out", NETWORK, **options)
+    assert len(report.completed) == 4 and all(path.suffix == ".tif" for path in report.completed)
+    expected = complete("photos/one.jpg", grow(MASK, 3), NETWORK, scale=1 / 2)
+    assert np.array_equal(np.asarray(Image.open("out/one.tif")), np.asarray(expected))
+
+
+def test_results_have_the_format_and_quality_that_are_asked_for(here, call):
+    sizes = []
+    for quality in ("30", "95"):
+        status, out, err = call("photos", "masks", "-o", f"out{quality}", "--format", "JPG", "--quality", quality)
+        assert (status, err) == (0, "") and "4 completed" in out
+        sizes.append((here / f"out{quality}/one.jpg").stat().st_size)
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_known_pixels_of_every_photo_keep_their_transparency(here):
+    rgba = np.dstack([PHOTO, PHOTO[..., 0]])
+    Image.fromarray(rgba).save("photos/two.png")
+    complete_folder("photos", "masks", "out", NETWORK, keep_alpha=True)
+    result = np.asarray(Image.open("out/two--left.png"))
+    assert np.array_equal(result[~MASK], rgba[~MASK]) and (result[MASK, 3] == 255).all()
+    assert Image.open("out/one.png").mode == "RGB", "it has no transparent part"
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("--format", "xyz"), "unknown picture format '.xyz'"),
+        (("--format", "jpg", "--keep-alpha"), "JPEG keeps no transparency"),
+        (("--scale", "3"), "none of auto, 1, 1/2"),
+        (("--grow", "-1"), "--grow"),
+        (("--quality", "0"), "--quality"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_line(here, call, options, words):
+    status, _, err = call("photos", "masks", "-o", "out", *options)
+    assert status == 2 and words in err and err.count("\n") == 1
+    assert not (here / "out").exists()
+
+
+def test_where_no_mask_belongs_to_a_photo_the_rules_are_named(here, call):
+    mask_image(MASK).save("photos/one_mask001.png")
+    status, _, err = call("photos", "photos", "-o", "out")
+    assert status == 2 and err.count("left out") == 4
+    assert "two hyphens" in err.splitlines()[-1] and "--mask-suffix" in err.splitlines()[-1]
 
 
 # Photos and masks are never overwritten
