@@ -389,6 +389,16 @@ def parts_figure(
     return figure
 
 
+def middles_figure(
+    panels: dict[str, dict[str, dict[int, float]]], least: float, baselines: Sequence[dict[str, float]]
+) -> Figure:
+    """A panel of `draw_seeds` for each kind of hole, by its label, all with the same rows; baselines in their order."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.4), layout="constrained", sharey=True, squeeze=False)
+    for ax, (label, values), lines in zip(axes[0], panels.items(), baselines, strict=True):
+        draw_seeds(ax, values, label, least, lines)
+    return figure
+
+
 def discriminators_figure(
     panels: dict[str, dict[str, dict[int, float]]],
     least: Sequence[float],
@@ -419,12 +429,15 @@ def draw_seeds(
     """A row for each network: a dot per seed, with the seed's number in it, and a line at their mean.
 
     Args:
-        values: name of the network to seed to number.
+        values: name of the network to seed to number; a network without any has not been trained yet.
         label: of the axis, with its unit.
         least: what the axis spans at least, so that a tiny difference looks tiny.
         baselines: fills that no network should score less than, and their numbers: a vertical line for each.
     """
     for row, seeds in enumerate(values.values()):
+        if not seeds:
+            ax.text(0.02, row, "not trained yet", transform=ax.get_yaxis_transform(), va="center", fontsize=11)
+            continue
         ax.plot([np.mean(list(seeds.values()))] * 2, [row - 0.36, row + 0.36], color=WEIGHT, linewidth=2.5)
         for number, (seed, value) in enumerate(seeds.items()):
             place = row + (0.16 * (2 * number - len(seeds) + 1) if len(seeds) > 1 else 0)

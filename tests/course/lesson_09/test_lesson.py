@@ -124,6 +124,16 @@ def test_figures_draw_what_they_are_given():
     plt.close("all")
 
 
+def test_networks_that_are_not_trained_yet_are_said_to_be_missing():
+    values = {"full": {0: 1.0, 1: 3.0}, "long-full": {}}
+    (ax,) = figures.middles_figure({"dB": values}, least=2, baselines=[{"mean colour": 2.0}]).axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["full", "long-full"]
+    assert [text.get_position()[1] for text in ax.texts if text.get_text() == "not trained yet"] == [1]
+    none = {"long-full": {}, "long-no-dilation": {}}  # baselines alone
+    assert len(figures.middles_figure({"dB": none}, 2, [{"mean colour": 2.0, "harmonic": 3.0}]).axes) == 1
+    plt.close("all")
+
+
 def test_every_fill_of_the_evaluation_has_a_style_and_every_metric_words():
     assert set(figures.FILL_STYLES) == set(FILLS) and set(figures.METRIC_WORDS) == set(METRICS)
     looks = [(str(style["color"]), style["marker"], str(style["linestyle"])) for style in figures.FILL_STYLES.values()]
