@@ -21,8 +21,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from glcic_lite.course.slides.executed import STAMP, WIDGET_VIEW, sources_hash
+
 SECONDS = 900  # for one cell; on a busy machine a training takes many times as long
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 # Runs in the notebook's kernel after its last cell. It prints one JSON list of faults.
 DRIVE_WIDGETS = """
@@ -163,6 +164,7 @@ def to_print(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
+    notebook.metadata[STAMP] = sources_hash(notebook)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:03d}"  # so that a new execution changes outputs only
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "slideshow")}

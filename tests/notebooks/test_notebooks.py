@@ -7,6 +7,7 @@ import struct
 import nbformat
 import pytest
 
+from glcic_lite.course.slides.executed import fault
 from glcic_lite.files import NOTEBOOKS
 from notebook_runner import WIDGET_VIEW, NotebookError, execute
 
@@ -27,6 +28,7 @@ all_notebooks = pytest.mark.parametrize("path", LESSONS + SOLUTIONS, ids=lambda 
 def read(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
+    assert not (found := fault(path, notebook)), found
     return notebook
 
 

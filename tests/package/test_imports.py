@@ -21,8 +21,9 @@ ALLOWED = {
     "method": {"files", "device"},
     **{folder: GROUND | {"method"} | MIDDLE for folder in MIDDLE},
     "course": GROUND | {"method", "course"} | MIDDLE,
-    "commands": GROUND | {"method", "course", "commands"} | MIDDLE,
-    "__main__": GROUND | {"method", "commands"} | MIDDLE,
+    "classroom": GROUND | {"course", "classroom"},
+    "commands": GROUND | {"method", "course", "classroom", "commands"} | MIDDLE,
+    "__main__": GROUND | {"method", "classroom", "commands"} | MIDDLE,
     "__init__": {"method", "speed"},
 }
 

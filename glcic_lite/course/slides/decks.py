@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
+from glcic_lite.course.slides.executed import WIDGET_VIEW, LessonError, fault
 from glcic_lite.files import NOTEBOOKS, write_text
 
 SHOW_CODE = "slide-code"  # the tag of a cell whose code the audience should read
@@ -81,16 +82,22 @@ def build_decks(out: str | Path, notebooks: Iterable[str | Path] | None = None) 
         The decks, one `.html` file for each notebook, named after it.
 
     Raises:
+        LessonError: lessons that are half run or edited; the decks of the others have been written.
         OSError: there is no notebook, or a file cannot be read or written.
     """
     chosen = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if notebooks is None else [Path(path) for path in notebooks]
     if not chosen:
         raise FileNotFoundError(f"{NOTEBOOKS}: no lessons here; slides are made in a copy of the course's repository")
     Path(out).mkdir(parents=True, exist_ok=True)
-    decks = []
+    decks, faults = [], []
     for path in chosen:
+        if found := fault(path):
+            faults.append(found)
+            continue
         decks.append(Path(out) / f"{path.stem}.html")
         write_text(decks[-1], deck(path))
+    if faults:
+        raise LessonError("; ".join(faults))
     return decks
 
 
@@ -282,7 +289,7 @@ def _code_cell(cell, folder: Path) -> tuple[list[list[str]], list[str]]:
                 slides[-1].append(f'<div class="{kind}">{_markdown(part, folder)}</div>')
         elif "text/html" in data:
             slides[-1].append(f'<div class="html-output">{data["text/html"]}</div>')
-        elif "text/plain" in data:
+        elif "text/plain" in data and WIDGET_VIEW not in data:  # a widget's picture is an output of its own
             slides[-1].append(_printed(data["text/plain"]))
     return slides, notes
 

@@ -1,0 +1,47 @@
+"""The classroom's commands, and that the list of commands can be read whole."""
+
+import csv
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from glcic_lite.__main__ import app
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("group", [(), ("bench",), ("classroom",)])
+def test_no_description_is_cut_off(group):
+    assert "..." not in call(*group, "--help").output.split("Commands:")[1]
+
+
+def test_collect_prints_a_table_and_writes_a_csv(tmp_path):
+    for name, passed in (("anna", True), ("ben", False)):
+        (tmp_path / "class" / name).mkdir(parents=True)
+        line = {"lesson": "02", "exercise": 3, "time": "2026-03-02T14:00:00+01:00", "passed": passed}
+        (tmp_path / "class" / name / "progress.jsonl").write_text(json.dumps(line) + "\n")
+    result = call("classroom", "collect", tmp_path / "class", "--progress-only", "-o", tmp_path / "done.csv")
+    assert result.exit_code == 0, result.output
+    assert "○○✓○○" in result.output and "○○✗○○" in result.output and "Running" not in result.output
+    with open(tmp_path / "done.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 90 and sum(row["state"] == "correct" for row in rows) == 1
+
+
+def test_progress_shows_the_map(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "0 of 45 exercises passed" in call("classroom", "progress").output
+
+
+def test_times_names_every_lesson():
+    assert [line[:2] for line in call("classroom", "times").output.splitlines()[1:]] == [f"{n:02d}" for n in range(10)]
+
+
+def test_new_refuses_what_is_there(tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "mine").write_text("x")
+    result = call("classroom", "new", tmp_path / "copy")
+    assert isinstance(result.exception, FileExistsError)
