@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from glcic_lite.evaluation.statistics import (
     paired_differences,
     verdict,
 )
-from glcic_lite.files import csv_text, write_text
+from glcic_lite.files import csv_text, expect_writable, write_text, written_beside
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.method.photos import save_image
 from glcic_lite.method.pretrained import Pretrained
@@ -126,12 +125,14 @@ def publish(
         The rows of the evaluation, as in evaluation.csv.
 
     Raises:
-        RunError: there is no run, or it has not reached its first validation.
+        RunError: there is no run, it has not reached its first validation, or `out` belongs to it or holds other files.
+        OSError: `out` cannot be written to.
     """
-    out = Path(out)
+    out = Path(out).absolute()
+    _expect_place_for_weights(out, Path(run))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        new = Path(folder)
+    with written_beside(out) as new:
+        new.mkdir()
         _copy_run(RunFolder(run), new, weights)
         rows = _write_evaluation(new, test_photos, on_case)
         write_text(new / "README.md", model_card(new, out.name, train_photos))
@@ -141,6 +142,15 @@ def publish(
         for written in new.iterdir():
             os.replace(written, out / written.name)
     return rows
+
+
+def _expect_place_for_weights(out: Path, run: Path) -> None:
+    """Only a new or empty folder is written to, or one of published weights."""
+    if run.resolve() in (out.resolve(), *out.resolve().parents):
+        raise RunError(f"{out}: belongs to the run, whose files would be replaced; choose another folder")
+    if os.path.lexists(out) and not (out.is_dir() and ((out / "config.json").exists() or not any(out.iterdir()))):
+        raise RunError(f"{out}: already exists, and holds no weights; choose another folder")
+    expect_writable([out / "config.json"])
 
 
 def _copy_run(run: RunFolder, out: Path, weights: str) -> None:
