@@ -14,6 +14,7 @@ from PIL import Image
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, FillError
 from glcic_lite.mask_canvas.strokes import grow
 from glcic_lite.method.masks import MaskError, hole_box, mask_image
+from glcic_lite.method.metadata import kept
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import PhotoError
 from glcic_lite.method.pretrained import WeightsError
@@ -84,7 +85,7 @@ def filled(request: Request, hole: np.ndarray, should_stop: Callable[[], bool] |
         return complete(request.photo, hole, request.network, request.blend, should_stop=should_stop)
     fill = CLASSICAL_FILLS[request.filled_by]
     result = Image.fromarray(abandonable(lambda: fill(np.asarray(request.photo), hole), should_stop))
-    result.info = {key: value for key, value in request.photo.info.items() if key == "icc_profile"}
+    result.info = kept(request.photo.info)
     return result
 
 

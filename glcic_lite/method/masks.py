@@ -155,13 +155,13 @@ def why_no_hole(source: PhotoSource) -> str:
     if image.mode.startswith("I") or image.mode == "F":
         brightest = np.asarray(image).max()
     else:
-        pixels = np.asarray(image.convert("RGBA")).reshape(-1, 4)
-        pixels = pixels[pixels[:, 3] > 0, :3]
-        brightest = pixels[pixels.sum(axis=1).argmax()] if len(pixels) else np.zeros(3)
+        black = Image.new("RGBA", image.size, "black")
+        pixels = np.asarray(Image.alpha_composite(black, image.convert("RGBA")))[..., :3].reshape(-1, 3)
+        brightest = pixels[pixels.sum(axis=1).argmax()]
     if not np.any(brightest):
         return f"{nothing}: it is all black, or transparent, which counts as black"
     colour = ", ".join(str(value) for value in np.atleast_1d(brightest))
-    return f"{nothing}: its brightest colour is {colour}; of a label picture or coloured strokes, paint white what is to go"
+    return f"{nothing}: its brightest colour is {colour}; in a label picture or coloured strokes, paint what is to go white"
 
 
 def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:
