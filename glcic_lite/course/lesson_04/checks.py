@@ -15,6 +15,8 @@ from glcic_lite.course.shared.checks import (
     compare_tensors,
     exercise,
     expect_tensor,
+    plain,
+    read_tensor,
     whole,
 )
 from glcic_lite.method.architecture import COMPLETION_INPUT_CHANNELS, COMPLETION_NETWORK, HALF, Layer
@@ -49,6 +51,13 @@ def _parameters(kernel: int, ins: int, outs: int, norm: bool) -> int:
         (lambda k, i, o, norm: k**2 * i * o + o + 2 * i * norm,
          "the normalisation comes after the convolution: it has the output's channels."),
         (lambda k, i, o, norm: k**2 * i * o + i + 2 * o * norm, "there is one bias for each output channel."),
+        (lambda k, i, o, norm: k**2 * i * o + 1 + 2 * o * norm, "there is one bias for each output channel, not one."),
+        (lambda k, i, o, norm: k**2 * (i + o) + o + 2 * o * norm,
+         "input and output channels are added; there is a kernel for every pair of them, so they multiply."),
+        (lambda k, i, o, norm: k**2 * i + o + 2 * o * norm, "every output channel has kernels of its own."),
+        (lambda k, i, o, norm: i * o + o + 2 * o * norm, "a kernel has kernel × kernel weights, not one."),
+        (lambda k, i, o, norm: k**2 * i * o + o + 2 * norm,
+         "batch normalisation learns two numbers for each channel, not two in all."),
     ],
     "On {count} rows the same as torch counts.",
 )  # fmt: skip
@@ -138,6 +147,25 @@ def _shown_size(height: int, width: int, layers: Sequence[Layer]) -> str:
          "after the division one position is missing: the first."),
         (_sizes_by(lambda n, layer: 2 * n if layer.upsamples else _formula(n, layer)),
          "a deconvolution doubles only with the right kernel and padding: take the formula of lesson 03."),
+        (_sizes_by(lambda n, layer: 2 * n - 2 * layer.padding + layer.kernel if layer.upsamples
+                   else _formula(n, layer)),
+         "in a deconvolution there are n − 1 steps between n pixels."),
+        (_sizes_by(lambda n, layer: (n - 1) * 2 + 2 * layer.padding + layer.kernel if layer.upsamples
+                   else _formula(n, layer)), "the padding of a deconvolution cuts away; it does not add."),
+        (_sizes_by(lambda n, layer: _formula(n, layer) if layer.upsamples else
+                   (n + layer.padding - layer.dilation * (layer.kernel - 1) - 1) // layer.stride + 1),
+         "padding is added on both sides."),
+        (_sizes_by(lambda n, layer: _formula(n, layer) if layer.upsamples else
+                   (n + 2 * layer.padding - layer.dilation * layer.kernel) // layer.stride + 1),
+         "a kernel of k taps has k − 1 gaps between them, not k."),
+        (_sizes_by(lambda n, layer: _formula(n, layer) if layer.upsamples else
+                   -(-(n + 2 * layer.padding - layer.dilation * (layer.kernel - 1) - 1) // layer.stride) + 1),
+         "the division is rounded up; a step for which there is no room left is not taken."),
+        (_sizes_by(lambda n, layer: (n + 2 * layer.padding - layer.dilation * (layer.kernel - 1) - 1) // layer.stride
+                   + 1), "deconvolutions have a formula of their own: that of lesson 03."),
+        (lambda height, width, layers: [(_formula(height, layer), _formula(width, layer)) for layer in layers],
+         "every row is given the photo's own size; it gets what the row before it has left."),
+        (lambda height, width, layers: _sizes(height, height, layers), "the photo is no square."),
         (lambda height, width, layers: [(h, w) for w, h in _sizes(height, width, layers)],
          "height and width are exchanged."),
     ],
@@ -186,6 +214,9 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -
     """Raise `NotYet` unless a block computes what `reference` does, once both have the same weights."""
     if not isinstance(module, nn.Module):
         raise NotYet(f"For {shown} a module of torch is expected, such as `nn.Sequential(...)`.")
+    if isinstance(module, nn.ModuleList | nn.ModuleDict):
+        raise NotYet(f"A `{type(module).__name__}` only keeps layers; `nn.Sequential` also runs them, one by one.")
+    module.float()
     _materialise(module, torch.zeros(2, reference.convolution.in_channels, 12, 16), shown=shown)
     convolutions, norms = _kinds(module, nn.Conv2d, nn.ConvTranspose2d), _kinds(module, nn.BatchNorm2d)
     right = reference.convolution
@@ -203,11 +234,16 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -
         raise NotYet(f"For {shown} your convolution has no bias; all of this network's have one.")
     if len(norms) != 1:
         raise NotYet(f"For {shown} one batch normalisation is expected in the module; there are {len(norms)}.")
+    if norms[0].num_features != right.out_channels:
+        raise NotYet(
+            f"For {shown} your normalisation is made for {norms[0].num_features} channels. It comes after the "
+            f"convolution, which puts out {right.out_channels}."
+        )
     _expect_usual(norms)
     _shake(norms)
     right.load_state_dict(convolution.state_dict())
     reference.norm.load_state_dict(norms[0].state_dict())
-    photo = torch.randn(2, right.in_channels, 12, 16)
+    photo = 10 * torch.randn(2, right.in_channels, 12, 16)  # large: an activation that has an upper end shows it
     for mode in ("evaluation", "training"):
         module.train(mode == "training")
         reference.train(mode == "training")
@@ -215,29 +251,53 @@ def _compare_block(module: nn.Module, reference: ConvolutionBlock, shown: str) -
             # The learner's runs on twins: in training mode a normalisation changes what it has stored.
             expected = reference(photo)
             answer = call(module, photo, shown=shown)
-            expect_tensor(answer, expected, f"an input of shape {tuple(photo.shape)} and {shown}")
             try:
+                expect_tensor(answer, expected, f"an input of shape {tuple(photo.shape)} and {shown}")
                 compare_tensors(answer, expected, f"{shown}, in {mode} mode,", tolerance=1e-4)
             except NotYet as difference:
-                raise NotYet(str(difference) + _block_cause(answer, reference, photo)) from None
+                cause = _other_settings(convolution, right) or _block_cause(answer, reference, photo)
+                raise NotYet(str(difference) + cause) from None
+            except RuntimeError:
+                raise NotYet(f"For {shown} your module's output is of a kind that cannot be compared.") from None
+
+
+def _other_settings(convolution: nn.Module, right: nn.Module) -> str:
+    """The first setting of a convolution that differs from the right one's."""
+    for name in ("stride", "dilation", "padding", "output_padding", "groups"):
+        if getattr(convolution, name) != getattr(right, name) and not isinstance(convolution.padding, str):
+            return f" Likely cause: the convolution's `{name}`, which is {getattr(convolution, name)}."
+    return ""
 
 
 def _block_cause(answer: torch.Tensor, reference: ConvolutionBlock, photo: torch.Tensor) -> str:
     convolution, norm = reference.convolution, reference.norm
-    plain = mirrored = convolution(photo)
-    if isinstance(convolution, nn.Conv2d):
-        around = F.pad(photo, [convolution.padding[0]] * 4, mode="replicate")
-        mirrored = F.conv2d(around, convolution.weight, convolution.bias, convolution.stride, 0, convolution.dilation)
+    bare = convolution(photo)
+    repeated, mirrored, wrapped = (
+        _padded_otherwise(convolution, photo, mode) for mode in ("replicate", "reflect", "circular")
+    )
     for variant, cause in (
-        (norm(F.relu(plain)), "the ReLU comes before the normalisation."),
-        (norm(plain), "there is no ReLU."),
-        (F.relu(plain), "the normalisation is there but not used."),
-        (plain, "only the convolution is used."),
-        (F.relu(norm(mirrored)), "the border is padded with copies of its pixels, not with zeros."),
+        (norm(F.relu(bare)), "the ReLU comes before the normalisation."),
+        (norm(bare), "there is no ReLU."),
+        (F.relu(bare), "the normalisation is there but not used."),
+        (bare, "only the convolution is used."),
+        (F.relu(norm(repeated)), "the border is padded with copies of its pixels, not with zeros."),
+        (F.relu(norm(mirrored)), "the border is mirrored, not padded with zeros."),
+        (F.relu(norm(wrapped)), "the border goes on at the opposite side; it is padded with zeros."),
+        (F.relu6(norm(bare)), "`ReLU6` cuts off at 6; `nn.ReLU` has no upper end."),
+        (F.leaky_relu(norm(bare)), "`LeakyReLU` lets a little of what is negative through; `nn.ReLU` nothing."),
+        (F.elu(norm(bare)), "`ELU` bends what is negative; `nn.ReLU` makes it zero."),
+        (torch.sigmoid(norm(bare)), "the sigmoid belongs to the output row alone; a block ends in `nn.ReLU`."),
     ):
         if variant.shape == answer.shape and torch.allclose(variant, answer, rtol=1e-4, atol=1e-4):
             return f" Likely cause: {cause}"
     return ""
+
+
+def _padded_otherwise(convolution: nn.Module, photo: torch.Tensor, mode: str) -> torch.Tensor:
+    if not isinstance(convolution, nn.Conv2d) or convolution.padding[0] >= min(photo.shape[2:]):
+        return convolution(photo)
+    around = F.pad(photo, [convolution.padding[0]] * 4, mode=mode)
+    return F.conv2d(around, convolution.weight, convolution.bias, convolution.stride, 0, convolution.dilation)
 
 
 def _block(kernel: int, dilation: int, stride: float, ins: int, outs: int) -> ConvolutionBlock:
@@ -270,7 +330,7 @@ def _never_reads(prepare: Callable) -> None:
     mask[..., 2:4, 3:6] = 1
     photo = photo.masked_fill(mask > 0, torch.nan)
     answer = call(prepare, photo, mask, mean, shown='"not a number" in the hole')
-    if not torch.isfinite(torch.as_tensor(answer)).all():
+    if not torch.isfinite(read_tensor(plain(answer), torch.empty(1, 4, 6, 8), "it")).all():
         raise NotYet(
             'Right for ordinary photos. But "not a number" (NaN) in the hole comes through, for 0 times NaN is NaN: '
             "choose between two values (`torch.where`) rather than multiply."
@@ -302,6 +362,17 @@ def _four(known: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
          "the hole holds the mean colour; after the mean colour is subtracted it holds zeros."),
         (lambda p, m, c: torch.cat([(p - c) * (1 - m), m.expand(-1, 3, -1, -1)], dim=1),
          "the mask is one channel, not three."),
+        (lambda p, m, c: _four((c - p) * (1 - m), m), "the sign: the photo minus the mean colour."),
+        (lambda p, m, c: _four(torch.where(m > 0.5, 1.0, p - c), m), "the hole holds ones; it should hold zeros."),
+        (lambda p, m, c: _four(torch.where(m > 0.5, 1.0 - c, p - c), m),
+         "the hole is white before the mean colour is subtracted; it should have the mean colour."),
+        (lambda p, m, c: _four(torch.where(m > 0.5, 0.5 - c, p - c), m),
+         "the hole is grey before the mean colour is subtracted; it should have the mean colour."),
+        (lambda p, m, c: _four((p - p.mean(dim=(2, 3), keepdim=True)) * (1 - m), m),
+         "each photo's own mean is subtracted; `mean` is that of all photos, and is given."),
+        (lambda p, m, c: _four((2 * p - 1) * (1 - m), m), "the range is −1 to 1; here the mean colour is subtracted."),
+        (lambda p, m, c: _four((p.flip(1) - c) * (1 - m), m), "red and blue are exchanged."),
+        (lambda p, m, c: _four((p - c) * (1 - m), m).permute(0, 2, 3, 1), "the channels come second: (N, 4, H, W)."),
     ],
     "Four channels, and nothing of what was in the hole.",
     then=_never_reads,
