@@ -161,7 +161,7 @@ def why_no_hole(source: PhotoSource) -> str:
     if not np.any(brightest):
         return f"{nothing}: it is all black, or transparent, which counts as black"
     colour = ", ".join(str(value) for value in np.atleast_1d(brightest))
-    return f"{nothing}: its brightest colour is {colour}; in a label picture or coloured strokes, paint what is to go white"
+    return f"{nothing}: its brightest colour is {colour}; in a label picture or coloured strokes, paint the hole white"
 
 
 def mask_to_tensor(mask: np.ndarray) -> torch.Tensor:
@@ -218,8 +218,8 @@ def free_form_strokes(
         step = max(2.0, length / 12)
         for _ in range(max(1, round(length / step))):
             angle += random.normal(0, 0.5)
-            to_x = float(np.clip(x + step * np.cos(angle), 0, size[0] - 1))
-            to_y = float(np.clip(y + step * np.sin(angle), 0, size[1] - 1))
+            to_x = min(max(x + step * float(np.cos(angle)), 0.0), size[0] - 1.0)
+            to_y = min(max(y + step * float(np.sin(angle)), 0.0), size[1] - 1.0)
             draw.line((x, y, to_x, to_y), fill=1, width=brush)
             for end_x, end_y in ((x, y), (to_x, to_y)):  # round joints
                 r = brush / 2

@@ -1,14 +1,18 @@
 """`complete` for a single photo: what is refused before the work, and what ends in one line."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from glcic_lite import __main__ as command_line
+from glcic_lite.files import REPOSITORY
 from glcic_lite.method import completion
 from glcic_lite.method.masks import grow, mask_image
 from glcic_lite.method.pretrained import WeightsError
@@ -149,3 +153,39 @@ def test_a_label_picture_is_explained(here, weights_folder, capsys, monkeypatch)
     out = capsys.readouterr().out
     assert "labels.png: nothing in it is white" in out and "0, 0, 128" in out and "label picture" in out
     assert np.array_equal(result(), PHOTO)
+
+
+# README
+
+
+def readme_blocks(language: str) -> str:
+    section = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("### What people ask for\n")[2]
+    return re.search(rf"```{language}\n(.+?)```", section, re.DOTALL)[1]
+
+
+@pytest.fixture
+def readmes_files(here):
+    image, rgba = Image.fromarray(PHOTO), Image.fromarray(np.dstack([PHOTO, PHOTO[..., 0]]))
+    image.save("photo.jpg")
+    rgba.save("logo.png")
+    for folder in ("photos", "masks"):
+        os.mkdir(folder)
+    image.save("photos/harbour.jpg")
+    mask_image(MASK).save("masks/harbour.png")
+    mask_image(MASK).save("masks/harbour_mask001.png")
+
+
+@pytest.mark.parametrize("line", readme_blocks("bash").splitlines())
+def test_the_calls_that_readme_shows_work(readmes_files, call, line):
+    words = shlex.split(line, comments=True)
+    assert words[:4] == ["python", "-m", "glcic_lite", "complete"]
+    status, err = call(*words[4:])
+    assert status == 0, err
+    out = Path(words[words.index("-o") + 1])
+    assert out.is_file() or [path.stem.partition("_")[0] for path in out.iterdir()] == ["harbour"]
+
+
+def test_the_program_that_readme_shows_works(readmes_files, monkeypatch):
+    monkeypatch.setattr("glcic_lite.speed.completion.shipped_network", narrow_network)
+    exec(readme_blocks("python"), {})
+    assert result("completed.jpg").shape == PHOTO.shape
