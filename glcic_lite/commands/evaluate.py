@@ -26,13 +26,21 @@ def evaluate(
     again: Annotated[
         bool, typer.Option("--again", help="Measure slow classical fills even if they are known.")
     ] = False,
+    lpips: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure LPIPS, too: a folder with its weights, alexnet-owt-7be5be79.pth (torchvision's) and alex.pth "
+            "(the LPIPS authors', version 0.1). Nothing is downloaded. Slow classical fills are then measured again."
+        ),
+    ] = None,
 ) -> None:
     """Compare the weights with classical fills inside seeded holes: PSNR with its 95 % interval over photos, SSIM,
     HaarPSI, texture, L1 in grey levels, and seconds a hole. What slow classical fills score on the test photos is
-    known and not measured again."""
+    known and not measured again. "FSR best" takes minutes in a large hole, and is measured only if --fill names it."""
     from tqdm import tqdm
 
     from glcic_lite.evaluation import protocol
+    from glcic_lite.evaluation.lpips import hole_lpips
     from glcic_lite.evaluation.statistics import averages
     from glcic_lite.files import csv_text, write_text
     from glcic_lite.method.networks import CompletionNetwork
@@ -46,6 +54,7 @@ def evaluate(
         unknown = set(given or ()) - set(there)
         if unknown:
             raise typer.BadParameter(f"{', '.join(sorted(unknown))}; there are {'; '.join(there)}", param_hint=option)
+    measure = hole_lpips(lpips) if lpips else None
     network = CompletionNetwork.from_pretrained(weights)
     with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
         rows = protocol.evaluate(
@@ -56,16 +65,18 @@ def evaluate(
             holes=hole or None,
             fills=fill or protocol.FILLS,
             known=[] if again else protocol.read_rows(known) if known else None,
+            lpips=measure,
         )
     print(
         f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "
-        f"{'texture':>8} {'L1':>6} {'seconds':>8}"
+        f"{'texture':>8} {'L1':>6} {'seconds':>8}" + (f" {'LPIPS':>6}" if measure else "")
     )
     for row in averages(rows):
         interval = f"({row['psnr_interval'].ends()})"
         print(
             f"{row['hole']:10} {row['fill']:26} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} "
             f"{row['ssim']:6.3f} {row['haarpsi']:7.3f} {row['texture']:8.2f} {row['l1']:6.1f} {row['seconds']:8.2f}"
+            + (f" {row['lpips']:6.3f}" if measure else "")
         )
     if out:
         write_text(out, csv_text(rows))

@@ -4,6 +4,8 @@ Everywhere `photo` and `filled` are (H, W, 3) with grey levels from 0 to 255, of
 bool, True in a hole that is not empty.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -111,7 +113,8 @@ def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     )
 
 
-METRICS = {
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], float]  # of (photo, filled, mask)
+METRICS: dict[str, Measure] = {
     "psnr": hole_psnr,
     "ssim": hole_ssim,
     "haarpsi": hole_haarpsi,

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, Fill, FillError, network_fill
-from glcic_lite.evaluation.metrics import METRICS, measure_all
+from glcic_lite.evaluation.metrics import METRICS, Measure, measure_all
 from glcic_lite.files import PACKAGE, read_text
 from glcic_lite.method.completion import shipped_network
 from glcic_lite.method.masks import Box, box_mask, free_form_strokes
@@ -106,6 +106,7 @@ def evaluate(
     holes: Collection[str] | None = None,
     fills: Iterable[str] = FILLS,
     known: Iterable[dict] | None = None,
+    lpips: Measure | None = None,
 ) -> list[dict]:
     """Fill every hole of `hole_cases` in every way and measure the result.
 
@@ -119,15 +120,17 @@ def evaluate(
         fills: which of `CLASSICAL_FILLS` and `NETWORK_FILLS`.
         known: rows of earlier calls; those of slow classical fills are taken from here where photo and hole are equal
             to the last pixel. None: those of `CLASSICAL_ROWS`.
+        lpips: one more metric, from `hole_lpips`. Nothing is known of it, so slow fills are measured again.
 
     Returns:
         One row for each hole and fill: photo, hole, fill, case (the digest), psnr (dB), ssim, haarpsi, texture (ratio),
-        l1 (grey levels), seconds (that the fill took, on the machine where it was measured).
+        l1 (grey levels), lpips if it was asked for, seconds (that the fill took, on the machine where it was measured).
 
     Raises:
         PhotoError: no photo in the folder can be used.
         FillError: a fill cannot run in this installation.
     """
+    more = {"lpips": lpips} if lpips else {}
     ways, measured = _ways(fills, network), _by_case(read_rows(CLASSICAL_ROWS) if known is None else known)
     rows: list[dict] = []
     for case in hole_cases(folder, seed, large=True):
@@ -136,13 +139,14 @@ def evaluate(
         filled, digest = {}, case.digest
         for name, fill in ways.items():
             row = measured.get((digest, name))
-            if row is None:
+            if row is None or more:
                 start = time.perf_counter()
                 filled[name] = fill(case.photo, case.mask)
                 seconds = time.perf_counter() - start
                 row = measure_all(case.photo, filled[name], case.mask) | {"seconds": seconds}
+                row |= {column: measure(case.photo, filled[name], case.mask) for column, measure in more.items()}
             key = {"photo": case.photo_name, "hole": case.hole_kind, "fill": name, "case": digest}
-            rows.append(key | {column: row[column] for column in (*METRICS, "seconds")})
+            rows.append(key | {column: row[column] for column in (*METRICS, *more, "seconds")})
         if on_case:
             on_case(case, filled)
     if not rows:

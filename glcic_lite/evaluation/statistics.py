@@ -144,7 +144,7 @@ def averages(rows: list[dict]) -> list[dict]:
     means = []
     for (hole, fill), group in groups.items():
         mean = {"hole": hole, "fill": fill, "photos": len(group)}
-        for metric in METRICS:
+        for metric in (*METRICS, "lpips"):
             if metric in group[0]:
                 values = [value for row in group if not np.isnan(value := _number(row, metric))]
                 mean[f"{metric}_interval"] = mean_interval(values)
