@@ -217,13 +217,25 @@ def _pairs(photos: Path, masks: Path, out: Path, mask_suffix: str | None, ending
             report.left_out.append(f"{photo}: its mask is {its_own[0]}, which is not read")
         elif not readable:
             alone.append(photo)
-    report.left_out += [f"{photo}: no mask of this name in {masks}" for photo in alone if photo not in used]
+    elsewhere = {name: masks_there[0] for (_, name), masks_there in named.items() if _is_picture(masks_there[0])}
+    for photo in alone:
+        if photo.stem in elsewhere and apart:
+            report.left_out.append(f"{photo}: its mask is in another folder, {elsewhere[photo.stem]}")
+        elif photo not in used:
+            report.left_out.append(f"{photo}: no mask of this name in {masks}")
     if apart:
         waiting = {mask: file for file in photo_files if not _is_picture(file) for mask in masks_of(file)}
+        by_name = {photo.stem: photo for photo in filter(_is_picture, photo_files)}
         for mask in filter(_is_picture, mask_files):
-            if mask not in used:
-                why = f"its photo is {waiting[mask]}, which is not read" if mask in waiting else ""
-                report.left_out.append(f"{mask}: {why or f'no photo of this name in {photos}'}")
+            if mask in used:
+                continue
+            why = f"no photo of this name in {photos}"
+            if mask in waiting:
+                why = f"its photo is {waiting[mask]}, which is not read"
+            for name in _names_for(mask, mask_suffix):
+                if name in by_name:
+                    why = f"its photo is in another folder, {by_name[name]}"
+            report.left_out.append(f"{mask}: {why}")
     _name_unknown(dict.fromkeys([*photo_files, *mask_files]), report)
     expect_writable(work, [*photo_files, *mask_files])
     return work

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-LARGEST_IN_PNG = 2**20  # bytes: Pillow, and whatever reads with it, refuses a PNG with a larger profile
+LARGEST_IN_PNG = 1_000_000  # bytes: Pillow, and whatever reads with it, refuses a PNG with a larger profile
 LARGEST_READ = 2**24  # bytes: here such PNGs are opened all the same
 UNSEEN = 2  # grey levels: a profile that changes no pixel by more says nothing worth keeping
 

@@ -17,6 +17,7 @@ LARGEST_JPEG_EXIF = 65_533  # bytes: a JPEG has no room for more
 
 Tag = ExifTags.Base
 INNER = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)  # directories inside that of EXIF data
+SIDES = (Tag.ExifImageWidth, Tag.ExifImageHeight)
 RESOLUTION = (Tag.XResolution, Tag.YResolution, Tag.ResolutionUnit)
 # Other entries of a TIFF say how its pixels are stored, or are a second copy of them: layers, thumbnails.
 KEPT_OF_TIFF = {
@@ -49,14 +50,17 @@ def read(image: Image.Image) -> dict[Any, Any]:
 
 
 def _copied(exif: Image.Exif, of_tiff: bool) -> Image.Exif:
-    """EXIF data without orientation and thumbnail."""
+    """EXIF data without orientation and thumbnail; width and height are those of the upright picture."""
     copy = Image.Exif()
     for tag, value in exif.items():
         wanted = tag in KEPT_OF_TIFF if of_tiff else tag != Tag.Orientation
         if wanted and tag not in INNER:
             copy[tag] = value
+    turned = exif.get(Tag.Orientation) in (5, 6, 7, 8)
     for tag in INNER:
         entries = dict(exif.get_ifd(tag))
+        if turned and SIDES[0] in entries and SIDES[1] in entries:
+            entries[SIDES[0]], entries[SIDES[1]] = entries[SIDES[1]], entries[SIDES[0]]
         if ExifTags.IFD.Interop in entries:
             entries[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
         if entries:

@@ -113,7 +113,7 @@ def _opened(source: str | os.PathLike, max_pixels: int) -> Image.Image:
 
 
 def _is_heic(file: str | os.PathLike) -> bool:
-    with suppress(OSError), open(file, "rb") as content:
+    with suppress(OSError, ValueError), open(file, "rb") as content:
         head = content.read(12)
         return head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS
     return False
@@ -226,15 +226,19 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _levels_to_rgb(image: Image.Image, name: str, tones: np.ndarray | None) -> Image.Image:
-    """A picture of one channel with more than 256 levels."""
+    """A picture of one channel with more than 256 levels, as RGB, or as RGBA if one of them is transparent."""
     values = finite_values(image, name)
     top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
     if image.mode == "F" and values.max() <= 1:
         top = 1.0
+    transparent = values == image.info.get("transparency")  # a level that a PNG may name
     values = values.clip(0, top) * (255 / top)
     if tones is not None:
         values = np.interp(values, np.arange(256), tones)
-    return Image.fromarray(np.rint(values).astype(np.uint8)).convert("RGB")
+    photo = Image.fromarray(np.rint(values).astype(np.uint8)).convert("RGB")
+    if transparent.any():
+        photo.putalpha(Image.fromarray(np.where(transparent, np.uint8(0), np.uint8(255))))
+    return photo
 
 
 def with_alpha(source: PhotoSource, completed: Image.Image, hole: np.ndarray) -> Image.Image:
@@ -337,6 +341,8 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     options = metadata.to_save(image.info, kind)
     if kind in ("JPEG", "WEBP", "AVIF"):
         options["quality"] = quality
+    if kind == "WEBP":
+        options["exact"] = True  # also the colours of transparent pixels
     encoded = io.BytesIO()
     try:
         image.save(encoded, format=kind, **options)

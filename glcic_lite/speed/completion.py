@@ -55,7 +55,7 @@ def complete(
 
     Returns:
         An RGB image of the photo's size. Outside the hole every pixel equals the photo's. An empty mask returns the
-        photo.
+        photo. EXIF data, resolution and colour profile are in its `info` (see `open_photo`).
 
     Raises:
         PhotoError: a photo or mask that cannot be read.

@@ -250,6 +250,16 @@ def test_every_file_that_is_no_picture_is_named(here):
     assert len(report.left_out) == 7
 
 
+def test_a_mask_in_another_subfolder_than_its_photo_is_named_as_such(here):
+    os.makedirs("masks/other")
+    os.rename("masks/more/three.png", "masks/other/three.png")
+    report = run()
+    assert report.left_out == [
+        "photos/more/three.png: its mask is in another folder, masks/other/three.png",
+        "masks/other/three.png: its photo is in another folder, photos/more/three.png",
+    ]
+
+
 def test_masks_without_a_white_pixel_are_left_out_with_advice(here):
     label = Image.fromarray(MASK.astype(np.uint8), mode="P")
     label.putpalette([0, 0, 0, 128, 0, 0])

@@ -27,6 +27,7 @@ def camera_exif() -> Image.Exif:
     exif[ExifTags.IFD.Exif] = {
         ExifTags.Base.DateTimeOriginal: "2020:01:02 03:04:05",
         ExifTags.Base.ExposureTime: TiffImagePlugin.IFDRational(1, 125),
+        **{ExifTags.Base.ExifImageWidth: 60, ExifTags.Base.ExifImageHeight: 40},
         ExifTags.IFD.Interop: {1: "R98"},
     }
     exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N", ExifTags.GPS.GPSLatitude: (52.0, 30.0, 4.5)}
@@ -77,6 +78,7 @@ def test_metadata_go_from_the_photo_to_the_result(photos, tmp_path, source, targ
         inner, place = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
         assert inner[ExifTags.Base.DateTimeOriginal] == "2020:01:02 03:04:05"
         assert inner[ExifTags.Base.ExposureTime] == TiffImagePlugin.IFDRational(1, 125)
+        assert (inner[ExifTags.Base.ExifImageWidth], inner[ExifTags.Base.ExifImageHeight]) == (40, 60)
         assert exif.get_ifd(ExifTags.IFD.Interop)[1] == "R98"
         assert place[ExifTags.GPS.GPSLatitude] == (52.0, 30.0, 4.5)
         assert out.info["icc_profile"] == SRGB
@@ -135,6 +137,7 @@ def test_a_resolution_that_makes_no_sense_is_not_handed_on(tmp_path, dpi):
         save_image(photo, tmp_path / f"out{suffix}")
 
 
+@pytest.mark.filterwarnings("ignore:::PIL")  # about what is damaged
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(10, 400), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damaged_exif_never_keeps_a_photo_from_being_saved(tmp_path_factory, damage):

@@ -128,6 +128,12 @@ def test_a_16_bit_photo_is_reduced_to_8_bit(tmp_path, suffix):
     assert np.abs(opened[..., 0] - deep / 257).max() <= 0.51
 
 
+def test_the_transparent_level_of_a_16_bit_photo_becomes_white(tmp_path):
+    deep = Image.fromarray(np.array([[0, 300, 30000, 300]], dtype=np.uint16))
+    opened = array(open_photo(saved(deep, tmp_path / "deep.png", transparency=300)))
+    assert opened[0, :, 0].tolist() == [0, 255, 117, 255]
+
+
 def test_a_float_photo_from_0_to_1_is_stretched(tmp_path):
     values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
     opened = array(open_photo(saved(Image.fromarray(values), tmp_path / "float.tif")))
