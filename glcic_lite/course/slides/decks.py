@@ -40,6 +40,7 @@ _NAVIGATION = re.compile(r"^\[(?:← Previous|Next:).*\n?.*→\]\([^)]*\)$|^\[�
 _STAYS = re.compile(r"#|[-*] |\d+\. |\||>|\$\$|\*\*|<|!\[| {4}|```")
 _ITEM = re.compile(r"- |\d+\. ")
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+_LARGER_BRACKETS = re.compile(r"\\[bB]igg?[lrm]?(?![a-zA-Z])")
 _IMAGES = ("image/png", "image/jpeg")
 _PICTURE = '<div class="picture"'
 
@@ -85,9 +86,7 @@ def build_decks(out: str | Path, notebooks: Iterable[str | Path] | None = None) 
         LessonError: lessons that are half run or edited; the decks of the others have been written.
         OSError: there is no notebook, or a file cannot be read or written.
     """
-    chosen = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")) if notebooks is None else [Path(path) for path in notebooks]
-    if not chosen:
-        raise FileNotFoundError(f"{NOTEBOOKS}: no lessons here; slides are made in a copy of the course's repository")
+    chosen = lessons_of_the_course() if notebooks is None else [Path(path) for path in notebooks]
     Path(out).mkdir(parents=True, exist_ok=True)
     decks, faults = [], []
     for path in chosen:
@@ -101,27 +100,49 @@ def build_decks(out: str | Path, notebooks: Iterable[str | Path] | None = None) 
     return decks
 
 
+def lessons_of_the_course() -> list[Path]:
+    """All lessons, in order.
+
+    Raises:
+        FileNotFoundError: this is not a copy of the repository.
+    """
+    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"{NOTEBOOKS}: no lessons here; slides are made in a copy of the course's repository")
+    return found
+
+
 def deck(path: str | Path) -> str:
     """The slides of one executed notebook, as a page of HTML that loads nothing."""
-    from pygments.formatters import HtmlFormatter
-
     path = Path(path)
     notebook = nbformat.read(path, as_version=4)
+    return page(title_of(notebook) or path.stem, columns_of(notebook.cells, path.parent))
+
+
+def title_of(notebook: nbformat.NotebookNode) -> str:
+    """The first heading of a lesson."""
     title = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE)
+    return title[1] if title else ""
+
+
+def page(title: str, columns: list[list[dict]]) -> str:
+    """A deck as a page of HTML. Each slide of each column is a dict of `parts` and `notes`, both lists of HTML."""
+    from pygments.formatters import HtmlFormatter
+
     return _PAGE.format(
-        title=html.escape(title[1] if title else path.stem),
+        title=html.escape(title),
         reveal_css=_file("reveal/reveal.css"),
         reveal_js=_script("reveal/reveal.js"),
         notes_js=_script("reveal/notes.js"),
         code_css=HtmlFormatter(style="default").get_style_defs(".highlight"),
         deck_css=_file("deck.css"),
-        slides="\n".join(_stack(slides) for slides in _arranged(notebook.cells, path.parent)),
+        slides="\n".join(map(_stack, columns)),
         width=WIDTH,
         height=HEIGHT,
     )
 
 
-def _arranged(cells: list, folder: Path) -> list[list[dict]]:
+def columns_of(cells: list, folder: Path) -> list[list[dict]]:
     """The deck: columns of slides; each slide has its parts and its notes, as HTML."""
     columns: list[list[dict]] = []
     for cell in cells:
@@ -391,9 +412,12 @@ def _formula(tex: str, block: bool) -> str:
 
     tex = html.unescape(" ".join(tex.split()))
     # The same, in commands that matplotlib knows.
-    drawable = "$" + tex.replace(r"\left\lVert", r"\left\|").replace(r"\right\rVert", r"\right\|") + "$"
+    drawable = "$" + _LARGER_BRACKETS.sub("", tex).replace(r"\lVert", r"\|").replace(r"\rVert", r"\|") + "$"
     font = FontProperties(size=20, math_fontfamily="stix")
-    _, height, depth, *_ = MathTextParser("path").parse(drawable, dpi=72, prop=font)
+    try:
+        _, height, depth, *_ = MathTextParser("path").parse(drawable, dpi=72, prop=font)
+    except ValueError:  # a command that only MathJax knows: better the formula's TeX than no deck
+        return f"<code>{html.escape(tex)}</code>"
     picture = io.BytesIO()
     math_to_image(drawable, picture, prop=font, dpi=72, format="svg")
     encoded = base64.b64encode(picture.getvalue()).decode()

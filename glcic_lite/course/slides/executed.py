@@ -40,7 +40,7 @@ def fault(path: str | Path, notebook: nbformat.NotebookNode | None = None) -> st
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     counts = [cell.execution_count for cell in cells]
     stamp = notebook.metadata.get(STAMP)
-    if not any(counts):
+    if cells and not any(counts):
         found = "none of its cells has been run"
     elif None in counts:
         found = f"{counts.count(None)} of its {len(cells)} code cells have not been run"

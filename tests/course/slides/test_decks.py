@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from glcic_lite.__main__ import app
 from glcic_lite.course.slides.decks import HEIGHT, MOST_WORDS, SHOW_CODE, build_decks, count_words, deck, text_slides
+from glcic_lite.course.slides.executed import LessonError
 from glcic_lite.files import REPOSITORY
 from jupyterlab_driver import CHROMIUM_OPTIONS, find_chromium
 
@@ -264,6 +265,20 @@ def test_long_text_is_left_to_the_speaker_but_for_what_counts():
 
 def test_a_comment_in_code_is_not_a_heading():
     assert len(text_slides("## Title\n\n    # a comment\n    code()")) == 1
+
+
+def test_a_formula_that_cannot_be_drawn_is_written_out(tmp_path):
+    page = made(tmp_path, cell("text", "# A\n\n$\\nosuchcommand x$ and $\\big[\\lVert x\\rVert\\big]$", "slide"))
+    assert page.code.text == "\\nosuchcommand x" and len(page.select("img.formula")) == 1
+
+
+def test_half_run_lessons_are_named_and_the_others_get_their_decks(tmp_path):
+    text, code = cell("text", "# A", "slide"), cell("code", "print(1)", "-")
+    nbformat.write(notebook(text), tmp_path / "01_whole.ipynb")
+    nbformat.write(notebook(text, code), tmp_path / "02_half.ipynb")
+    with pytest.raises(LessonError, match="02_half.ipynb: none of its cells.*Run All Cells"):
+        build_decks(tmp_path / "decks", sorted(tmp_path.glob("*.ipynb")))
+    assert [path.name for path in (tmp_path / "decks").iterdir()] == ["01_whole.html"]
 
 
 def test_the_command_writes_the_decks(tmp_path):
