@@ -622,7 +622,7 @@ def test_a_full_disk_names_the_folder_and_leaves_nothing_in_it(late, tmp_path, e
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has a folder that not even root can write to")
-@pytest.mark.parametrize("out", ["/proc/self/x", "x" * 300, "model_cn", "model_cn/x", "loop"])
+@pytest.mark.parametrize("out", ["/proc/self/x", "x" * 300, "model_cn", "model_cn/x", "loop", "."])
 def test_a_folder_that_cannot_be_written_is_refused_before_the_file_is_read(tmp_path, monkeypatch, capsys, out):
     monkeypatch.chdir(tmp_path)
     os.symlink("loop", "loop")
