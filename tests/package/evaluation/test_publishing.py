@@ -155,6 +155,18 @@ def test_a_call_that_fails_leaves_what_was_published_before(run_folder, test_pho
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"], "something was left behind"
 
 
+@pytest.mark.parametrize("out", [".", "run", "run/network", "linked/best", "run/new", "notes", "notes/text", "x" * 300])
+def test_a_place_that_holds_anything_else_is_refused_before_the_work(run_folder, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "linked").symlink_to("run")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/text").write_text("precious")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises((RunError, OSError), match=out.replace("linked", "")[:40]):
+        publish(run_folder, out, tmp_path / "no photos", train_photos=162)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
 def test_iterations_are_counted_by_phase_however_often_a_phase_comes():
     log = [{"iteration": str(end), "phase": str(phase)} for end, phase in ((5, 1), (9, 1), (12, 2), (20, 3), (27, 1))]
     assert iterations_of_phases(log) == {1: 9 + 7, 2: 3, 3: 8}
