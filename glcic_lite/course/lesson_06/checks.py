@@ -82,8 +82,8 @@ def holes(holes: Callable) -> str:
         for edge in (low, high):
             if not (lengths == edge).any():
                 raise NotYet(
-                    f"Among {len(lengths)} holes none has a {name} of {edge} px; {low} and {high} are both allowed. "
-                    "Is the upper end left out, as Python's ranges do?"
+                    f"Among {len(lengths)} holes none has a {name} of {edge} px; {low} and {high} are both allowed."
+                    + " Is the upper end left out, as Python's ranges do?" * (edge == high)
                 )
     if (tops == lefts).all():
         raise NotYet("All your holes lie on the diagonal: top and left edge are the same number.")
@@ -123,7 +123,9 @@ def _can_be_descended(loss: Callable) -> None:
     words = "The number is right, but no gradient gets from it back to the output, and so it cannot train anything. "
     if not isinstance(value, Tensor) or not value.requires_grad:
         raise NotYet(words + "Return a tensor of torch, without `item()`, `detach()` or numpy on the way.")
-    (slope,) = torch.autograd.grad(value.sum(), output)
+    (slope,) = torch.autograd.grad(value.sum(), output, allow_unused=True)
+    if slope is None:
+        raise NotYet(words + "Do not make a new tensor of it (`torch.tensor(...)`): return the one that was computed.")
     (right,) = torch.autograd.grad(reconstruction_loss(output, photo, mask), output)
     if not torch.allclose(slope, right, atol=1e-6):
         raise NotYet("The number is right, but its gradient is not. Is a part of it detached, or made by numpy?")
@@ -221,6 +223,51 @@ def _rate(
         (partial(_rate, step=True), "the rate drops in one step; it should fall in a straight line."),
         (lambda iteration, s: s.learning_rate, "the rate never changes."),
         (partial(_rate, joint=False), "phase 3 has a rate of its own, `joint_learning_rate`."),
+        (
+            lambda iteration, s: _rate(iteration, s) if iteration < s.phase_1 + s.phase_2 else 0.0,
+            "in phase 3 both networks train: the rate is `joint_learning_rate`.",
+        ),
+        (
+            lambda iteration, s: (
+                _rate(iteration, s)
+                if iteration < s.phase_1
+                else 0.0
+                if iteration < s.phase_2
+                else s.joint_learning_rate
+            ),
+            "`phase_2` is how long that phase is; it ends after phase_1 + phase_2 iterations.",
+        ),
+        (
+            lambda iteration, s: (
+                _rate(iteration, s)
+                if iteration >= s.phase_1
+                else s.learning_rate
+                * max(s.learning_rate_end, min(1, (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay)))
+            ),
+            "the line falls towards 0 and is held up at the end; it should lead to the end itself.",
+        ),
+        (
+            lambda iteration, s: (
+                _rate(iteration, s)
+                if iteration >= s.phase_1
+                else s.learning_rate
+                * (
+                    s.learning_rate_end
+                    + (1 - s.learning_rate_end)
+                    * min(1, (s.phase_1 - 1 - iteration) / (s.phase_1 * s.learning_rate_decay - 1))
+                )
+            ),
+            "the line would reach its end at iteration `phase_1`, one after the last of the phase.",
+        ),
+        (
+            lambda iteration, s: (
+                _rate(iteration, s)
+                if iteration >= s.phase_1
+                else s.learning_rate
+                * s.learning_rate_end ** (1 - min(1, (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay)))
+            ),
+            "it falls by equal shares; it should fall in a straight line.",
+        ),
     ],
     "All {count} rates agree with the package's.",
     noun="rate",
@@ -269,7 +316,7 @@ class ToyNetwork(nn.Module):
 def right_joint_step(
     network: nn.Module, discriminator: nn.Module, network_optimizer, discriminator_optimizer, photo: Tensor,
     mask: Tensor, alpha: float, *, clear="before", freeze=True, clear_network=True, detach=True, shown="completed",
-    sign=1, weighted=True,
+    sign=1, weighted=True, gan=gan_loss, reaches=True, reconstruct=True,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One joint step, and by its keywords what is often done wrong in it. Returns both losses.
 
@@ -281,6 +328,9 @@ def right_joint_step(
         shown: what the discriminator gets: "completed" photos or the bare "output".
         sign: -1 trains the network to be found out.
         weighted: whether the GAN loss is multiplied by alpha.
+        gan: the loss that takes the logits of completed photos.
+        reaches: whether the GAN loss has a gradient in the network.
+        reconstruct: whether the squared error counts.
     """
     output = network(photo, mask)
     if clear_network:
@@ -295,10 +345,25 @@ def right_joint_step(
         discriminator_optimizer.zero_grad()
     discriminator.requires_grad_(not freeze)
     weight = sign * (alpha if weighted else 1.0)
-    loss = reconstruction_loss(output, photo, mask) + weight * gan_loss(discriminator(completed))
+    logits = discriminator(completed if reaches else completed.detach())
+    loss = reconstruct * reconstruction_loss(output, photo, mask) + weight * gan(logits)
     loss.backward()
     network_optimizer.step()
     discriminator.requires_grad_(True)
+    return fake_loss, loss
+
+
+def _network_first(network, discriminator, network_optimizer, discriminator_optimizer, photo, mask, alpha):
+    output = network(photo, mask)
+    completed = composite(photo, output, mask)
+    loss = reconstruction_loss(output, photo, mask) + alpha * gan_loss(discriminator(completed))
+    network_optimizer.zero_grad()
+    loss.backward()
+    network_optimizer.step()
+    fake_loss = discriminator_loss(discriminator(photo), discriminator(completed.detach()))
+    discriminator_optimizer.zero_grad()
+    fake_loss.backward()
+    discriminator_optimizer.step()
     return fake_loss, loss
 
 
@@ -359,6 +424,11 @@ _JOINT_SUSPECTS = [
     (dict(sign=-1), "the network is trained to be found out: its sign is wrong."),
     (dict(weighted=False), "the GAN loss is not multiplied by `alpha`."),
     (dict(detach=False), _NOT_DETACHED),
+    (dict(reaches=False),
+     "the GAN loss does not move the network: it is missing, or its gradient is stopped by a `detach()`."),
+    (dict(reconstruct=False), "the network's loss is the GAN loss alone; the squared error is missing."),
+    (dict(gan=lambda logits: nn.functional.logsigmoid(-logits).mean()),
+     "the GAN loss is the saturating one, log(1 − D); `gan_loss` is −log D."),
 ]  # fmt: skip
 
 
@@ -385,6 +455,13 @@ def joint_step(step: Callable) -> str:
             (lambda seed, change=change: _train_jointly(partial(right_joint_step, **change), seed)[:2], cause)
             for change, cause in _JOINT_SUSPECTS
         ]
+        suspects.append(
+            (
+                lambda seed: _train_jointly(_network_first, seed)[:2],
+                "the network's step comes first; the "
+                "discriminator's should, so that the network is judged by the newer one.",
+            )
+        )
         raise NotYet(wrong + likely_cause(cases, answers, suspects))
     try:
         _train_jointly(step, **cases[0], strict=True)

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from glcic_lite.course.shared.checks import NotYet, exercise, read_as, whole
 from glcic_lite.method.masks import Box
@@ -34,6 +35,15 @@ def _to_multiple(photo: np.ndarray, how: str = "edge", always: bool = False) -> 
          "the rows and columns are added at the upper left; they belong at the lower right, where no pixel moves."),
         (lambda photo: _to_multiple(photo, how="wrap"), "the photo begins anew at its border; repeat the last pixel."),
         (partial(_to_multiple, how="mean"), "the mean is added; repeat the last pixel."),
+        (lambda photo: _to_multiple(photo)[:, : photo.shape[1]], "the rows are added, the columns are not."),
+        (lambda photo: _to_multiple(photo).transpose(0, 1), "rows and columns are exchanged."),
+        (lambda photo: _to_multiple(photo) / 255, "the values are divided by 255; the photo's stay as they are."),
+        (lambda photo: torch.from_numpy(
+            np.pad(photo, [(0, photo.shape[0] % 4), (0, photo.shape[1] % 4), (0, 0)], "edge")),
+         "`side % 4` says how much there is too much; `-side % 4` says how much is missing."),
+        (lambda photo: torch.from_numpy(
+            np.pad(photo, [(0, -photo.shape[0] % 8), (0, -photo.shape[1] % 8), (0, 0)], "edge")),
+         "the sides are multiples of 8 now; 4 is enough."),
         (lambda photo: _to_multiple(photo.swapaxes(0, 1)).swapaxes(0, 1)[: photo.shape[0]],
          "the columns are added, the rows are not."),
     ],
@@ -69,7 +79,7 @@ def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -
             if which == "last" and missing == 1:
                 cause = " Is `stop` the last output pixel, or one past it, as in Python?"
             elif missing < 4:
-                cause = " Is it rounded in the right direction? A crop may be larger than needed, never smaller."
+                cause = f" Are there {how_far} px on this side, and are they rounded outwards, not inwards?"
             elif missing >= how_far - 4:
                 cause = " Does it have any margin on that side?"
             raise NotYet(f"For {shown} your crop, {first} to {end}, lacks pixels at its {which} end: {missing}.{cause}")
@@ -129,6 +139,25 @@ def _folded(weight, bias, mean, variance, gamma, beta, eps, root=True, axis=0) -
         (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v, torch.ones_like(g), beta, eps),
          "gamma is left out."),
         (lambda w, b, *rest: (w, _folded(w, b, *rest)[1]), "the weight is left as it was."),
+        (lambda w, b, *rest: (w, b), "weight and bias are left as they were."),
+        (lambda w, b, mean, v, g, beta, eps: (
+            _folded(w, b, mean, v, g, beta, eps)[0], (b - mean + beta) * g / (v + eps).sqrt()),
+         "beta is scaled, too; it is added after the scaling."),
+        (lambda w, b, mean, v, g, beta, eps: (
+            _folded(w, b, mean, v, g, beta, eps)[0], (b - mean) / (v + eps).sqrt() + beta),
+         "gamma is left out of the bias."),
+        (lambda w, b, mean, v, g, beta, eps: (_folded(w, b, mean, v, g, beta, eps)[0], b + beta),
+         "the bias goes through the normalisation too: it is shifted and scaled like z."),
+        (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v, g, -beta, eps), "beta is subtracted; it is added."),
+        (lambda w, b, mean, v, g, beta, eps: (
+            _folded(w, b, mean, v, g, beta, eps)[0], (mean - b) * g / (v + eps).sqrt() + beta),
+         "the sign: the bias minus the mean."),
+        (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, 1 / (v + eps) - eps, g, beta, eps),
+         "it is multiplied by the standard deviation; divide."),
+        (lambda w, b, mean, v, g, beta, eps: (
+            _folded(w - mean.view(-1, 1, 1, 1), b, mean, v, g, beta, eps)[0],
+            _folded(w, b, 0 * mean, v, g, beta, eps)[1]),
+         "the mean is subtracted from the weights; it is a constant, so it belongs to the bias."),
         (lambda w, b, mean, v, g, beta, eps: _folded(w, b, mean, v.sqrt(), g, beta, eps, root=False),
          "eps is added to the standard deviation; it is added to the variance, under the root."),
         (partial(_folded, root=False), "divide by the square root of the variance."),
@@ -200,6 +229,12 @@ def _relaxed(
     return torch.from_numpy(np.where(mask | everywhere, total / count, values))
 
 
+def _sum_of_neighbours(values: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+    around = np.pad(values, 1)
+    total = around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]
+    return torch.from_numpy(np.where(mask, total, values))
+
+
 def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     values = values.copy()
     for row, column in zip(*np.nonzero(mask), strict=True):
@@ -230,6 +265,16 @@ def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
          "at the photo's border the neighbours come from the opposite side (`np.roll` does that)."),
         (partial(_relaxed, everywhere=True), "known pixels change too."),
         (lambda values, mask: values, "nothing is changed."),
+        (lambda values, mask: torch.from_numpy(
+            np.where(mask, (ndimage.convolve(values, np.ones((3, 3)), mode="constant") - values)
+                     / (ndimage.convolve(np.ones_like(values), np.ones((3, 3)), mode="constant") - 1), values)),
+         "the corners count as well; take the four neighbours above, below, left and right."),
+        (lambda values, mask: torch.from_numpy(np.where(mask, ndimage.uniform_filter(values, 3), values)),
+         "that is the mean of a square of nine; take the four neighbours."),
+        (lambda values, mask: _relaxed(_relaxed(values, mask).numpy(), mask), "those are two steps; one is asked for."),
+        (lambda values, mask: (values + _relaxed(values, mask).numpy()) / 2,
+         "it goes half of the way; a hole pixel becomes the mean of its neighbours."),
+        (_sum_of_neighbours, "the neighbours are added up, but not divided by their number."),
     ],
     "Repeated long enough, this solves Laplace's equation.",
     keeps=True,

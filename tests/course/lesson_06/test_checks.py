@@ -100,6 +100,13 @@ def without_limit(iteration, s):
     return s.learning_rate * (s.learning_rate_end + (1 - s.learning_rate_end) * left)
 
 
+def towards_zero(iteration, s):
+    if iteration >= s.phase_1:
+        return timetable(iteration, s)
+    left = (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay)
+    return s.learning_rate * max(min(left, 1), s.learning_rate_end)
+
+
 def absolute_end(iteration, s):
     if iteration >= s.phase_1:
         return timetable(iteration, s)
@@ -308,6 +315,9 @@ WRONG = [
     ),
     (checks.loss, lambda o, p, m: (((o - p) * m) ** 2).sum(), "it is a sum"),
     (checks.loss, without_a_gradient, "no gradient"),
+    (checks.loss, lambda o, p, m: torch.tensor(weighted(o, p, m).item(), requires_grad=True), "a new tensor"),
+    (checks.loss, lambda o, p, m: weighted(o, p, m) * float("nan"), "number is expected"),
+    (checks.holes, lambda c, n, s, r: holes(c, n, (s[0] + 1, s[1]), r), "are both allowed."),
     (checks.loss, lambda o, p, m: weighted(o.detach(), p, m), "no gradient"),
     (checks.loss, lambda o, p, m: weighted(o, p, m).item(), "no gradient"),
     (checks.loss, half_detached, "gradient is not"),
@@ -323,6 +333,9 @@ WRONG = [
     (checks.timetable, lambda i, s: timetable(i, s, joint=False), "rate of its own"),
     (checks.timetable, lambda i, s: s.learning_rate, "never changes"),
     (checks.timetable, lambda i, s: timetable(i, s, late=-1), "one iteration early"),
+    (checks.timetable, lambda i, s: timetable(i, s) * (i < s.phase_1), "both networks train"),
+    (checks.timetable, towards_zero, "held up at the end"),
+    (checks.timetable, lambda i, s: [timetable(i, s)], "number is expected"),
     (checks.timetable, absolute_end, "share of `learning_rate`"),
     (checks.timetable, without_limit, "before the fall begins"),
     (checks.timetable, lambda i, s: timetable(i, s, share=1 - s.learning_rate_decay), ""),
@@ -338,6 +351,11 @@ WRONG = [
     (checks.joint_step, varied(weighted=False), "alpha"),
     (checks.joint_step, varied(detach=False), "detached"),
     (checks.joint_step, not_detached, "detached"),
+    (checks.joint_step, checks._network_first, "network's step comes first"),
+    (checks.joint_step, varied(reaches=False), "does not move the network"),
+    (checks.joint_step, varied(reconstruct=False), "squared error is missing"),
+    (checks.joint_step, varied(gan=lambda logits: 0 * logits.sum()), "it is missing, or"),
+    (checks.joint_step, varied(gan=lambda logits: torch.log1p(-torch.sigmoid(logits)).mean()), "saturating"),
     (checks.joint_step, lambda *arguments: [math.nan, math.nan], ""),
     (checks.joint_step, lambda *arguments: ("a", "b"), "two numbers"),
     (checks.joint_step, frozen_for_good, "requires_grad=False"),

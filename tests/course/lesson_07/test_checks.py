@@ -117,6 +117,10 @@ WRONG = [
     (checks.padded, lambda photo: pad(photo, "wrap"), "begins anew"),
     (checks.padded, lambda photo: pad(photo)[: len(photo)], "the rows are not"),
     (checks.padded, lambda photo: pad(photo) + 0.4, "too large"),
+    (checks.padded, lambda photo: pad(photo)[:, : photo.shape[1]], "the columns are not"),
+    (checks.padded, lambda photo: pad(photo) / 255, "divided by 255"),
+    (checks.padded, lambda photo: pad(photo).swapaxes(0, 1), "exchanged"),
+    (checks.crop, lambda a, b, size: crop(a, b, size, up=150), "Are there 153 px"),
     (checks.padded, lambda photo: pad(photo)[..., :1], "shape"),
     (checks.padded, lambda photo: photo.shape, "tensor is expected"),
     (checks.crop, lambda a, b, size: crop(a, b, size, clip=False), "over the photo's border"),
@@ -153,6 +157,10 @@ WRONG = [
     (checks.fold, lambda w, b, *rest: (w, fold(w, b, *rest)[1]), "weight is left"),
     (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, (v**0.5 + e) ** 2 - e, g, be, e), "under the root"),
     (checks.fold, lambda *case: fold(*case)[::-1], "shape"),
+    (checks.fold, lambda w, b, m, v, g, be, e: (fold(w, b, m, v, g, be, e)[0], b + be), "like z"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, v, g, -be, e), "subtracted; it is added"),
+    (checks.fold, lambda w, b, m, v, g, be, e: fold(w, b, m, 1 / (v + e) - e, g, be, e), "divide"),
+    (checks.fold, lambda w, b, *rest: (w, b), "left as they were"),
     (checks.tiles, lambda size, tile: tiles(size, tile)[:-1], "left out"),
     (checks.tiles, lambda size, tile: tiles(size, tile + 4), "larger than a tile"),
     (checks.tiles, lambda size, tile: tiles(size, max(tile // 2, 1)), "fewer do"),
@@ -174,6 +182,9 @@ WRONG = [
     (checks.relax, lambda values, mask: np.where(mask, relax(np.where(mask, 0, values), mask), values), "old values"),
     (checks.relax, lambda values, mask: np.where(mask, values[~mask].mean(), values), "four neighbours"),
     (checks.relax, lambda values, mask: relax(values, mask)[mask], "shape"),
+    (checks.relax, lambda values, mask: relax(relax(values, mask), mask), "two steps"),
+    (checks.relax, lambda values, mask: (values + relax(values, mask)) / 2, "half of the way"),
+    (checks.relax, lambda values, mask: relax(values, mask).astype(int), "whole numbers"),
 ]  # fmt: skip
 
 
