@@ -5,7 +5,7 @@ applied. This course's addition.
 """
 
 import math
-import warnings
+from contextlib import suppress
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -35,17 +35,13 @@ def kept(info: dict[Any, Any]) -> dict[Any, Any]:
 def read(image: Image.Image) -> dict[Any, Any]:
     """`exif`, bytes, and `dpi`, two floats, of a picture whose file is still open; only what is there and valid."""
     found: dict[Any, Any] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about damaged metadata
-        try:
-            exif = _copied(image.getexif(), image.format == "TIFF")
-            dpi = image.info.get("dpi") or _resolution(exif)
-            if dpi and all(math.isfinite(side) and 0 < side < 65_535 for side in dpi):
-                found["dpi"] = float(dpi[0]), float(dpi[1])
-            if len(exif):
-                found["exif"] = exif.tobytes()
-        except Exception:  # damaged metadata make Pillow raise anything; the photo itself is sound
-            pass
+    with suppress(Exception):  # damaged metadata make Pillow raise anything; the photo itself is sound
+        exif = _copied(image.getexif(), image.format == "TIFF")
+        dpi = image.info.get("dpi") or _resolution(exif)
+        if dpi and all(math.isfinite(side) and 0 < side < 65_535 for side in dpi):
+            found["dpi"] = float(dpi[0]), float(dpi[1])
+        if len(exif):
+            found["exif"] = exif.tobytes()
     return found
 
 

@@ -357,7 +357,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
 def list_photos(folder: str | os.PathLike) -> list[Path]:
     """The photos in a folder and the folders below it, sorted by path; recognized by their suffix, not opened.
 
-    Folders are not followed through links, and one that cannot be read is skipped with a warning.
+    Folders that are links or cannot be read are skipped with a warning.
 
     Raises:
         PhotoError: there is no such folder, or no photo in it.
@@ -376,9 +376,9 @@ def list_files(folder: str | os.PathLike) -> list[Path]:
     def warn(error: OSError) -> None:
         warnings.warn(f"folder skipped: {error.filename}: {error.strerror}", stacklevel=4)
 
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(Path(folder), onerror=warn)
-        for name in names
-        if not name.startswith(".")
-    )
+    files = []
+    for place, folders, names in os.walk(Path(folder), onerror=warn):
+        files += [Path(place, name) for name in names if not name.startswith(".")]
+        for link in filter(os.path.islink, (os.path.join(place, inner) for inner in folders)):
+            warnings.warn(f"folder skipped: {link}: a link, which is not followed", stacklevel=3)
+    return sorted(files)

@@ -514,6 +514,13 @@ def test_a_folder_that_cannot_be_read_is_skipped_with_a_warning(tmp_path):
         assert len(list_photos(tmp_path)) == 1
 
 
+def test_a_link_to_a_folder_is_not_followed_but_named(tmp_path):
+    folder_with(tmp_path, a_png=PHOTO)
+    (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.warns(UserWarning, match="linked: a link"):
+        assert [path.name for path in list_photos(tmp_path)] == ["a.png"]
+
+
 @pytest.mark.parametrize("size, factor", [((1700, 2100), 1), ((2048, 2100), 2), ((4200, 4100), 4), ((2047, 9000), 1)])
 def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, factor):
     width, height = size
