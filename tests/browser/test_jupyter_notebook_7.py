@@ -30,4 +30,12 @@ def test_a_stroke_is_completed():
         printed = notebook.execute("print(studio.wait(60), studio.completions, bool(studio.hole.any()), studio.error)")
         assert printed.split() == ["True", "1", "True"]
         assert page.locator(".studio .answer .words").inner_text().startswith("Completed")
+        # Its keys are looked for before the studio hears of them, and stay away all the same.
+        page.keyboard.type("mabxcvddyr1jk")
+        assert notebook.evaluate(
+            "() => jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model.type)"
+        ) == ["code"]
+        assert page.locator(".studio .stage").is_visible()
+        page.keyboard.press("Control+s")  # but those with Ctrl are the notebook's
+        page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
         notebook.close()

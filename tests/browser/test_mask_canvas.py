@@ -441,14 +441,16 @@ def test_reload_second_view_and_reopening_without_its_kernel(jupyterlab):
     notebook.close()
 
 
-def test_24_megapixels(jupyterlab):
-    notebook = jupyterlab.open([CELL.replace(f"({WIDTH}, {HEIGHT})", "(6000, 4000)")], "large.ipynb")
-    notebook.run_all()
-    canvas = CanvasPage(notebook, jupyterlab.folder, size=(1600, 1067))
-    small = empty(1600, 1067)
-    draw_stroke(small, canvas.drag([(100, 100), (800, 600), (1500, 300)]), BRUSH)
-    mask = canvas.mask()
-    assert mask.shape == (4000, 6000)
-    rows, columns = np.arange(4000) * 1067 // 4000, np.arange(6000) * 1600 // 6000
-    assert np.array_equal(mask, small[rows][:, columns])
-    notebook.close()
+def test_24_megapixels(canvas):
+    canvas.notebook.execute("canvas.photo = canvas.photo.resize((6000, 4000))")
+    try:
+        canvas.page.wait_for_function("document.querySelector('.mask-canvas .ink').width === 1600")
+        large = CanvasPage(canvas.notebook, canvas.folder, size=(1600, 1067))
+        small = empty(1600, 1067)
+        draw_stroke(small, large.drag([(100, 100), (800, 600), (1500, 300)]), BRUSH)
+        mask = large.mask()
+        assert mask.shape == (4000, 6000)
+        rows, columns = np.arange(4000) * 1067 // 4000, np.arange(6000) * 1600 // 6000
+        assert np.array_equal(mask, small[rows][:, columns])
+    finally:
+        canvas.notebook.execute(f"canvas.photo = canvas.photo.resize(({WIDTH}, {HEIGHT}))")

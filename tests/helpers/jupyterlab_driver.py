@@ -7,7 +7,7 @@
         notebook.run_all()
         notebook.page.screenshot(path="lesson.png")
 
-As a pytest fixture, one JupyterLab for a whole test module:
+As a pytest fixture, one browser for a whole test module; the server is started once for all of them:
 
     pytest_plugins = ["jupyterlab_driver"]
 
@@ -91,20 +91,19 @@ class JupyterLab:
         self._application = application
         self._token = secrets.token_hex(16)
 
-    def __enter__(self) -> "JupyterLab":
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._server = self._playwright = None
+
+    def __enter__(self) -> "JupyterLab":
         try:
-            self._start_server()
-            self._start_browser()
+            self.start_server()
+            self.start_browser()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *error) -> None:
-        if self._playwright:
-            self._playwright.stop()
+        self.stop_browser()
         if self._server:
             self._server.terminate()  # the server ends its kernels
             try:
@@ -135,7 +134,8 @@ class JupyterLab:
         opened.wait_until_ready()
         return opened
 
-    def _start_server(self) -> None:
+    def start_server(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         config, settings = self._temporary / "config", self._temporary / "settings"
         files = {
             config / "labconfig/page_config.json": {
@@ -189,7 +189,13 @@ class JupyterLab:
                     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}") from None
                 time.sleep(0.2)
 
-    def _start_browser(self) -> None:
+    def stop_browser(self) -> None:
+        """Close the browser; another one may be started."""
+        if self._playwright:
+            self._playwright.stop()
+            self._playwright = None
+
+    def start_browser(self) -> None:
         from playwright.sync_api import sync_playwright
 
         chromium = find_chromium()
@@ -283,11 +289,25 @@ class NotebookPage:
         self.page.close()
 
 
-@pytest.fixture(scope="module")
-def jupyterlab() -> Iterator[JupyterLab]:
-    """One `JupyterLab` for all tests of a module; they are skipped where no Chromium is found."""
+@pytest.fixture(scope="session")
+def jupyterlab_server() -> Iterator[JupyterLab]:
+    """One server for all tests of a process; they are skipped where no Chromium is found."""
     pytest.importorskip("playwright")
     if find_chromium() is None:
         pytest.skip("no Chromium is installed, so nothing can be tried in a browser")
-    with JupyterLab(touch=True, save_widget_state=True) as lab:
+    lab = JupyterLab(touch=True, save_widget_state=True)
+    try:
+        lab.start_server()
         yield lab
+    finally:
+        lab.__exit__()
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(jupyterlab_server) -> Iterator[JupyterLab]:
+    """The server with a browser beside it. Not for longer: while Playwright is there, asyncio cannot be used."""
+    try:
+        jupyterlab_server.start_browser()
+        yield jupyterlab_server
+    finally:
+        jupyterlab_server.stop_browser()

@@ -475,6 +475,17 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
     else begin(cursor, tool === "eraser");
   }
 
+  /**
+   * Notebook 7 looks for its own keys before the canvas hears of them, except where the element that has the focus has
+   * this attribute. (JupyterLab looks for them afterwards.)
+   */
+  function claimKey(event) {
+    if (!root.contains(event.target)) return;
+    const isOurs = !(event.ctrlKey || event.metaKey) || actionFor(event, event.target === stage);
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", Boolean(isOurs));
+  }
+  window.addEventListener("keydown", claimKey, true);
+
   root.addEventListener("keydown", (event) => {
     if (event.target.matches("select, input[type=text]")) {
       if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // letters are text here, not tools
@@ -530,6 +541,7 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
   const remove = () => {
     drawing.views.delete(view);
     stopListening();
+    window.removeEventListener("keydown", claimKey, true);
     resized.disconnect();
     URL.revokeObjectURL(photo.src);
     root.remove();
