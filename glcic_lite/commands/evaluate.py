@@ -1,6 +1,5 @@
 """python -m glcic_lite evaluate: the weights against classical fills."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +36,7 @@ def evaluate(
     """Compare the weights with classical fills inside seeded holes: PSNR with its 95 % interval over photos, SSIM,
     HaarPSI, texture, L1 in grey levels, and seconds a hole. What slow classical fills score on the test photos is
     known and not measured again. "FSR best" takes minutes in a large hole, and is measured only if --fill names it."""
-    from tqdm import tqdm
-
+    from glcic_lite.commands.bars import progress_bar
     from glcic_lite.evaluation import protocol
     from glcic_lite.evaluation.lpips import hole_lpips
     from glcic_lite.evaluation.statistics import averages
@@ -56,7 +54,7 @@ def evaluate(
             raise typer.BadParameter(f"{', '.join(sorted(unknown))}; there are {'; '.join(there)}", param_hint=option)
     measure = hole_lpips(lpips) if lpips else None
     network = CompletionNetwork.from_pretrained(weights)
-    with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
+    with progress_bar("hole") as bar:
         rows = protocol.evaluate(
             photos,
             network,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glcic_lite.files import expect_writable, read_text
+from glcic_lite.files import DATA, expect_writable, read_text
 
 if TYPE_CHECKING:
     from glcic_lite.training import Settings
 
 WHAT_TO_TRAIN_WITH = "What to train with: paper, lite, lesson, or a JSON file like a run's settings.json."
-DATA_FOLDER = Path("data/photos")
+DATA_FOLDER = DATA / "photos"  # the course's own, from whichever folder the command is called
 
 Weights = Annotated[
     str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or hf:owner/name on the Hub.")

@@ -1,6 +1,5 @@
 """python -m glcic_lite publish: a training run as a folder of weights with its evidence."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +16,11 @@ def publish(
     best: Annotated[bool, typer.Option(help="The weights with the best validation, not the latest ones.")] = False,
 ) -> None:
     """Turn a run into a folder of weights: evaluated, with logs, a sheet of completions and a model card."""
-    from tqdm import tqdm
-
+    from glcic_lite.commands.bars import progress_bar
     from glcic_lite.evaluation import publishing
     from glcic_lite.method.photos import list_photos
 
-    with tqdm(unit="hole", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
+    with progress_bar("hole") as bar:
         photos = len(list_photos(data / "train"))
         which = "best" if best else "network"
         publishing.publish(run, out, data / "test", photos, which, on_case=lambda case, filled: bar.update())
