@@ -92,14 +92,13 @@ def complete(
 
 def complete_every_photo(photos: Path, masks: Path, out: Path, weights: str, blend: bool, **how: Any) -> None:
     """Complete a folder with a progress bar, and say what was left out and why; `how` is for `complete_folder`."""
-    from tqdm import tqdm
-
+    from glcic_lite.commands.bars import progress_bar
     from glcic_lite.commands.folders import complete_folder
     from glcic_lite.method.networks import CompletionNetwork
     from glcic_lite.method.photos import PhotoError
 
     network = CompletionNetwork.from_pretrained(weights)
-    with tqdm(unit="photo", disable=not (sys.stderr and sys.stderr.isatty())) as bar:
+    with progress_bar("photo") as bar:
         report = complete_folder(
             photos, masks, out, network, blend, on_start=bar.reset, on_each=lambda target: bar.update(), **how
         )
