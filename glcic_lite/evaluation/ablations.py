@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from glcic_lite.evaluation.publishing import CARD_HEAD, save_in_half
+from glcic_lite.evaluation.publishing import CARD_HEAD, expect_place_for_weights, save_in_half
 from glcic_lite.files import SHIPPED_ABLATIONS, write_text
 from glcic_lite.method.networks import CompletionNetwork, count_parameters
 from glcic_lite.training import LITE, Settings, train
-from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.run_folder import RunError, RunFolder
 
 # A quarter of the paper's width. The largest holes are three quarters of the crop wide: from their middle a network
 # without dilation, whose receptive field is 91 to 95 pixels, sees almost no known pixels.
@@ -196,13 +196,19 @@ def publish_ablations(runs: str | os.PathLike, out: str | os.PathLike = SHIPPED_
 
     Returns:
         The names of the folders copied, such as "full-0", in the order of `EVERY_ABLATION`.
+
+    Raises:
+        RunError: something else would be replaced, such as the runs themselves.
     """
     out, published = Path(out), []
+    if (out / "README.md").exists() and not shipped_ablations(out):
+        raise RunError(f"{out / 'README.md'}: already exists, and describes no ablations; choose another folder")
     for name in EVERY_ABLATION:
         for folder in sorted(Path(runs).glob(f"{name}-[0-9]*")):
             run, target = RunFolder(folder), out / folder.name
             if not is_finished(run):
                 continue
+            expect_place_for_weights(target, folder)
             out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=out, prefix=f".{target.name}-") as parts:
                 new = Path(parts) / target.name

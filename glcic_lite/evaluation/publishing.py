@@ -129,7 +129,7 @@ def publish(
         OSError: `out` cannot be written to.
     """
     out = Path(out).absolute()
-    _expect_place_for_weights(out, Path(run))
+    expect_place_for_weights(out, Path(run))
     out.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(out) as new:
         new.mkdir()
@@ -144,8 +144,13 @@ def publish(
     return rows
 
 
-def _expect_place_for_weights(out: Path, run: Path) -> None:
-    """Only a new or empty folder is written to, or one of published weights."""
+def expect_place_for_weights(out: Path, run: Path) -> None:
+    """Only a new or empty folder is written to, or one of published weights.
+
+    Raises:
+        RunError: `out` belongs to the run, or holds other files.
+        OSError: it cannot be written to.
+    """
     if run.resolve() in (out.resolve(), *out.resolve().parents):
         raise RunError(f"{out}: belongs to the run, whose files would be replaced; choose another folder")
     if os.path.lexists(out) and not (out.is_dir() and ((out / "config.json").exists() or not any(out.iterdir()))):

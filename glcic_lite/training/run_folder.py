@@ -28,6 +28,7 @@ from glcic_lite.files import csv_text, read_text, write_text
 from glcic_lite.training.settings import Settings
 
 LARGEST_LOG = 2**30  # bytes
+OF_EVERY_CHECKPOINT = "custom_checkpoint_0.pkl"  # a file by which those of this program are known
 
 
 class RunError(ValueError):
@@ -82,7 +83,8 @@ class RunFolder:
         """
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
-        foreign = sorted({*self.checkpoints.glob("*")} - {*self._checkpoints(), self.checkpoints / ".partial"})
+        ours = {folder for folder in self._checkpoints() if (folder / OF_EVERY_CHECKPOINT).exists()}
+        foreign = sorted({*self.checkpoints.glob("*")} - {*ours, self.checkpoints / ".partial"})
         foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
         if foreign:
             raise RunError(f"{foreign[0]}: already exists and belongs to no run; choose another folder for the run")

@@ -22,7 +22,7 @@ from glcic_lite.evaluation.ablations import (
 from glcic_lite.files import SHIPPED_ABLATIONS
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.method.pretrained import WeightsError
-from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.run_folder import RunError, RunFolder
 from inputs import NARROW, texture
 
 
@@ -137,6 +137,15 @@ def test_publishing_again_replaces_what_was_there(trained, tmp_path):
     publish_ablations(trained, tmp_path)
     assert not (tmp_path / "full-3" / "old.txt").exists()
     assert (tmp_path / "full-3" / "model.safetensors").exists()
+
+
+def test_neither_the_runs_nor_other_files_are_replaced(trained, tmp_path):
+    (tmp_path / "README.md").write_text("precious")
+    before = {path for path in trained.rglob("*")}
+    for out in (trained, tmp_path):
+        with pytest.raises(RunError, match="choose another folder"):
+            publish_ablations(trained, out)
+    assert before == {path for path in trained.rglob("*")} and (tmp_path / "README.md").read_text() == "precious"
 
 
 def test_what_cannot_be_published_leaves_what_was_there(trained, tmp_path):

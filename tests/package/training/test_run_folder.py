@@ -230,7 +230,9 @@ def test_damaged_settings_of_a_run_are_named(start, tmp_path, content):
         start(None, resume=True)
 
 
-@pytest.mark.parametrize("name", ["network/mine.txt", "best/mine.txt", "checkpoints/mine.pt", "log.csv"])
+@pytest.mark.parametrize(
+    "name", ["network/mine.txt", "best/mine.txt", "checkpoints/mine.pt", "checkpoints/00000100/mine.pt", "log.csv"]
+)
 def test_files_that_are_no_runs_are_refused_and_kept(start, tmp_path, name):
     file = tmp_path / "run" / name
     file.parent.mkdir(parents=True)
