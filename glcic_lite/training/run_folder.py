@@ -85,6 +85,7 @@ class RunFolder:
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
         ours = {folder for folder in self._checkpoints() if (folder / OF_EVERY_CHECKPOINT).exists()}
         foreign = sorted({*self.checkpoints.glob("*")} - {*ours, self.checkpoints / ".partial"})
+        foreign += sorted(file for file in self.samples.glob("*") if not file.name.endswith(".partial"))
         foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
         if foreign:
             raise RunError(f"{foreign[0]}: already exists and belongs to no run; choose another folder for the run")

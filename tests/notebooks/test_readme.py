@@ -49,7 +49,7 @@ PROMISES = {
         "commands/test_command_line.py::test_evaluate_reads_no_other_file_and_replaces_no_input",
         "test_files.py::test_two_results_that_are_one_file_where_case_does_not_count_are_refused",
     ],
-    "Weights and runs go into": [
+    "New weights and runs go only": [
         "commands/test_importing.py::test_a_folder_that_cannot_be_written_is_refused_before_the_file_is_read",
         "evaluation/test_publishing.py::test_a_place_that_holds_anything_else_is_refused_before_the_work",
         "training/test_run_folder.py::test_files_that_are_no_runs_are_refused_and_kept",

@@ -231,7 +231,15 @@ def test_damaged_settings_of_a_run_are_named(start, tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "name", ["network/mine.txt", "best/mine.txt", "checkpoints/mine.pt", "checkpoints/00000100/mine.pt", "log.csv"]
+    "name",
+    [
+        "network/mine.txt",
+        "best/mine.txt",
+        "checkpoints/mine.pt",
+        "checkpoints/00000100/mine.pt",
+        "samples/1.png",
+        "log.csv",
+    ],
 )
 def test_files_that_are_no_runs_are_refused_and_kept(start, tmp_path, name):
     file = tmp_path / "run" / name
