@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
 LARGEST_IN_PNG = 1_000_000  # bytes: Pillow, and whatever reads with it, refuses a PNG with a larger profile
+HOLDS_ANY_PROFILE = ("JPEG", "WEBP", "TIFF", "AVIF", "HEIF")  # other formats hold none
 LARGEST_READ = 2**24  # bytes: here such PNGs are opened all the same
 UNSEEN = 2  # grey levels: a profile that changes no pixel by more says nothing worth keeping
 
@@ -55,18 +56,23 @@ def with_tones(photo: Image.Image, tones: np.ndarray) -> Image.Image:
     return photo.point([*tones.tolist() * 3, *(unchanged if photo.mode == "RGBA" else ())])
 
 
-def fit_for_png(image: Image.Image) -> Image.Image:
-    """A picture whose profile can be opened in a PNG. One that is too large goes; if that would change what is seen,
-    the pixels are converted to sRGB, with a warning."""
-    profile = image.info.get("icc_profile")
-    if not profile or len(profile) <= LARGEST_IN_PNG:
+def fit_for(image: Image.Image, kind: str) -> Image.Image:
+    """A picture whose profile a file of this format (Pillow's name) can hold.
+
+    One that it cannot hold goes; if that would change what is seen, the pixels are converted to sRGB, with a warning.
+    """
+    profile, most = image.info.get("icc_profile"), LARGEST_IN_PNG if kind == "PNG" else 0
+    if not profile or kind in HOLDS_ANY_PROFILE or len(profile) <= most:
         return image
     plain, info = image.copy(), {key: value for key, value in image.info.items() if key != "icc_profile"}
     converted = to_srgb(image, profile)
     if converted is not None:
         away = np.abs(np.asarray(converted, dtype=np.int16) - np.asarray(image.convert(converted.mode))).max(initial=0)
         if away > UNSEEN:
-            warnings.warn("converted to sRGB: few programs open a PNG whose colour profile is over 1 MB", stacklevel=3)
+            reason = (
+                "few programs open a PNG whose colour profile is over 1 MB" if most else "for want of colour profiles"
+            )
+            warnings.warn(f"{kind} written in sRGB: {reason}", stacklevel=3)
             plain, info = converted, {**info, "icc_profile": converted.info.get("icc_profile")}
     plain.info = info
     return plain

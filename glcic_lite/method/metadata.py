@@ -4,7 +4,6 @@ The thumbnail in EXIF data is left behind, for it still shows what was removed; 
 applied. This course's addition.
 """
 
-import math
 from contextlib import suppress
 from typing import Any
 
@@ -35,13 +34,15 @@ def kept(info: dict[Any, Any]) -> dict[Any, Any]:
 def read(image: Image.Image) -> dict[Any, Any]:
     """`exif`, bytes, and `dpi`, two floats, of a picture whose file is still open; only what is there and valid."""
     found: dict[Any, Any] = {}
+    dpi = image.info.get("dpi")
     with suppress(Exception):  # damaged metadata make Pillow raise anything; the photo itself is sound
         exif = _copied(image.getexif(), image.format == "TIFF")
-        dpi = image.info.get("dpi") or _resolution(exif)
-        if dpi and all(math.isfinite(side) and 0 < side < 65_535 for side in dpi):
-            found["dpi"] = float(dpi[0]), float(dpi[1])
+        dpi = dpi or _resolution(exif)
         if len(exif):
             found["exif"] = exif.tobytes()
+    with suppress(TypeError, ValueError, ZeroDivisionError):
+        if dpi and all(1 < side < 65_535 for side in dpi):
+            found["dpi"] = float(dpi[0]), float(dpi[1])
     return found
 
 

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from glcic_lite.files import write_bytes
 from glcic_lite.method import metadata
-from glcic_lite.method.colour_profiles import colour_space, fit_for_png, grey_tones, to_srgb, with_tones
+from glcic_lite.method.colour_profiles import colour_space, fit_for, grey_tones, to_srgb, with_tones
 
 MAX_PIXELS = 120_000_000  # more than any camera's photo; a small file can claim far more and fill the memory
 
@@ -327,7 +327,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     """Write a picture whole or not at all: encoded in memory first, then as `files.write_bytes` does.
 
     The suffix decides the format. Photos written as PNG keep every pixel, unless their colour profile is over 1 MB (see
-    `fit_for_png`); `quality`, 1 to 100, is for JPEG, WebP and AVIF. Metadata in `info` are written where the format has
+    `fit_for`); `quality`, 1 to 100, is for JPEG, WebP and AVIF. Metadata in `info` are written where the format has
     a place for them.
 
     Raises:
@@ -336,8 +336,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, quality: int = 95) -
     """
     path = Path(path)
     kind = picture_format(path)
-    if kind == "PNG":
-        image = fit_for_png(image)
+    image = fit_for(image, kind)
     options = metadata.to_save(image.info, kind)
     if kind in ("JPEG", "WEBP", "AVIF"):
         options["quality"] = quality

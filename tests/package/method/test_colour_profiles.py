@@ -150,12 +150,28 @@ def test_a_large_profile_that_means_nothing_is_left_out_of_a_png(tmp_path, monke
 
 def test_a_large_profile_that_means_something_is_applied_with_a_warning(tmp_path, monkeypatch, photo_with):
     photo = photo_with(large(RED_AND_BLUE_SWAPPED))
-    with pytest.warns(UserWarning, match="converted to sRGB"):
+    with pytest.warns(UserWarning, match="PNG written in sRGB: .*1 MB"):
         save_image(photo, tmp_path / "out.png")
     out = opened_elsewhere(tmp_path / "out.png", monkeypatch)
     swapped = np.asarray(photo)[..., ::-1].astype(int)  # as it looks
     assert np.abs(np.asarray(out) - swapped).mean() < 12 < np.abs(np.asarray(photo) - swapped).mean()
     assert len(out.info["icc_profile"]) < 10_000
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".jp2", ".tga"])
+@pytest.mark.parametrize("profile, converted", [(SRGB, False), (RED_AND_BLUE_SWAPPED, True)])
+def test_a_format_without_profiles_shows_the_same_colours(tmp_path, suffix, profile, converted):
+    photo = Image.fromarray(texture(20, 30))
+    photo.info["icc_profile"] = profile
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        save_image(photo, tmp_path / f"out{suffix}")
+    out = np.asarray(open_photo(tmp_path / f"out{suffix}")).astype(int)
+    expected = np.asarray(photo)[..., ::-1] if converted else np.asarray(photo)
+    assert np.abs(out - expected).mean() < (12 if converted else 1e-9)
+    assert [f"{Image.EXTENSION[suffix]} written in sRGB" in str(warning.message) for warning in told] == [
+        True
+    ] * converted
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])

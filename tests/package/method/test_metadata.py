@@ -127,7 +127,7 @@ def test_exif_that_a_jpeg_has_no_room_for_is_left_out(tmp_path):
         assert ("exif" in open_photo(tmp_path / f"out{suffix}").info) is there
 
 
-@pytest.mark.parametrize("dpi", [(0, 0), (-72, 72), (float("nan"), 72), (float("inf"), 72), (1e9, 1e9)])
+@pytest.mark.parametrize("dpi", [(0, 0), (1, 1), (-72, 72), (float("nan"), 72), (float("inf"), 72), (1e9, 1e9)])
 def test_a_resolution_that_makes_no_sense_is_not_handed_on(tmp_path, dpi):
     image = Image.fromarray(PHOTO)
     image.info["dpi"] = dpi

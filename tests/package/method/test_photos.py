@@ -706,7 +706,8 @@ def test_a_layered_psd_is_the_picture_that_shows_all_layers(tmp_path):
 
 
 def test_the_endings_are_those_of_the_formats_that_are_opened():
-    assert {".jfif", ".avif", ".gif", ".jp2", ".heic", ".heif", ".psd", ".mpo"} <= PHOTO_SUFFIXES
+    assert {".jfif", ".gif", ".jp2", ".heic", ".heif", ".psd", ".mpo"} <= PHOTO_SUFFIXES
+    assert (".avif" in PHOTO_SUFFIXES) is ("AVIF" in opened_formats())
     assert not {".eps", ".ps", ".pdf", ".svg", ".mp4", ".txt", ""} & PHOTO_SUFFIXES
 
 
