@@ -135,7 +135,7 @@ def complete_folder(
 def _is_newer(target: Path, sources: tuple[Path, ...]) -> bool:
     try:
         return target.stat().st_mtime >= max(source.stat().st_mtime for source in sources)
-    except FileNotFoundError:  # no result yet, or a link to a photo that is gone
+    except OSError:  # no result yet, or a link to a photo that is gone, or to itself
         return False
 
 
