@@ -521,7 +521,7 @@ def test_a_link_to_a_folder_is_not_followed_but_named(tmp_path):
         assert [path.name for path in list_photos(tmp_path)] == ["a.png"]
 
 
-@pytest.mark.parametrize("size, factor", [((425, 525), 1), ((512, 525), 2), ((1050, 1025), 4), ((511, 2250), 1)])
+@pytest.mark.parametrize("size, factor", [((425, 525), 1), ((512, 526), 2), ((1050, 1026), 4), ((511, 2250), 1)])
 def test_large_jpegs_are_decoded_smaller_and_others_are_not(tmp_path, size, factor):
     width, height = size
     row = np.linspace(20, 230, width).astype(np.uint8)
