@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, NETWORK_FILLS, telea_fill
-from glcic_lite.evaluation.protocol import FILLS, HOLES, hole_cases
+from glcic_lite.evaluation.protocol import FILLS, HOLES, SMALL_HOLES, hole_cases
 from glcic_lite.evaluation.publishing import (
     COLUMNS,
     SHEET_CROP,
@@ -26,6 +26,7 @@ from glcic_lite.evaluation.publishing import (
 from glcic_lite.evaluation.statistics import (
     DOES_NOT_HOLD,
     HOLDS,
+    NO_DIFFERENCE,
     UNDECIDED,
     averages,
     mean_interval,
@@ -217,8 +218,8 @@ def shipped_rows():
     return RunFolder(SHIPPED_WEIGHTS).rows("evaluation.csv")
 
 
-def lesson_00():
-    notebook = json.loads((NOTEBOOKS / "00_complete_a_photo.ipynb").read_text(encoding="utf-8"))
+def lesson(name):
+    notebook = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))
     return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
 
 
@@ -239,7 +240,7 @@ def test_the_readmes_table_is_that_of_the_measurements(shipped_rows):
 
 def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_rows):
     small, large = ["box 32", "box 48", "box 64", "stroke 20"], ["box 96", "box 128", "box 192"]
-    text, lesson = (" ".join(words.split()) for words in (README, lesson_00()))
+    text, first = (" ".join(words.split()) for words in (README, lesson("00_complete_a_photo")))
     means = {(row["fill"], row["hole"]): row for row in averages(shipped_rows)}
 
     assert "In every hole the network has a higher PSNR than Telea's fill and the shift-map" in text
@@ -250,7 +251,7 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     assert "Against the harmonic fill, the smoothest of all, only boxes of 128 pixels decide, for the network" in text
     assert where(shipped_rows, HOLDS, "harmonic") == ["box 128"]
     assert where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
-    for words in (text, lesson):
+    for words in (text, first):
         assert "a third to a half of the photo's texture" in words
     assert all(0.3 < means["network, blended", hole]["texture"] < 0.55 for hole in small)
     assert "nearly all the texture" in text and "2.5 dB or more" in text
@@ -258,16 +259,41 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
         assert 0.75 < means["shift-map", hole]["texture"] < 1.05
         assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.5
 
-    assert "in large boxes fewer than a single flat colour" in lesson
+    assert "in large boxes fewer than a single flat colour" in first
     for hole in large:
         assert means["shift-map", hole]["psnr"] < means["mean colour", hole]["psnr"]
-    assert "no other is ahead of it by much in decibels, and it has less than a third of the texture" in lesson
-    assert "The network lies between the two" in lesson
+    assert "no other is ahead of it by much in decibels, and it has less than a third of the texture" in first
+    assert "The network lies between the two" in first
     for hole in HOLES:
         others = ("mean colour", "Telea", "FSR fast", "shift-map", "network, blended")  # those of the lesson's table
         assert max(means[fill, hole]["psnr"] for fill in others) < means["harmonic", hole]["psnr"] + 0.75
         harmonic, network, copied = (means[f, hole]["texture"] for f in ("harmonic", "network, blended", "shift-map"))
         assert harmonic < min(network, 1 / 3) and network < copied
+
+
+def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
+    text = " ".join(lesson("09_evaluation_and_limits").split())
+    boxes = [hole for hole in HOLES if hole.startswith("box")]
+    assert "Against FSR learning pays from 96 pixels on" in text
+    assert [h for h in where(shipped_rows, HOLDS, "FSR fast") if h in boxes] == ["box 96", "box 128", "box 192"]
+    assert "there is one size at which it does, by a quarter of a decibel" in text
+    (hole,) = where(shipped_rows, HOLDS, "harmonic")
+    lead = paired_differences(shipped_rows, "network, blended", "harmonic", hole=hole).values()
+    assert 0.2 < np.mean(list(lead)) < 0.3
+    assert not where(shipped_rows, DOES_NOT_HOLD, "harmonic")
+    small = [row for row in shipped_rows if row["hole"] in SMALL_HOLES]
+
+    def over_all_four(other, metric="psnr", small_difference=0.5):
+        differences = paired_differences(small, "network, blended", other, metric)
+        return verdict(mean_interval(list(differences.values())), small_difference)
+
+    assert "is ahead of the classics and of shift-map" in text
+    assert {over_all_four(other) for other in ("Telea", "Navier-Stokes", "shift-map")} == {HOLDS}
+    assert "from the harmonic fill it differs by less than half a decibel" in text
+    assert over_all_four("harmonic") == NO_DIFFERENCE and over_all_four("FSR fast") == UNDECIDED
+    assert "more texture than the harmonic fill, and less than FSR" in text
+    assert over_all_four("harmonic", "texture", 0.05) == HOLDS
+    assert over_all_four("FSR fast", "texture", 0.05) == DOES_NOT_HOLD
 
 
 def test_the_verdicts_on_a_card_are_those_of_the_rule(shipped_rows):
