@@ -29,14 +29,14 @@ class Answer:
         exercise: its number in the lesson.
         check: the name of its check in the lesson's `checks`.
         code: Python that defines what the check is given; empty if there is nothing to run.
-        arguments: the Python of the check's arguments.
+        arguments: the Python of the check's arguments, as in a call.
         problem: why there is nothing to run: "not attempted", "missing", or what is wrong with it.
     """
 
     exercise: int
     check: str
     code: str = ""
-    arguments: tuple[str, ...] = ()
+    arguments: str = ""
     problem: str = ""
 
 
@@ -106,15 +106,17 @@ def _answer(sources: list[str], stub: Stub) -> Answer:
         return Answer(stub.exercise, stub.check, problem="not attempted")
     try:
         body = _parse(sources[last])
+        called = [node for part in body for node in ast.walk(part) if _check_called(node) == stub.check]
+        if not called:  # its name stands in a text
+            return Answer(stub.exercise, stub.check, problem="missing")
+        given: list[ast.AST] = [*called[-1].args, *called[-1].keywords]
+        own = [node for node in body if not (isinstance(node, ast.Expr) and _check_called(node.value))]
+        above = [node for source in sources[:last] for node in _parse_or_skip(source)]
+        code = ast.unparse(ast.Module([*_used(above, [*own, *given]), *own], []))
+        return Answer(stub.exercise, stub.check, code, ", ".join(map(ast.unparse, given)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
-        return Answer(stub.exercise, stub.check, problem=f"not Python, {where}")
-    call = next(node.value for node in reversed(body) if _checked(node) == stub.check)
-    own = [node for node in body if not _checked(node)]
-    above = [node for source in sources[:last] for node in _parse_or_skip(source)]
-    code = ast.unparse(ast.Module([*_used(above, [*own, *call.args]), *own], []))
-    given = tuple(ast.unparse(argument) for argument in call.args)
-    return Answer(stub.exercise, stub.check, code, given)
+        where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else type(error).__name__
+        return Answer(stub.exercise, stub.check, problem=f"not Python that can be read, {where}")
 
 
 def _parse(source: str) -> list[ast.stmt]:
@@ -128,11 +130,10 @@ def _parse_or_skip(source: str) -> list[ast.stmt]:
         return []
 
 
-def _checked(node: ast.stmt) -> str:
-    """The check that a statement calls, if it does nothing else."""
-    call = node.value if isinstance(node, ast.Expr) else None
-    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
-        return call.func.attr if call.func.value.id == "checks" else ""
+def _check_called(node: ast.AST) -> str:
+    """The name of the check that an expression calls, if it is such a call."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        return node.func.attr if node.func.value.id == "checks" else ""
     return ""
 
 

@@ -7,7 +7,6 @@ in; its limits need Docker.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +15,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from glcic_lite.classroom.answers import Answer, HandInError, import_of_checks, read_answers, stubs
+from glcic_lite.classroom.sealing import sealed
 from glcic_lite.course.shared.progress import FILE, Record, read_progress
 from glcic_lite.files import NOTEBOOKS, REPOSITORY
 
@@ -65,9 +64,15 @@ def hand_ins(folders: Iterable[Path]) -> dict[str, Path]:
         if not inner:
             raise HandInError(f"{folder}: no notebooks and no {FILE} here, nor in the folders of it")
         for path in inner:
-            name = path.resolve().name
+            name = plain(path.resolve().name)
             found[name if name not in found else str(path)] = path
     return found
+
+
+def plain(text: str) -> str:
+    """Text that a terminal shows as it is and a spreadsheet does not take for a formula."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _holds_answers(folder: Path) -> bool:
@@ -121,7 +126,8 @@ def _student(name: str, folder: Path, posed: dict, run_code: bool, seconds: floa
             kept = record.get((lesson, stub.exercise), Record())
             state = "correct" if kept.passed else "not yet" if kept.attempts else "not attempted"
             state, message = verdicts.get(stub.exercise, (state, ""))
-            results.append(Result(name, lesson, stub.exercise, state, kept.attempts, kept.time, message))
+            time, message = plain(kept.time), plain(message)
+            results.append(Result(name, lesson, stub.exercise, state, kept.attempts, time, message))
     return results
 
 
@@ -186,7 +192,7 @@ def _process(
         job.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "glcic_lite.classroom.running", str(job), str(results)]
         child = subprocess.Popen(
-            [*without_network(), *command],
+            [*sealed(folder, work), *command],
             cwd=work,
             env=_environment(work),
             stdin=subprocess.DEVNULL,
@@ -236,7 +242,7 @@ def _read_results(file: Path) -> tuple[dict[int, tuple[str, str]], int | None]:
                 begun = int(entry["exercise"])
             elif entry["state"] in MARKS:
                 verdicts[int(entry["exercise"])] = (entry["state"], str(entry["message"])[:1000])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, ArithmeticError):
             continue
     return verdicts, begun
 
@@ -253,16 +259,6 @@ def _environment(work: Path) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
-
-
-@cache
-def without_network() -> tuple[str, ...]:
-    """The command that cuts a process off the network, where this system has one that works: Linux's `unshare`."""
-    command = ("unshare", "--user", "--map-current-user", "--net", "--")
-    if shutil.which(command[0]) is None:
-        return ()
-    worked = subprocess.run([*command, sys.executable, "-c", ""], capture_output=True).returncode == 0
-    return command if worked else ()
 
 
 def table(results: list[Result]) -> str:

@@ -29,7 +29,7 @@ _REFUSED = {  # programs, other processes, connections, and the ways around all 
     "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile", "os.kill",
     "os.killpg", "subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg",
     "socket.getaddrinfo", "socket.gethostbyname", "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle",
-    "signal.pthread_kill", "winreg.SetValue", "winreg.DeleteKey", "winreg.CreateKey",
+    "signal.pthread_kill", "sqlite3.connect", "winreg.SetValue", "winreg.DeleteKey", "winreg.CreateKey",
 }  # fmt: skip
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -99,8 +99,8 @@ def run(answer: dict, checks) -> tuple[str, str]:
     space: dict = {"__name__": "__main__", "display": print}
     try:
         exec(compile(answer["code"], "answer", "exec"), space)
-        given = [eval(argument, space) for argument in answer["arguments"]]
-        verdict = getattr(checks, answer["check"])(*given)
+        given, named = eval(f"(lambda *given, **named: (given, named))({answer['arguments']})", space)
+        verdict = getattr(checks, answer["check"])(*given, **named)
         return verdict.state, verdict.message
     except BaseException as error:  # the student's code may raise anything, and end the program
         return "not yet", f"Stopped with {type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -44,14 +44,15 @@ def collect(
     and memory. Code that is bent on it gets around that, and can claim to be right; on a machine that matters use
     --progress-only, or a container."""
     from glcic_lite.classroom import collecting
+    from glcic_lite.classroom.sealing import can_seal
     from glcic_lite.files import csv_text, write_text
 
     if out:
         expect_folder_for(out)
     students = collecting.hand_ins(folders)
     if not progress_only:
-        network = "without" if collecting.without_network() else "WITH (this system cannot cut it off)"
-        print(f"Running the code of {len(students)} students, {network} network.", file=sys.stderr)
+        seal = "sealed off from network and files" if can_seal() else "NOT sealed off: this system has no means for it"
+        print(f"Running the code of {len(students)} students, {seal}.", file=sys.stderr)
 
     def say(name: str, results: list[collecting.Result]) -> None:
         done = sum(result.state == "correct" for result in results)

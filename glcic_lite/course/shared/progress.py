@@ -92,7 +92,7 @@ def _read(file: Path) -> tuple[dict[tuple[str, int], Record], bool]:
                 keep = bool(entry["keep"])
                 continue
             key, passed, time = (str(entry["lesson"]), int(entry["exercise"])), entry["passed"] is True, entry["time"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
             continue
         record = found.setdefault(key, Record())
         if not record.passed:
