@@ -12,10 +12,12 @@ Two releases are known, recognised by the first bytes of the file:
 
 import io
 import os
+import pickletools
 import stat
 import struct
+import warnings
 import zipfile
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -176,8 +178,9 @@ def _fill(network: CompletionNetwork, mean_colour, found: dict[str, Tensor], the
         value = found.pop(theirs)
         if value.shape != wanted.shape:
             raise WeightsError(f"{theirs} should be {tuple(wanted.shape)}, and is {tuple(value.shape)}")
-        state[name] = value.to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
-        if value.is_floating_point() != wanted.is_floating_point() or not state[name].isfinite().all():
+        if value.is_floating_point() == wanted.is_floating_point() and not value.is_complex():
+            state[name] = value.to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
+        if name not in state or not state[name].isfinite().all():
             raise WeightsError(f"{theirs} is not all finite numbers of its kind")
     if found:
         raise WeightsError(f"{_printable(min(found))} does not belong to it")
@@ -269,26 +272,76 @@ def _may_be_the_network(value: Any) -> bool:
     )
 
 
-def _expect_torch_archive(stream: BinaryIO, size: int) -> None:
-    """Refuse zip archives of other kinds, and those that unpack to more than the file has."""
+def _expect_bounded(stream: BinaryIO, size: int) -> None:
+    """Refuse zip archives of other kinds, and files that hold more, once unpacked, than they have room for."""
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        for _ in range(5):  # before PyTorch 1.6 there were five pickles one after the other, and then the numbers
+            _expect_no_unfolding(stream)
+        return
     with zipfile.ZipFile(stream) as archive:
         parts = archive.infolist()
-    if not any(part.filename.endswith("data.pkl") for part in parts):
-        raise WeightsError("this is a zip archive, and not one of PyTorch; unpack it first")
-    if any(part.filename.endswith("constants.pkl") for part in parts):
-        raise WeightsError("this is a TorchScript program, and code is never run; save the network's state_dict()")
-    if sum(part.file_size for part in parts) > size:
-        raise WeightsError("this archive unpacks to more numbers than the file has room for")
+        pickles = [part for part in parts if part.filename.endswith("data.pkl")]
+        if not pickles:
+            raise WeightsError("this is a zip archive, and not one of PyTorch; unpack it first")
+        if any(part.filename.endswith("constants.pkl") for part in parts):
+            raise WeightsError("this is a TorchScript program, and code is never run; save the network's state_dict()")
+        if sum(part.file_size for part in parts) > size:
+            raise WeightsError("this archive unpacks to more numbers than the file has room for")
+        for part in pickles:
+            with archive.open(part) as content:
+                _expect_no_unfolding(content)
+
+
+MOST_UNFOLDED = 10**7  # values; a state dict of the paper's network has some thousands
+
+
+def _expect_no_unfolding(stream: IO[bytes]) -> None:
+    """Refuse a pickle whose values refer to one another so often that comparing or printing one would never end.
+
+    Nothing is unpickled: its steps are followed with, in place of each value, the number of values in it, and whether
+    it lies in another one. Python fills a value before it does that.
+    """
+    stack: list = []  # of these pairs, as lists, for the same value may lie here twice; None is a mark
+    memo: dict[Any, list] = {}
+    for step, argument, _ in pickletools.genops(stream):
+        if "PUT" in step.name:
+            memo[argument] = stack[-1]
+        elif "GET" in step.name:
+            stack.append(memo[argument])
+        elif step.name == "MARK":
+            stack.append(None)
+        else:
+            if pickletools.markobject in step.stack_before:
+                place = len(stack) - 1 - stack[::-1].index(None)
+                inner, stack[place:] = stack[place + 1 :], []
+            else:
+                place = len(stack) - len(step.stack_before)
+                inner, stack[place:] = stack[place:], []
+            if step.name in ("APPENDS", "SETITEMS"):
+                inner.insert(0, stack.pop())
+            made = inner[0] if step.name in GROWING else [1, False]
+            added = [value for value in inner if value is not made]
+            made[0] += sum(value[0] for value in added)
+            if made[0] > MOST_UNFOLDED or (made[1] and added):
+                raise WeightsError("values in it refer to one another so often that they would fill the memory")
+            for value in added:
+                value[1] = True
+            stack += [made] * len(step.stack_after)
+
+
+GROWING = ("APPEND", "APPENDS", "SETITEM", "SETITEMS", "BUILD")
 
 
 def _state_dict(file: str | os.PathLike) -> dict[str, Tensor]:
     """The tensors of a file by their names, without a prefix, such as the "module." of `nn.DataParallel`."""
     with _open(file) as stream:
         try:
-            if zipfile.is_zipfile(stream):
-                _expect_torch_archive(stream, os.path.getsize(file))
+            _expect_bounded(stream, os.path.getsize(file))
             stream.seek(0)
-            content = _unwrapped(torch.load(stream, map_location="cpu", weights_only=True))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of PyTorch, about its own storages
+                content = _unwrapped(torch.load(stream, map_location="cpu", weights_only=True))
         except WeightsError as error:
             raise WeightsError(f"{file}: {error}") from error
         except Exception as error:  # of whatever kind: the reason is in the file

@@ -1,5 +1,6 @@
 """Weights published elsewhere: files as Torch7 and PyTorch write them, read back exactly; anything else refused."""
 
+import io
 import json
 import os
 import pickle
@@ -587,6 +588,45 @@ def test_a_discriminator_is_called_so(tmp_path, prefix):
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "model_cd")
     with pytest.raises(WeightsError, match="model_cd: .*this is a discriminator"):
         network_from_pytorch(tmp_path / "model_cd")
+
+
+def unfolding_pickle(use: bytes, from_inside: bool) -> bytes:
+    """A pickle of a value that is 2^60 values when unfolded; `use` is what it is used for."""
+    steps = b"\x80\x02X\x01\0\0\0aq\0"
+    for number in range(60):
+        again = b"h%c" % number * 2
+        steps += again + b"\x86q%c" % (number + 1)  # a pair of twice the value before
+    if not from_inside:
+        return steps + use
+    steps = b"\x80\x02" + b"".join(b"]q%c0" % number for number in range(61))  # lists, still empty
+    return steps + b"".join(b"h%c(h%ch%ce0" % (n, n + 1, n + 1) for n in range(60)) + b"h\0" + use
+
+
+@pytest.mark.parametrize("today", [True, False], ids=["zip", "before 1.6"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        unfolding_pickle(b"}q\xffh\x3cK\x01s.", from_inside=False),  # the key of a dictionary, which is hashed
+        unfolding_pickle(
+            b"h\x3c\x85Q.", from_inside=False
+        ),  # the kind of a storage, which an error message would print
+        unfolding_pickle(b"\x85Q.", from_inside=True),
+    ],
+    ids=["key", "storage", "lists"],
+)
+def test_a_pickle_that_unfolds_exponentially_is_refused_at_once(tmp_path, steps, today):
+    torch.save({}, tmp_path / "model_cn", _use_new_zipfile_serialization=today)
+    if today:
+        with zipfile.ZipFile(tmp_path / "model_cn", "w") as archive:
+            archive.writestr("archive/data.pkl", steps)
+            archive.writestr("archive/version", b"3")
+    else:
+        whole = io.BytesIO((tmp_path / "model_cn").read_bytes())
+        for _ in range(3):
+            pickle.load(whole)
+        (tmp_path / "model_cn").write_bytes(whole.getvalue()[: whole.tell()] + steps + b"\x80\x02]q\0.")
+    with pytest.raises(WeightsError, match="model_cn: values in it refer to one another so often"):
+        network_from_pytorch(tmp_path / "model_cn")
 
 
 def test_a_torchscript_program_is_called_so(tmp_path):
