@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, show_figure, with_hole
+from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, show_figure, with_hole
 from glcic_lite.method.masks import Box
 from glcic_lite.method.receptive_field import FieldAfterLayer
 
@@ -74,15 +77,26 @@ def draw_growth(ax: Axes, dilated: Sequence[FieldAfterLayer], plain: Sequence[Fi
     ax.legend(loc="upper right", fontsize=12)
 
 
-def draw_heat(ax: Axes, values: np.ndarray, title: str, square: int | None = None, hole: Box | None = None) -> None:
+DECADES = 4  # that a logarithmic map of influence spans
+
+
+def draw_heat(
+    ax: Axes, values: np.ndarray, title: str, square: int | None = None, hole: Box | None = None, log: bool = False
+) -> AxesImage:
     """A map of influence, black where there is none; its square root is shown, or only the peak would be visible.
 
     Args:
         values: (H, W), 0 or more.
         square: side of the theoretical field, framed in orange around the middle.
         hole: framed in pink, dashed.
+        log: show the logarithm instead, over `DECADES` powers of ten; less than that is black, too.
     """
-    ax.imshow(np.sqrt(values / values.max()), cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
+    shares = values / values.max()
+    if log:
+        norm = LogNorm(10.0**-DECADES, 1)
+        image = ax.imshow(shares.clip(norm.vmin), cmap="inferno", norm=norm, interpolation="nearest")
+    else:
+        image = ax.imshow(np.sqrt(shares), cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
     ax.set_title(title, fontsize=12.5)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -93,6 +107,19 @@ def draw_heat(ax: Axes, values: np.ndarray, title: str, square: int | None = Non
     if hole:
         ax.add_patch(Rectangle((hole.left - 0.5, hole.top - 0.5), hole.width, hole.height, fill=False,
                                edgecolor=HOLE, linewidth=2, linestyle="--"))  # fmt: skip
+    return image
+
+
+def influence_figure(maps: dict[str, np.ndarray], squares: Sequence[int], hole: Box) -> Figure:
+    """Maps of influence side by side on one logarithmic scale, each relative to its own largest value."""
+    figure, axes = plt.subplots(1, len(maps), figsize=(12, 4.3), layout="constrained")
+    for ax, (name, values), square in zip(axes, maps.items(), squares, strict=True):
+        image = draw_heat(ax, values, name, square, hole, log=True)
+    bar = figure.colorbar(image, ax=axes, shrink=0.85)
+    bar.set_ticks([10.0**-power for power in range(DECADES + 1)], labels=["1", "1/10", "1/100", "1/1,000", "1/10,000"])
+    bar.minorticks_off()
+    bar.set_label("influence (largest = 1)", fontsize=11)
+    return figure
 
 
 def influence_radius(values: np.ndarray, share: float, centre: tuple[int, int] | None = None) -> int:
@@ -105,23 +132,46 @@ def influence_radius(values: np.ndarray, share: float, centre: tuple[int, int] |
 
 
 def training_figure(
-    truth: np.ndarray, emptied: np.ndarray, fills: dict[str, np.ndarray], losses: dict[str, list[float]], steps: int
-):
-    """Two networks in training, side by side: the photo, its hole, what each network paints now, and both losses."""
-    figure, axes = plt.subplots(1, 3 + len(fills), figsize=(12, 2.9), layout="constrained",
-                                gridspec_kw={"width_ratios": [1] * (2 + len(fills)) + [1.6]})  # fmt: skip
-    for ax, picture, title in zip(axes, [truth, emptied, *fills.values()], ["photo", "hole", *fills], strict=False):
+    pictures: dict[str, np.ndarray], courses: dict[str, list[tuple[int, float]]], constant: float, steps: int, side: int
+) -> Figure:
+    """Two networks in training, side by side: a photo, its hole, what each network paints now, and both errors.
+
+    Args:
+        pictures: by title; the middle of each, `side` pixels wide, is framed.
+        courses: for each network, steps and errors in that middle so far.
+        constant: the error of the best constant colour there.
+        steps: of the whole training.
+    """
+    figure, axes = plt.subplots(1, len(pictures) + 1, figsize=(12, 2.9), layout="constrained",
+                                gridspec_kw={"width_ratios": [1] * len(pictures) + [1.8]})  # fmt: skip
+    for ax, (title, picture) in zip(axes, pictures.items(), strict=False):
         ax.imshow(picture, interpolation="nearest")
+        corner = (picture.shape[0] - side) / 2 - 0.5
+        ax.add_patch(Rectangle((corner, corner), side, side, fill=False, edgecolor=HIGHLIGHT, linewidth=2))
         ax.set_title(title, fontsize=12)
         ax.set_axis_off()
-    for (name, values), colour, line in zip(losses.items(), (QUIET, OUTPUT, WEIGHT), ("--", "-", ":"), strict=False):
-        smooth = [np.mean(values[max(0, n - 14) : n + 1]) for n in range(len(values))]  # a single batch says little
-        axes[-1].plot(range(1, len(values) + 1), smooth, line, color=colour, label=name, linewidth=2)
-    axes[-1].set_xlim(1, steps)
-    axes[-1].set_xlabel("training step")
-    axes[-1].set_title("error in the hole", fontsize=12)
-    axes[-1].legend(fontsize=10)
+    draw_courses(axes[-1], {name: [course] for name, course in courses.items()}, constant)
+    axes[-1].set_xlim(0, 1.03 * steps)
     return figure
+
+
+def draw_courses(ax: Axes, courses: dict[str, list[list[tuple[int, float]]]], constant: float) -> None:
+    """The error in the middle of the hole in the course of trainings, for two networks: the mean, and all seeds' span.
+
+    Args:
+        courses: for each network, for each seed, steps and errors; the same steps for all seeds.
+        constant: the error of the best constant colour.
+    """
+    ax.axhline(constant, color="black", linestyle=":", linewidth=2, label="the best constant colour")
+    for (name, runs), colour, style in zip(courses.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
+        steps = [step for step, _ in runs[0]]
+        errors = np.array([[error for _, error in run] for run in runs])
+        ax.plot(steps, errors.mean(0), style, color=colour, markersize=5, linewidth=2, label=name)
+        ax.fill_between(steps, errors.min(0), errors.max(0), color=colour, alpha=0.3)
+    ax.set_ylim(0.15, 0.3)
+    ax.set_xlabel("training step")
+    ax.set_title("error in the middle 8 px", fontsize=12)
+    ax.legend(fontsize=10, loc="lower left")
 
 
 def draw_errors(ax: Axes, errors: dict[str, list[np.ndarray]], blind: np.ndarray) -> None:
@@ -129,13 +179,13 @@ def draw_errors(ax: Axes, errors: dict[str, list[np.ndarray]], blind: np.ndarray
 
     Args:
         errors: for each network, a curve for each seed.
-        blind: the curve of the mean colour.
+        blind: the curve of the best constant colour.
     """
-    ax.plot(blind, ":", color="black", linewidth=2, label="mean colour: knows nothing of the photo")
+    ax.plot(blind, ":", color="black", linewidth=2, label="the best constant colour")
     for (name, curves), colour, style in zip(errors.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
         ax.plot(np.mean(curves, axis=0), style, color=colour, markersize=5, label=name)
         ax.fill_between(range(len(blind)), np.min(curves, axis=0), np.max(curves, axis=0), color=colour, alpha=0.3)
     ax.set_xlabel("distance to the rim of the hole, in pixels")
     ax.set_ylabel("error (root mean square,\nwhite − black = 1)")
     ax.set_ylim(0.1)
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower right", fontsize=10)

@@ -167,8 +167,10 @@ def joined():
             nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, features), nn.ReLU()).requires_grad_(False)
             for side, features in ((8, wide), (4, close))
         )
-        yield dict(photo=torch.rand(count, 3, 8, 8), patch=torch.rand(count, 3, 4, 4), global_part=global_part,
-                   local_part=local_part, last=nn.Linear(wide + close, 1).requires_grad_(False))  # fmt: skip
+        case = dict(photo=torch.rand(count, 3, 8, 8), patch=torch.rand(count, 3, 4, 4), global_part=global_part,
+                    local_part=local_part, last=nn.Linear(wide + close, 1).requires_grad_(False))  # fmt: skip
+        case["last"].bias -= _logit(**case).mean()  # logits of both signs, so that a ReLU shows
+        yield case
 
 
 def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> None:

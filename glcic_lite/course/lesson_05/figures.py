@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from glcic_lite.course.lesson_05.defects import PATCH, blurred
+from glcic_lite.course.lesson_05.defects import PATCH
+from glcic_lite.course.lesson_05.this_hole import close_up, relative
 from glcic_lite.course.lesson_05.toy_gan import FOG, strips
+from glcic_lite.course.shared.discriminator_scores import CropWithHole
 from glcic_lite.course.shared.figures import (
     HIGHLIGHT,
     HOLE,
@@ -221,9 +223,11 @@ def parameters_figure(rows: Sequence[tuple[str, str, int]]) -> Figure:
 # What they see
 
 
-def framed(ax: Axes, picture: np.ndarray, hole: Box | None = None, patch: Box | None = None) -> None:
+def framed(
+    ax: Axes, picture: np.ndarray, hole: Box | None = None, patch: Box | None = None, smooth: bool = True
+) -> None:
     """A photo with a dashed pink frame around the hole and an orange one around the patch."""
-    ax.imshow(picture, interpolation="bicubic")
+    ax.imshow(picture, interpolation="bicubic" if smooth else "nearest")
     for box, colour, style in ((patch, HIGHLIGHT, "-"), (hole, HOLE, "--")):
         if box is not None:
             corner = (box.left - 0.5, box.top - 0.5)
@@ -237,18 +241,19 @@ def framed(ax: Axes, picture: np.ndarray, hole: Box | None = None, patch: Box | 
         side.set_visible(False)
 
 
-def show_probabilities(
-    pictures: dict[str, np.ndarray], hole: Box, patch: Box, probabilities: Sequence[float], alternative_text: str
-) -> None:
-    """A photo filled in several ways: the whole above, the patch below, the probability of being real between them."""
-    figure, axes = plt.subplots(2, len(pictures), figsize=(10.5, 10.5 / len(pictures) * 2 + 0.7), layout="constrained")
-    for column, ((name, picture), probability) in enumerate(zip(pictures.items(), probabilities, strict=True)):
-        framed(axes[0, column], picture, hole, patch)
-        framed(axes[1, column], picture[patch.slices])
-        axes[0, column].set_title(name)
-        axes[0, column].set_xlabel(f"{probability:.0%} real", fontsize=14, fontweight="bold")
-    axes[0, 0].set_ylabel("global sees", fontsize=13)
-    axes[1, 0].set_ylabel("local sees", fontsize=13)
+def show_two_fills(pictures: dict[str, np.ndarray], hole: Box, errors: dict[str, float], alternative_text: str) -> None:
+    """A photo with its hole, and the hole filled in several ways, each with its squared error.
+
+    Args:
+        pictures: (H, W, 3) uint8, by name.
+        errors: mean squared error in the hole, in grey levels, of those that are fills.
+    """
+    figure, axes = plt.subplots(1, len(pictures), figsize=(10.5, 4.1), layout="constrained")
+    for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
+        framed(ax, picture, hole)
+        ax.set_title(name)
+        if name in errors:
+            ax.set_xlabel(f"squared error {errors[name]:,.0f}", fontsize=14, fontweight="bold")
     show_figure(figure, alternative_text)
 
 
@@ -273,55 +278,40 @@ def show_views(rows: Sequence[tuple[str, np.ndarray, np.ndarray, Box, Box]], alt
     show_figure(figure, alternative_text)
 
 
-# What they say
+# What the GAN loss does to a hole
 
 
-def probabilities_figure(logits: dict[str, Tensor]) -> Figure:
-    """One row a fill, one dot a photo: its probability of being real; a dark line at the median.
+def twins_figure(
+    crop: CropWithHole, fills: dict[str, np.ndarray], courses: dict[str, list[dict[str, float]]], steps: int
+) -> Figure:
+    """One frame of a training: the hole as each copy of the network fills it now, and both courses so far.
 
     Args:
-        logits: by fill, (N,) each.
+        fills: the completed crop by the way of training, (H, W, 3) uint8.
+        courses: by the same names, what was measured at equal distances, the first before the training.
+        steps: of the whole training.
     """
-    figure, ax = plt.subplots(figsize=(10.5, 0.62 * len(logits) + 1.1), layout="constrained")
-    for row, (name, of_fill) in enumerate(logits.items()):
-        values = torch.sigmoid(of_fill).numpy()
-        spread = (np.arange(len(values)) * 0.618 % 1 - 0.5) * 0.6  # evenly, and the same every time
-        colour = INPUT if name == "photo" else OUTPUT
-        ax.plot(values, row + spread, "o", color=colour, markersize=4.5, alpha=0.6, markeredgewidth=0)
-        ax.plot([np.median(values)] * 2, [row - 0.4, row + 0.4], color=WEIGHT, linewidth=3)
-        ax.text(1.015, row, f"median {np.median(values):.2f}", va="center", fontsize=11)
-    ax.axvline(0.5, color=QUIET, linestyle=":")
-    ax.set_yticks(range(len(logits)), list(logits))
-    ax.set_ylim(len(logits) - 0.5, -0.5)
-    ax.set_xlim(0, 1)
-    ax.set_xlabel("probability of being real, by the two discriminators together")
+    figure, axes = plt.subplots(
+        1, len(fills) + 2, figsize=(12, 3.3), layout="constrained", width_ratios=[1] * (len(fills) + 1) + [1.5]
+    )
+    near = close_up(crop.hole)
+    hole = relative(crop.hole, near)
+    for ax, (name, picture) in zip(axes, {**fills, "the photo": crop.photo}.items(), strict=False):
+        framed(ax, picture[near.slices], hole, smooth=False)
+        ax.set_title(name, fontsize=12)
+    every = 10
+    for (name, course), colour, style in zip(courses.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
+        values = [point["texture"] for point in course]
+        axes[-1].plot(range(0, every * len(values), every), values, style, color=colour, linewidth=2, label=name)
+    axes[-1].axhline(1, color="black", linestyle=":", linewidth=1.5)
+    axes[-1].text(steps, 0.98, "the photos' own", ha="right", va="top", fontsize=10)
+    axes[-1].set(xlim=(0, steps), ylim=(0, 1.1), xlabel="training step")
+    axes[-1].set_title("texture in the holes", fontsize=12)
+    axes[-1].legend(fontsize=10, loc="lower right")
     return figure
 
 
-def show_gradients(
-    pictures: Sequence[np.ndarray], holes: Sequence[Box], patches: Sequence[Box], wide: Tensor, close: Tensor,
-    alternative_text: str,
-) -> None:  # fmt: skip
-    """Completed photos above; below how much each pixel sways the global and the local discriminator.
-
-    Args:
-        pictures: (H, W, 3) uint8.
-        wide, close: (N, H, W) and (N, patch, patch), 0 or more; each map is smoothed a little, and drawn on its own
-            scale.
-    """
-    wide, close = (blurred(maps[:, None], 1.5)[:, 0] for maps in (wide, close))
-    figure, axes = plt.subplots(3, len(pictures), figsize=(1.85 * len(pictures), 5.85), layout="constrained")
-    for column, (picture, hole, patch) in enumerate(zip(pictures, holes, patches, strict=True)):
-        framed(axes[0, column], picture, hole, patch)
-        whole = np.zeros(picture.shape[:2])
-        whole[patch.slices] = close[column]
-        for line, values in ((1, wide[column].numpy()), (2, whole)):
-            framed(axes[line, column], np.zeros((*values.shape, 3)), hole, patch if line == 2 else None)
-            axes[line, column].images[0].remove()
-            axes[line, column].imshow(values, cmap="magma", vmin=0, vmax=np.quantile(values[values > 0], 0.995))
-    for line, name in enumerate(("what they get", "sways the global", "sways the local")):
-        axes[line, 0].set_ylabel(name, fontsize=13)
-    show_figure(figure, alternative_text)
+# What each alone misses
 
 
 def show_defects(rows: dict[str, Sequence[np.ndarray]], corners: Tensor, alternative_text: str) -> None:

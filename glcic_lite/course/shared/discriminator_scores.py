@@ -79,35 +79,3 @@ def scores(discriminators: ContextDiscriminator, photos: Tensor, patches: Tensor
 def preferred_share(photo: Tensor, fill: Tensor) -> float:
     """How often a photo scores higher than its fill; a tie counts half. Guessing gives 0.5."""
     return ((photo > fill).float() + 0.5 * (photo == fill).float()).mean().item()
-
-
-def gradients(discriminators: ContextDiscriminator, photos: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
-    """How much each pixel sways the logit: the size of its gradient over red, green and blue.
-
-    Args:
-        photos, patches: as for the discriminators, (N, 3, H, W) each.
-
-    Returns:
-        (N, H, W) for the global and for the local discriminator, 0 or more.
-    """
-    device = discriminators.concatenation.weight.device
-    photos, patches = (x.to(device).clone().requires_grad_() for x in (photos, patches))
-    maps = torch.autograd.grad(discriminators(photos, patches).sum(), (photos, patches))
-    return tuple(gradient.norm(dim=1).cpu() for gradient in maps)
-
-
-def hole_factor(maps: Tensor, holes: list[np.ndarray]) -> Tensor:
-    """How much more a pixel in the hole counts than one outside: the ratio of the two means, 1 where both count alike.
-
-    Args:
-        maps: (N, H, W), 0 or more.
-        holes: (H, W) bool each. If over 98 % of a map is hole, there is no outside to compare with.
-
-    Returns:
-        One number for each map that has an outside.
-    """
-    inside = torch.stack([torch.from_numpy(hole) for hole in holes])
-    compared = inside.float().mean((1, 2)) < 0.98
-    maps, inside = maps[compared], inside[compared]
-    within = (maps * inside).sum((1, 2)) / inside.sum((1, 2))
-    return within / ((maps * ~inside).sum((1, 2)) / (~inside).sum((1, 2)))

@@ -1,4 +1,4 @@
-"""What discriminators say: crops, fills, scores, the share of each discriminator, and the explorer of lesson 05."""
+"""What discriminators say: crops, fills, scores, and the explorer of lesson 05."""
 
 import time
 
@@ -14,12 +14,8 @@ from glcic_lite.course.shared.discriminator_scores import (
     CROP,
     PATCH,
     crops_with_holes,
-    fill_all,
     fills,
-    gradients,
-    hole_factor,
     preferred_share,
-    scores,
     views,
 )
 from glcic_lite.files import NOTEBOOKS
@@ -64,22 +60,6 @@ def test_fills_change_the_hole_only_and_never_read_it(shown, network):
         assert ((fill(other, mask) == filled).all()) == (name != "photo"), name
 
 
-def test_the_two_shares_and_the_bias_add_up_to_the_logit(lesson, discriminators, shown, network):
-    source = next(source for source in lesson["cells"] if "def logit_and_shares" in source)
-    names = {**lesson, "discriminators": discriminators, "device": "cpu"}
-    exec(source[: source.index("\n\n\n")], names)
-    split = names["logit_and_shares"]
-    seen = fill_all(shown, network)
-    for photos, patches in seen.values():
-        assert photos.shape == (3, 3, CROP, CROP) and patches.shape == (3, 3, PATCH, PATCH)
-        parts = split(photos, patches)
-        bias = discriminators.concatenation.bias.item()
-        assert torch.allclose(parts["global"] + parts["local"] + bias, parts["both"], atol=1e-5)
-        assert torch.equal(parts["both"], scores(discriminators, photos, patches))
-    changed = split(seen["photo"][0], torch.zeros_like(seen["photo"][1]))
-    assert torch.equal(changed["global"], split(*seen["photo"])["global"])
-
-
 def test_views_are_the_whole_and_its_patch(shown):
     whole, patch = views(shown[0].photo, Box(10, 20, 10 + PATCH, 20 + PATCH))
     assert torch.equal(patch, whole[:, 20 : 20 + PATCH, 10 : 10 + PATCH])
@@ -88,32 +68,6 @@ def test_views_are_the_whole_and_its_patch(shown):
 
 def test_preferred_share_counts_ties_half():
     assert preferred_share(torch.tensor([1.0, 2, 3, 4]), torch.tensor([0.0, 3, 3, 0])) == 0.625
-
-
-def test_gradients_are_those_of_finite_differences(discriminators):
-    torch.manual_seed(1)
-    double = ContextDiscriminator(CROP, PATCH, width=1 / 16).double().eval()
-    photos, patches = torch.rand(1, 3, CROP, CROP).double(), torch.rand(1, 3, PATCH, PATCH).double()
-    wide, close = gradients(double, photos, patches)
-    assert wide.shape == (1, CROP, CROP) and close.shape == (1, PATCH, PATCH)
-    for tensor, values, (row, column) in ((photos, wide, (40, 50)), (patches, close, (20, 30))):
-        slopes = []
-        for channel in range(3):
-            difference = []
-            for step in (1e-5, -1e-5):
-                moved = tensor.clone()
-                moved[0, channel, row, column] += step
-                inputs = (moved, patches) if tensor is photos else (photos, moved)
-                difference.append(double(*inputs).item())
-            slopes.append((difference[0] - difference[1]) / 2e-5)
-        assert values[0, row, column].item() == pytest.approx(np.linalg.norm(slopes), rel=1e-3)
-
-
-def test_hole_factor_compares_means():
-    maps, hole, everything = torch.ones(3, 10, 10), np.zeros((10, 10), bool), np.ones((10, 10), bool)
-    hole[:4, :5] = True
-    maps[1, :4, :5] = 3
-    assert hole_factor(maps, [hole, hole, everything]).tolist() == [1, 3]
 
 
 # The explorer
@@ -180,11 +134,11 @@ def test_scenes_are_whole_crops():
 @pytest.fixture(scope="module")
 def lesson():
     cells = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
-    names = {"cells": cells}
-    imports = cells[0][: cells[0].index("device = set_up")]
-    exec(imports, names)
-    source = next(source for source in cells if "class TwoDiscriminators" in source)
-    exec(source[: source.index("with torch.device")], names)
+    names = {}
+    exec(cells[0][: cells[0].index("device = set_up")], names)
+    for built in ("class OneDiscriminator", "class TwoDiscriminators"):
+        source = next(source for source in cells if built in source)
+        exec(source[: source.index("with torch.device")], names)
     return names
 
 
