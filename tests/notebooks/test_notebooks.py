@@ -9,7 +9,7 @@ import pytest
 
 from glcic_lite.course.slides.executed import fault
 from glcic_lite.files import NOTEBOOKS
-from notebook_runner import WIDGET_VIEW, NotebookError, execute
+from notebook_runner import WIDGET_VIEW, NotebookError, execute, to_print
 
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
@@ -255,4 +255,7 @@ def test_the_runner_passes_what_works(tmp_path):
     source = "import ipywidgets\nipywidgets.interact(lambda n: n * 2, n=ipywidgets.IntSlider(1, 0, 5));"
     path = tmp_path / "works.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
-    execute(path, seconds=30)
+    kept = to_print(execute(path, seconds=30))
+    assert not fault(path, kept)
+    kept.cells[0].source += "  # edited afterwards"
+    assert "not the course's own" in fault(path, kept)
