@@ -302,7 +302,8 @@ def _expect_no_unfolding(stream: IO[bytes]) -> None:
     Nothing is unpickled: its steps are followed with, in place of each value, the number of values in it, and whether
     it lies in another one. Python fills a value before it does that.
     """
-    stack: list = []  # of these pairs, as lists, for the same value may lie here twice; None is a mark
+    stack: list[list] = []  # of these pairs, as lists, for the same value may lie here twice
+    marks: list[int] = []  # places in the stack
     memo: dict[Any, list] = {}
     for step, argument, _ in pickletools.genops(stream):
         if "PUT" in step.name:
@@ -310,14 +311,11 @@ def _expect_no_unfolding(stream: IO[bytes]) -> None:
         elif "GET" in step.name:
             stack.append(memo[argument])
         elif step.name == "MARK":
-            stack.append(None)
+            marks.append(len(stack))
         else:
-            if pickletools.markobject in step.stack_before:
-                place = len(stack) - 1 - stack[::-1].index(None)
-                inner, stack[place:] = stack[place + 1 :], []
-            else:
-                place = len(stack) - len(step.stack_before)
-                inner, stack[place:] = stack[place:], []
+            after_mark = pickletools.markobject in step.stack_before
+            place = marks.pop() if after_mark else len(stack) - len(step.stack_before)
+            inner, stack[place:] = stack[place:], []
             if step.name in ("APPENDS", "SETITEMS"):
                 inner.insert(0, stack.pop())
             made = inner[0] if step.name in GROWING else [1, False]
