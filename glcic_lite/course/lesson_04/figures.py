@@ -31,12 +31,14 @@ def draw_network(
     blocks = [("input", 4, full, inputs, INPUT)]
     for cost, face in zip(costs, faces, strict=True):
         layer = cost.layer
-        colour = OUTPUT if layer.kind == "output" else HIGHLIGHT if layer.dilation > 1 else QUIET
+        # As on the map of the course: what is dilated is orange, what enlarges is green.
+        green = layer.kind == "output" or layer.upsamples
+        colour = OUTPUT if green else HIGHLIGHT if layer.dilation > 1 else QUIET
         blocks.append((str(layer.number), cost.channels, cost.height, face, colour))
     most = max(channels for _, channels, *_ in blocks)
 
-    height, depth, gap = 3.0, 0.46, 0.13  # of a block at full size; of the most channels; between blocks: in inches
-    slant = np.array([0.4, 0.24]) * height  # the way back, for a whole side of the photo
+    height, depth, gap = 3.0, 0.3, 0.13  # of a block at full size; of the most channels; between blocks: in inches
+    slant = np.array([0.55, 0.22]) * height  # the way back, for a whole side of the photo
     figure = plt.figure(figsize=(width, 5.0))
     ax = figure.add_axes((0, 0, 1, 1))
     x, places = 0.0, []
@@ -45,7 +47,7 @@ def draw_network(
         deep, high, back = max(depth * channels / most, 0.03), height * share, slant * share
         bottom = -(high + back[1]) / 2
         corner = np.array([x, bottom])
-        _block(ax, corner, deep, high, back, face, colour, dilated=colour == HIGHLIGHT)
+        _block(ax, corner, deep, high, back, face, colour)
         places.append((name, x, x + deep + back[0], bottom, share, channels))
         x += deep + back[0] + gap
     total, lowest = x - gap, -(height + slant[1]) / 2
@@ -59,6 +61,10 @@ def draw_network(
         if i == len(places) or places[i][4] != places[start][4]:
             _bracket(ax, places[start][1], places[i - 1][2], lowest - 0.9, words.get(places[start][4], ""))
             start = i
+    for place, cost in zip(places[1:], costs, strict=True):
+        if cost.layer.stride != 1:
+            words = "stride ½" if cost.layer.upsamples else f"stride {cost.layer.stride}"
+            ax.text(place[1], -place[3] + 0.08, words, va="bottom", fontsize=11.5, color=INK)
     dilated = [place for place, cost in zip(places[1:], costs, strict=True) if cost.layer.dilation > 1]
     if dilated:
         amounts = ", ".join(str(cost.layer.dilation) for cost in costs if cost.layer.dilation > 1)
@@ -74,7 +80,7 @@ def draw_network(
     return figure
 
 
-def _block(ax: Axes, corner, deep: float, high: float, back, face: np.ndarray, colour: str, dilated: bool) -> None:
+def _block(ax: Axes, corner, deep: float, high: float, back, face: np.ndarray, colour: str) -> None:
     """A box: the channels run to the right, the width of the picture goes back, the picture is on the right side."""
     x, y = corner
     right, above = np.array([deep, 0]), np.array([0, high])
@@ -82,7 +88,9 @@ def _block(ax: Axes, corner, deep: float, high: float, back, face: np.ndarray, c
     top = [corner + above, corner + right + above, corner + right + above + back, corner + above + back]
     side = [corner + right, corner + right + back, corner + right + above + back, corner + right + above]
     line = dict(edgecolor="white", linewidth=0.8)
-    ax.add_patch(Polygon(front, facecolor=tint(colour, 0.75), hatch="//" if dilated else None, **line))
+    ax.add_patch(
+        Polygon(front, facecolor=tint(colour, 0.75), hatch={HIGHLIGHT: "//", OUTPUT: ".."}.get(colour), **line)
+    )
     ax.add_patch(Polygon(top, facecolor=tint(colour, 0.45), **line))
     place = Affine2D(np.array([[back[0], 0, x + deep], [back[1], high, y], [0, 0, 1]]))
     shown = ax.imshow(face, extent=(0, 1, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="bilinear", zorder=2)

@@ -163,24 +163,30 @@ def draw_seeds(
     ax: Axes,
     values: Mapping[str, Sequence[float]],
     label: str,
-    styles: Sequence[tuple[str, str]] = ((OUTPUT, "o"), (WEIGHT, "s"), (HIGHLIGHT, "D")),
+    styles: Sequence[tuple[str, str]] = ((OUTPUT, "o"), (OUTPUT, "s"), (OUTPUT, "D")),
 ) -> None:
     """One row for each kind of network: a point for each seed, with the seed's number, and a bar at their mean.
 
     Args:
         values: for each kind, one number a seed.
         label: what the numbers are.
-        styles: colour and marker of each kind.
+        styles: colour and marker of each kind. By default all are green, as outputs are; the row says which is which.
     """
     for row, (numbers, (colour, marker)) in enumerate(zip(values.values(), styles, strict=True)):
-        ax.plot([np.mean(numbers)] * 2, [row - 0.4, row + 0.4], color="black", linewidth=2.5)
+        mean = np.mean(numbers)
+        ax.plot([mean] * 2, [row - 0.4, row + 0.4], color="black", linewidth=2.5)
         for seed, number in enumerate(numbers):
             height = row + 0.28 * (seed - (len(numbers) - 1) / 2)  # side by side, so that equal points stay apart
             ax.plot(number, height, marker, color=colour, markersize=9)
-            ax.annotate(str(seed), (number, height), (8, 0), textcoords="offset points", va="center", fontsize=9.5)
+            away = -8 if number < mean else 8  # from the bar, which would strike the number through
+            side = "right" if away < 0 else "left"
+            ax.annotate(
+                str(seed), (number, height), (away, 0), textcoords="offset points", ha=side, va="center", fontsize=9.5
+            )
     ax.set_yticks(range(len(values)), values)
     ax.set_ylim(len(values) - 0.45, -0.55)
     ax.margins(x=0.1)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(label)
 
 
