@@ -35,7 +35,7 @@ from glcic_lite.mask_canvas.sample_photos import Opened, find_photo, reduced
 from glcic_lite.mask_canvas.static_picture import still_picture
 from glcic_lite.mask_canvas.uploads import LARGEST_MESSAGE, Upload, base_name, new_files, open_content
 from glcic_lite.mask_canvas.weights import load_network
-from glcic_lite.mask_canvas.widget import BROWSER, LONGEST_SIDE, MaskCanvas, linked
+from glcic_lite.mask_canvas.widget import BROWSER, LONGEST_SIDE, MaskCanvas, linked, usual_brush
 from glcic_lite.mask_canvas.worker import Worker
 from glcic_lite.method.masks import MaskError, mask_image, open_mask
 from glcic_lite.method.networks import CompletionNetwork
@@ -205,7 +205,7 @@ class CompletionStudio(MaskCanvas):
         with self._worker.lock, self.hold_sync():
             self._photo, self._photo_size = self._take_photo(photo), list(photo.size)
             self.mask = np.zeros(photo.size[::-1], dtype=bool) if mask is None else mask
-            self.brush_size = max(self._shown_size) // 40 * 2 + 1
+            self.brush_size = usual_brush(self._shown_size)
 
     @traitlets.observe("long_side")
     def _resize(self, change: traitlets.Bunch) -> None:

@@ -53,6 +53,11 @@ def linked(entry: str) -> str:
     return LINKED % json.dumps(sources)
 
 
+def usual_brush(shown_size: tuple[int, int]) -> int:
+    """What a brush begins with, odd: a twentieth of the long side, or, of a panorama, a third of the short one."""
+    return min(max(shown_size) // 20, max(min(shown_size) // 3, 9)) // 2 * 2 + 1
+
+
 class MaskCanvas(anywidget.AnyWidget):
     """Paint a hole on a photo with mouse, pen, finger or keyboard.
 
@@ -67,7 +72,8 @@ class MaskCanvas(anywidget.AnyWidget):
     Args:
         photo: a path, a PIL image or an array.
         mask: a mask to start with: anything that `glcic_lite.method.masks.open_mask` reads, of the photo's size.
-        brush_size: the brush's diameter in pixels of the photo as shown; odd. A twentieth of the long side if left out.
+        brush_size: the brush's diameter in pixels of the photo as shown; odd. A twentieth of the long side if left out,
+            less for a panorama.
 
     Attributes:
         photo: the PIL image, RGB. Setting another one clears the mask.
@@ -98,7 +104,7 @@ class MaskCanvas(anywidget.AnyWidget):
         self._photo_number = 0
         jpeg = self._take_photo(photo)
         drawing = self._take_mask(np.zeros(self._full_photo.size[::-1], dtype=bool) if mask is None else mask)
-        brush_size = max(self._shown_size) // 40 * 2 + 1 if brush_size is None else brush_size
+        brush_size = usual_brush(self._shown_size) if brush_size is None else brush_size
         size = list(self._full_photo.size)
         super().__init__(_photo=jpeg, _photo_size=size, _drawing=drawing, brush_size=brush_size, **options)
 

@@ -155,6 +155,8 @@ def test_a_canvas_begins_without_a_hole_and_takes_masks():
 def test_brush_sizes():
     assert MaskCanvas(Image.new("RGB", (640, 480))).brush_size == 33
     assert MaskCanvas(Image.new("RGB", (1, 1))).brush_size == 1
+    assert MaskCanvas(Image.new("RGB", (1600, 90))).brush_size == 31, "of a panorama it leaves something standing"
+    assert MaskCanvas(Image.new("RGB", (3, 1600))).brush_size == 9
     canvas = MaskCanvas(Image.new("RGB", (64, 48)), brush_size=9)
     assert canvas.brush_size == 9
     for bad in (0, 8, -1):
