@@ -26,6 +26,7 @@ FIRST_PHASE = replace(
     width=0.25,
     local_size=96,
     short_edge=(128, 384),
+    scales_per_octave=0,
     hole_sides=(24, 96),
     holes=1,
     stroke_share=0.0,

@@ -216,14 +216,14 @@ def free_form_strokes(
         x, y = random.uniform(0, size[0] - 1), random.uniform(0, size[1] - 1)
         angle = random.uniform(0, 2 * np.pi)
         step = max(2.0, length / 12)
+        r = brush / 2
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=1)  # a round end
         for _ in range(max(1, round(length / step))):
             angle += random.normal(0, 0.5)
             to_x = min(max(x + step * float(np.cos(angle)), 0.0), size[0] - 1.0)
             to_y = min(max(y + step * float(np.sin(angle)), 0.0), size[1] - 1.0)
             draw.line((x, y, to_x, to_y), fill=1, width=brush)
-            for end_x, end_y in ((x, y), (to_x, to_y)):  # round joints
-                r = brush / 2
-                draw.ellipse((end_x - r, end_y - r, end_x + r, end_y + r), fill=1)
+            draw.ellipse((to_x - r, to_y - r, to_x + r, to_y + r), fill=1)  # and round joints
             if (to_x in (0, size[0] - 1)) or (to_y in (0, size[1] - 1)):
                 angle += np.pi / 2  # turn away from the border
             x, y = to_x, to_y

@@ -3,8 +3,8 @@
 import os
 import warnings
 import zlib
-from collections import OrderedDict
 
+import cv2
 import numpy as np
 import psutil
 from PIL import Image
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from glcic_lite.method.photos import PhotoError, list_photos, open_photo
 from glcic_lite.training.choices import training_processes_here
+from glcic_lite.training.pyramid import Pyramid, nearest_scale, scales
 
 DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at least, where it is decoded at reduced size
 MEAN_PHOTOS = 1000
@@ -25,7 +26,8 @@ class PhotoCrops(Dataset):
     stopped continues with exactly the crops it would have seen, with any number of worker processes.
 
     As in the paper (section 4), a photo is in effect resized so that its short edge has a random length, and a
-    random square is cut out of that. Only the square is resized here, which is the same and far cheaper.
+    random square is cut out of that. Only the square is resized here, which is the same and far cheaper. With
+    `scales_per_octave` the length is one of a few; each photo is resized once to each of them, and the square only cut.
 
     Args:
         folder: a folder of photos, of any size and format.
@@ -36,7 +38,8 @@ class PhotoCrops(Dataset):
         least_contrast: crops whose grey levels (0 to 255) have a smaller standard deviation teach nothing; another one
             is drawn, up to ten times.
         cache_bytes: decoded photos are kept in memory up to this much, over all workers; None: up to `DECODED_BYTES` in
-            each of them, but in all no more than a quarter of the memory that is free.
+            each of them, but in all no more than a quarter of the memory that is free. Crops do not depend on it.
+        scales_per_octave: how many lengths of the short edge there are, from one to its half; 0: any length.
 
     A large JPEG is decoded at a half, a quarter or an eighth of its size, which is faster, as long as its short edge
     keeps `DRAFT_EDGE` pixels and twice the largest `short_edge`.
@@ -55,6 +58,7 @@ class PhotoCrops(Dataset):
         seed: int = 0,
         least_contrast: float = 8.0,
         cache_bytes: int | None = None,
+        scales_per_octave: int = 0,
     ):
         if short_edge[0] < crop_size or short_edge[1] < short_edge[0]:
             raise ValueError(f"short_edge {short_edge} must rise and be at least the crop size, {crop_size}")
@@ -67,7 +71,8 @@ class PhotoCrops(Dataset):
         self.short_edge = short_edge
         self.seed = seed
         self.least_contrast = least_contrast
-        self._cache: OrderedDict[int, Image.Image] = OrderedDict()
+        self.scales_per_octave = scales_per_octave
+        self._cache: dict[int, Image.Image | Pyramid] = {}
         self._cache_bytes = cache_bytes
         self._cache_room: int | None = None  # bytes left of this process's own share; its first photo decides on it
         self._broken: set[int] = set()
@@ -82,24 +87,33 @@ class PhotoCrops(Dataset):
 
     def crop(self, random: np.random.Generator) -> np.ndarray:
         """A random crop: (3, crop_size, crop_size), float32 in [0, 1]."""
-        for _ in range(10):
-            photo = self._random_photo(random)
-            width, height = photo.size
-            low, high = np.log(self.short_edge)
-            short_edge = max(np.exp(random.uniform(low, high)), self.crop_size)  # exp(log(64)) is a little under 64
-            short_edge = min(short_edge, max(min(width, height), self.crop_size))
-            side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
-            left, top = random.uniform(0, width - side), random.uniform(0, height - side)
-            box = (left, top, left + side, top + side)
-            size = (self.crop_size, self.crop_size)
-            crop = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
-            if crop.mean(axis=2).std() >= self.least_contrast:
-                break
-        if random.random() < 0.5:
-            crop = crop[:, ::-1]
-        return np.ascontiguousarray(crop.transpose(2, 0, 1), dtype=np.float32) / 255
+        return np.ascontiguousarray(self.pixels(random).transpose(2, 0, 1), dtype=np.float32) / 255
 
-    def _random_photo(self, random: np.random.Generator) -> Image.Image:
+    def pixels(self, random: np.random.Generator) -> np.ndarray:
+        """A random crop as it is in memory: (crop_size, crop_size, 3) uint8, to be read only."""
+        for _ in range(10):
+            crop = self._any_crop(random)
+            if _contrast(crop) >= self.least_contrast:
+                break
+        return cv2.flip(crop, 1) if random.random() < 0.5 else crop
+
+    def _any_crop(self, random: np.random.Generator) -> np.ndarray:
+        photo = self._random_photo(random)
+        low, high = np.log(self.short_edge)
+        short_edge = max(np.exp(random.uniform(low, high)), self.crop_size)  # exp(log(64)) is a little under 64
+        if isinstance(photo, Pyramid):
+            pixels = photo[nearest_scale(short_edge, self.short_edge, self.scales_per_octave)]
+            left, top = (int(random.uniform(0, side - self.crop_size + 1)) for side in pixels.shape[1::-1])
+            return pixels[top : top + self.crop_size, left : left + self.crop_size]
+        width, height = photo.size
+        short_edge = min(short_edge, max(min(width, height), self.crop_size))
+        side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
+        left, top = random.uniform(0, width - side), random.uniform(0, height - side)
+        box = (left, top, left + side, top + side)
+        size = (self.crop_size, self.crop_size)
+        return np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+
+    def _random_photo(self, random: np.random.Generator) -> Image.Image | Pyramid:
         while True:
             number = int(random.integers(len(self.paths)))
             if number in self._broken:
@@ -113,17 +127,23 @@ class PhotoCrops(Dataset):
                     raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
                 warnings.warn(f"photo skipped: {error}", stacklevel=2)
 
-    def _photo(self, number: int) -> Image.Image:
+    def _photo(self, number: int) -> Image.Image | Pyramid:
         if number in self._cache:
             return self._cache[number]
         photo = open_photo(os.fsdecode(self.paths[number]), least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
         if self._cache_room is None:
             self._cache_room = self._share_of_memory()
         cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
+        pyramid = Pyramid(photo, self.crop_size) if self.scales_per_octave else None
+        if pyramid is not None:
+            lengths = scales(self.short_edge, self.scales_per_octave)
+            cost = pyramid.bytes_of(lengths)
         if cost <= self._cache_room:
             self._cache_room -= cost
-            self._cache[number] = photo
-        return photo
+            self._cache[number] = pyramid or photo
+            if pyramid is not None:
+                pyramid.keep(lengths)
+        return pyramid or photo
 
     def _share_of_memory(self) -> int:
         """Bytes that this process may fill with decoded photos."""
@@ -133,6 +153,13 @@ class PhotoCrops(Dataset):
             return self._cache_bytes // workers
         free = psutil.virtual_memory().available
         return min(DECODED_BYTES, free // (4 * workers * training_processes_here()))
+
+
+def _contrast(crop: np.ndarray) -> float:
+    """The standard deviation of the grey levels, the means of red, green and blue, of a crop (H, W, 3) uint8."""
+    red, green, blue = cv2.split(crop)
+    total = cv2.add(cv2.add(red, green, dtype=cv2.CV_16U), blue, dtype=cv2.CV_16U)
+    return cv2.meanStdDev(total)[1].item() / 3
 
 
 def mean_colour(folder: str | os.PathLike) -> tuple[float, float, float]:

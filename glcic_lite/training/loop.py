@@ -244,7 +244,8 @@ class Trainer:
         rank, share = self.accelerator.process_index, part // self.accelerator.num_processes
         loader = DataLoader(
             self.samples,
-            batch_sampler=(range(first + rank * share, first + (rank + 1) * share) for first in numbers[::part]),
+            batch_size=None,  # the samples come as batches
+            sampler=(range(first + rank * share, first + (rank + 1) * share) for first in numbers[::part]),
             num_workers=self.choices.workers,
             persistent_workers=self.choices.workers > 0,
             pin_memory=self.choices.pinned,

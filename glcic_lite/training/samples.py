@@ -2,12 +2,13 @@
 
 import os
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from glcic_lite.method.masks import Box, box_mask, free_form_strokes, hole_box, local_patch, random_box
+from glcic_lite.method.masks import Box, free_form_strokes, hole_box, local_patch, random_box
 from glcic_lite.training.crops import PhotoCrops
 from glcic_lite.training.settings import Settings
 
@@ -23,8 +24,10 @@ def random_hole(random: np.random.Generator, settings: Settings, phase: int = 1)
         length = int(random.integers(settings.crop_size // 4, settings.crop_size))
         return free_form_strokes(random, size, settings.stroke_width, length, int(random.integers(1, 4)))
     number = int(random.integers(1, settings.holes, endpoint=True)) if phase == 1 and settings.holes > 1 else 1
-    boxes = [box_mask(size, random_box(random, size, settings.hole_sides)) for _ in range(number)]
-    return np.logical_or.reduce(boxes)
+    mask = np.zeros(size, dtype=bool)
+    for _ in range(number):
+        mask[random_box(random, size, settings.hole_sides).slices] = True
+    return mask
 
 
 def lower_contrast(random: np.random.Generator, photo: np.ndarray) -> np.ndarray:
@@ -47,28 +50,56 @@ class TrainingSamples(Dataset):
         mask: (1, S, S), 1 in the hole.
         fake_patch: (2,) top and left corner of the local patch, centred on the hole.
         real_patch: (2,) corner of a random patch of the same size, the local discriminator's real example.
+
+    `samples[range(first, last)]` is a batch of them: the same with a first axis for the samples, and photos in memory
+    with the channels last. Arguments and errors are those of `PhotoCrops`.
     """
 
-    def __init__(self, folder: str | os.PathLike, settings: Settings):
-        self.crops = PhotoCrops(folder, settings.crop_size, settings.short_edge, settings.seed, settings.least_contrast)
+    def __init__(self, folder: str | os.PathLike, settings: Settings, cache_bytes: int | None = None):
+        s = settings
+        self.crops = PhotoCrops(
+            folder, s.crop_size, s.short_edge, s.seed, s.least_contrast, cache_bytes, s.scales_per_octave
+        )
         self.settings = settings
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        random = self.crops.generator(index)
-        photo = self.crops.crop(random)
-        if random.random() < self.settings.shuffled_colours:
-            photo = photo[random.permutation(3)]
-        if self.settings.lowered_contrast and random.random() < self.settings.lowered_contrast:
-            photo = lower_contrast(random, photo)
-        mask = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
-        size, patch = self.settings.crop_size, self.settings.local_size
-        fake: Box = local_patch(hole_box(mask), patch, (size, size))
+    def __getitem__(self, index: int | range) -> dict[str, Tensor]:
+        if isinstance(index, range):
+            return self._batch(index)
+        return {name: values[0] for name, values in self._batch(range(index, index + 1)).items()}
+
+    def _batch(self, numbers: range) -> dict[str, Tensor]:
+        count, size, patch = len(numbers), self.settings.crop_size, self.settings.local_size
+        pixels = np.empty((count, size, size, 3), dtype=np.uint8)
+        masks = np.empty((count, size, size), dtype=bool)
+        fake_patches, real_patches = np.empty((2, count, 2), dtype=np.int64)
+        faint: dict[int, np.ndarray] = {}
+        for n, index in enumerate(numbers):
+            random = self.crops.generator(index)
+            pixels[n] = self.crops.pixels(random)
+            if random.random() < self.settings.shuffled_colours:
+                pixels[n] = _permuted(pixels[n], random.permutation(3))
+            if self.settings.lowered_contrast and random.random() < self.settings.lowered_contrast:
+                faint[n] = lower_contrast(random, (pixels[n] / np.float32(255)).transpose(2, 0, 1))
+            masks[n] = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
+            fake: Box = local_patch(hole_box(masks[n]), patch, (size, size))
+            fake_patches[n] = fake.top, fake.left
+            real_patches[n] = random.integers(0, size - patch, size=2, endpoint=True)
+        photo = torch.from_numpy(pixels).float().div_(255).permute(0, 3, 1, 2)
+        for n, changed in faint.items():
+            photo[n] = torch.from_numpy(changed)
         return {
-            "photo": torch.from_numpy(photo),
-            "mask": torch.from_numpy(mask[None].astype(np.float32)),
-            "fake_patch": torch.tensor((fake.top, fake.left)),
-            "real_patch": torch.from_numpy(random.integers(0, size - patch, size=2, endpoint=True)),
+            "photo": photo,
+            "mask": torch.from_numpy(masks)[:, None].float(),
+            "fake_patch": torch.from_numpy(fake_patches),
+            "real_patch": torch.from_numpy(real_patches),
         }
+
+
+def _permuted(pixels: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """A photo (H, W, 3) uint8 with its channels in another order."""
+    result = np.empty_like(pixels)
+    cv2.mixChannels([pixels], [result], [int(x) for pair in enumerate(order) for x in pair[::-1]])
+    return result
 
 
 def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:

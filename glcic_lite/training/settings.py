@@ -24,6 +24,7 @@ class Samples:
     crop_size: int = 256
     local_size: int = 128
     short_edge: tuple[int, int] = (256, 384)
+    scales_per_octave: int = 0  # lengths of the short edge from one to its half, photos resized once; 0: any length
     hole_sides: tuple[int, int] = (96, 128)
     holes: int = 1  # most boxes in a crop in phase 1; later there is one, on which the local discriminator is centred
     stroke_share: float = 0.0  # share of the holes that are brush strokes instead of a box
@@ -189,6 +190,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "crop_size": (64, 4096),
     "local_size": (32, 4096),
     "short_edge": (1, 65_536),
+    "scales_per_octave": (0, 100),
     "hole_sides": (1, 4096),
     "holes": (1, 1000),
     "stroke_share": (0, 1),
@@ -226,6 +228,7 @@ LITE = Settings(
     crop_size=128,
     local_size=64,
     short_edge=(128, 640),
+    scales_per_octave=3,
     hole_sides=(16, 64),
     holes=4,
     stroke_share=0.35,

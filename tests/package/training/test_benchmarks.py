@@ -36,7 +36,7 @@ def test_the_training_table_measures_the_plain_step_and_the_projects_in_turns(ph
         assert ratio == pytest.approx(seconds[0] / seconds[1], rel=0.2)
         assert float(row[4]) == pytest.approx(4 / seconds[0], rel=0.2)
     speeds = [float(re.search(r"([\d.]+) a second", line)[1]) for line in lines if "samples" in line]
-    assert len(speeds) == 2 and min(speeds) > 1
+    assert len(speeds) == 3 and min(speeds) > 1
 
 
 def test_on_request_the_projects_step_alone_is_compiled(photos_folder, monkeypatch):
