@@ -243,18 +243,23 @@ def random_value(random: np.random.Generator, depth: int = 3):
     return values if kind == 7 else {f"{place} width": value for place, value in enumerate(values)}
 
 
+ODD_VALUES = [None, True, -1, 0, 1, 3, 0.5, 1e-300, 1e300, 10**30, math.nan, math.inf, "text", {}, []]
+ODD_VALUES += [[1e300, 1e300], [10**30, 10**30], [5, 1], [1, 2, 3], [[[]]]]
+
+
 def test_random_settings(tmp_path):
-    """Some fields of sound settings replaced by anything, settings of another kind, and damaged text."""
+    """Each field of sound settings replaced by odd values, some by anything; settings of another kind; damaged text."""
     random = np.random.default_rng(3)
     file = tmp_path / "settings.json"
     sound = LITE.to_dict()
     contents = [json.dumps(sound)]
-    for _ in range(300):
+    contents += [json.dumps(sound | {field: value}) for field in sound for value in ODD_VALUES]
+    for _ in range(100):
         fields = random.choice(list(sound), size=int(random.integers(1, 4)), replace=False)
         contents.append(json.dumps(sound | {field: random_value(random) for field in fields}))
         contents.append(json.dumps(random_value(random)))
     whole = json.dumps(sound).encode()
-    contents = [*(text.encode() for text in contents), *(damaged(whole, random) for _ in range(200))]
+    contents = [*(text.encode() for text in contents), *(damaged(whole, random) for _ in range(100))]
 
     def read():
         settings = settings_named(str(file))
