@@ -451,6 +451,13 @@ def test_a_loop_of_links_and_a_pipe_are_named_and_the_rest_completed(here):
         mask_image(MASK).save("photos/out/loop.png")  # a result of a photo that was there once
 
 
+@pytest.mark.parametrize("ending", ["/../x.png", ".x/.png", "png", ""])
+def test_what_is_no_ending_is_refused(here, ending):
+    with pytest.raises(PhotoError, match="not the ending of a picture's name|unknown picture format"):
+        complete_folder("photos", "masks", "out", NETWORK, ending=ending)
+    assert not (here / "out").exists()
+
+
 def test_the_network_is_prepared_once(here, monkeypatch):
     made = []
     prepare = FastNetwork.__init__
