@@ -51,7 +51,8 @@ def lessons() -> dict[str, Path]:
 def hand_ins(folders: Iterable[Path]) -> dict[str, Path]:
     """The students' folders, by name: each folder given, or those in it, if it holds one for each student.
 
-    A student's folder has notebooks or a progress file in it, or in a folder `notebooks` in it.
+    A student's folder has notebooks or a progress file in it, in a folder `notebooks` in it, or, as zip files unpack, a
+    folder or two further down.
 
     Raises:
         HandInError: a folder holds neither.
@@ -60,12 +61,13 @@ def hand_ins(folders: Iterable[Path]) -> dict[str, Path]:
     for folder in folders:
         if not folder.is_dir():
             raise HandInError(f"{folder}: is not a folder; unpack what the students have handed in")
-        inner = [folder] if _holds_answers(folder) else sorted(filter(_holds_answers, folder.iterdir()))
+        of_one = _files(folder) or _files(folder / "notebooks")
+        inner = [folder] if of_one else sorted(path for path in folder.iterdir() if path.is_dir() and _notebooks(path))
         if not inner:
             raise HandInError(f"{folder}: no notebooks and no {FILE} here, nor in the folders of it")
         for path in inner:
             name = plain(path.resolve().name)
-            found[name if name not in found else str(path)] = path
+            found[name if name not in found else plain(str(path))] = path
     return found
 
 
@@ -75,18 +77,25 @@ def plain(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
-def _holds_answers(folder: Path) -> bool:
-    return folder.is_dir() and (_notebooks(folder) != folder or bool(_files(folder)))
-
-
 def _files(folder: Path) -> list[Path]:
     return [*folder.glob("[0-9][0-9]_*.ipynb"), *folder.glob(FILE)]
 
 
-def _notebooks(folder: Path) -> Path:
+def _notebooks(folder: Path) -> Path | None:
     """Where in a student's folder the notebooks lie."""
-    inner = folder / "notebooks"
-    return inner if not _files(folder) and inner.is_dir() and _files(inner) else folder
+    for depth in ("", "*/", "*/*/"):
+        for place in [folder] if not depth else sorted(folder.glob(depth)):
+            for here in (place, place / "notebooks"):
+                if _files(here):
+                    return here
+    return None
+
+
+def _handed_in(here: Path, lesson: Path) -> Path | None:
+    """A student's notebook of a lesson: the one of its name, or else the latest (01_x-Copy1, "01_x (2)")."""
+    if (here / lesson.name).exists():
+        return here / lesson.name
+    return max(here.glob(f"{lesson.name[:2]}_*.ipynb"), key=lambda path: path.lstat().st_mtime, default=None)
 
 
 def collect(
@@ -117,11 +126,11 @@ def collect(
 
 
 def _student(name: str, folder: Path, posed: dict, run_code: bool, seconds: float, memory: int) -> list[Result]:
-    here = _notebooks(folder)
+    here = _notebooks(folder) or folder
     record = read_progress(here / FILE)
     results = []
     for lesson, path in posed.items():
-        verdicts = _lesson(here, lesson, path, seconds, memory) if run_code else {}
+        verdicts = _lesson(here, path, seconds, memory) if run_code else {}
         for stub in stubs(path):
             kept = record.get((lesson, stub.exercise), Record())
             state = "correct" if kept.passed else "not yet" if kept.attempts else "not attempted"
@@ -131,14 +140,14 @@ def _student(name: str, folder: Path, posed: dict, run_code: bool, seconds: floa
     return results
 
 
-def _lesson(here: Path, lesson: str, path: Path, seconds: float, memory: int) -> dict[int, tuple[str, str]]:
+def _lesson(here: Path, path: Path, seconds: float, memory: int) -> dict[int, tuple[str, str]]:
     """State and message of each exercise of a lesson, from the student's notebook."""
     posed = stubs(path)
-    handed_in = sorted(here.glob(f"{lesson}_*.ipynb"))
-    if not handed_in:
+    handed_in = _handed_in(here, path)
+    if handed_in is None:
         return {stub.exercise: ("missing", "no such notebook") for stub in posed}
     try:
-        answers = read_answers(handed_in[0], posed)
+        answers = read_answers(handed_in, posed)
     except HandInError as error:
         return {stub.exercise: ("missing", str(error)) for stub in posed}
     verdicts = {a.exercise: _without_running(a) for a in answers if a.problem}

@@ -165,6 +165,17 @@ def test_hand_ins_are_found_and_what_is_none_is_named(course, tmp_path):
             hand_ins([folder])
 
 
+def test_what_a_zip_file_unpacks_to_is_found_and_copies_are_not_mistaken(course, tmp_path):
+    hand_in(tmp_path / "class" / "kim" / "my-course", "", RIGHT)
+    folder = tmp_path / "class" / "kim" / "my-course" / "notebooks"
+    (folder / "01_numbers-Copy1.ipynb").write_text(lesson([None] * 3))
+    assert [r.state for r in collect(hand_ins([tmp_path / "class"]))] == ["correct"] * 3
+    (folder / "01_numbers.ipynb").rename(folder / "01_numbers (1).ipynb")
+    os.utime(folder / "01_numbers-Copy1.ipynb", (0, 0))
+    results = collect(hand_ins([tmp_path / "class"]))
+    assert [(r.student, r.state) for r in results] == [("kim", "correct")] * 3, "the latest one"
+
+
 def test_notebooks_that_are_none_are_named(course, tmp_path):
     broken = ["{", '{"cells": 3}', "[" * 100_000, '{"cells": [{"cell_type": "code"}]}', "\x00"]
     for number, text in enumerate(broken):
