@@ -106,7 +106,12 @@ def _answer(sources: list[str], stub: Stub) -> Answer:
         return Answer(stub.exercise, stub.check, problem="not attempted")
     try:
         body = _parse(sources[last])
-        called = [node for part in body for node in ast.walk(part) if _check_called(node) == stub.check]
+        called = [
+            node
+            for part in body
+            for node in ast.walk(part)
+            if isinstance(node, ast.Call) and _check_called(node) == stub.check
+        ]
         if not called:  # its name stands in a text
             return Answer(stub.exercise, stub.check, problem="missing")
         given: list[ast.AST] = [*called[-1].args, *called[-1].keywords]
