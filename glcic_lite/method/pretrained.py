@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
 )
+from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -163,7 +165,13 @@ def _check_kind(name: str, value: object, default: object) -> None:
 
 
 def _downloaded(owner_and_name: str, options: dict) -> str:
-    """The folder with the two files of these weights on the Hub."""
+    """The folder with the two files of these weights on the Hub.
+
+    Says on standard error what it waits for, in place of the Hub's own lines: without a network it tries for long.
+    """
+    print(f"asking the Hugging Face Hub for {owner_and_name} ...", file=sys.stderr)
+    verbosity = hub_logging.get_verbosity()
+    hub_logging.set_verbosity_error()
     try:
         files = [hf_hub_download(owner_and_name, file, **options) for file in _FILES]
     except EntryNotFoundError as error:
@@ -174,6 +182,8 @@ def _downloaded(owner_and_name: str, options: dict) -> str:
         ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise WeightsError(_NOT_ON_HUB) from error
+    finally:
+        hub_logging.set_verbosity(verbosity)
     return os.path.dirname(files[-1])
 
 

@@ -1,6 +1,7 @@
 """The networks: the paper's counts, the order of layers, what they may and may not see, and safe weights."""
 
 import json
+import logging
 import os
 import pickle
 import resource
@@ -288,6 +289,21 @@ def test_a_hub_id_out_of_reach_is_a_weights_error(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match="hf:nobody/nothing: .*out of reach"):
         CompletionNetwork.from_pretrained("hf:nobody/nothing", cache_dir=tmp_path)
+
+
+def test_one_line_says_that_the_hub_is_being_asked(monkeypatch, capfd):
+    """In place of those that the Hub's program prints each time that it tries again."""
+
+    def try_again(*arguments, **options):
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 8s [Retry 5/5].")
+        raise OSError
+
+    monkeypatch.setattr("glcic_lite.method.pretrained.hf_hub_download", try_again)
+    before = logging.getLogger("huggingface_hub").level
+    with pytest.raises(WeightsError, match="out of reach"):
+        CompletionNetwork.from_pretrained("hf:nobody/nothing")
+    assert capfd.readouterr() == ("", "asking the Hugging Face Hub for nobody/nothing ...\n")
+    assert logging.getLogger("huggingface_hub").level == before
 
 
 def test_weights_on_the_hub_are_opened_as_a_folder_is(monkeypatch, weights_folder):
