@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from glcic_lite.device import describe
+from glcic_lite.speed.benchmarks import matrix_peak
 from glcic_lite.speed.measuring import megabytes, timed
 from glcic_lite.training import LITE, Settings, Trainer
-from glcic_lite.training.choices import training_choices
+from glcic_lite.training.choices import PRECISIONS, training_choices
 from glcic_lite.training.loop import fastest_kernels
 from glcic_lite.training.samples import TrainingSamples
 
@@ -30,8 +32,9 @@ def training_table(
 
     Plain is the same step in float32, with pixels in memory channel after channel, an Adam that updates one weight
     tensor after the other, and gradients also for the biases that batch normalisation cancels. The batch is drawn
-    beforehand; drawing is measured by itself. Memory is what a step needs at its peak beyond the weights and what the
-    optimizers keep.
+    beforehand; drawing is measured by itself. The share of the device's peak counts the operations of convolutions and
+    matrix products, as PyTorch does. Memory is what a step needs at its peak beyond the weights and what the optimizers
+    keep.
 
     Args:
         settings: of the step; its networks start at random.
@@ -46,8 +49,10 @@ def training_table(
     crops = f"{settings.batch_size} crops of {settings.crop_size} x {settings.crop_size} pixels"
     compiled = ", compiled" if compile else ""
     yield f"{crops}, networks of width {settings.width:g}, the project's step in precision {fast.precision!r}{compiled}"
+    peak = matrix_peak(PRECISIONS[fast.precision], fast.device)
+    yield f"matrix peak of this device in that format: {peak / 1e9:.0f} billion operations a second"
     yield ""
-    yield "step                 plain float32                         the project's               ratio"
+    yield "step                 plain float32                         the project's               ratio   of peak"
     for name, lengths in STEPS.items():
         with tempfile.TemporaryDirectory() as folder:
             steps = []
@@ -61,13 +66,16 @@ def training_table(
                     trainer.bare_network.requires_grad_(True)
                     trainer.bare_discriminator.requires_grad_(True)
                 steps.append(_step(trainer, kernels))
+            with FlopCounterMode(display=False) as counter:
+                steps[0]()  # both do the same work
             turns = [[timed(step, fast.device) for step in steps] for _ in range(rounds)]
         (plain_seconds, plain_bytes), (seconds, memory) = (min(times) for times in zip(*turns, strict=True))
         columns = "   ".join(
             f"{taken:6.3f} s {settings.batch_size / taken:7.1f} photos/s {megabytes(used)}"
             for taken, used in ((plain_seconds, plain_bytes), (seconds, memory))
         )
-        yield f"{name:8}  {columns}  {plain_seconds / seconds:6.2f} x"
+        share = counter.get_total_flops() / seconds / peak
+        yield f"{name:8}  {columns}  {plain_seconds / seconds:6.2f} x  {share:8.1%}"
     yield ""
     sizes = settings.scales_per_octave or LITE.scales_per_octave
     for how, cached, scales in (
