@@ -1,6 +1,7 @@
 """The mask canvas in a real JupyterLab: what is drawn there equals what strokes.py draws, to the pixel."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -454,3 +455,17 @@ def test_24_megapixels(canvas):
         assert np.array_equal(mask, small[rows][:, columns])
     finally:
         canvas.notebook.execute(f"canvas.photo = canvas.photo.resize(({WIDTH}, {HEIGHT}))")
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # light at the end, as it was
+def test_axe_finds_nothing(canvas, theme):
+    """Names, roles and contrast, looked at by axe-core; that it looks is tested with the studio."""
+    page, notebook = canvas.page, canvas.notebook
+    notebook.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}")
+    page.wait_for_function(f"document.body.dataset.jpThemeLight === '{str(theme == 'Light').lower()}'")
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=Path(__file__).parent / "axe" / "axe.min.js")
+    canvas.drag([(100, 100), (200, 200)])
+    run = """async () => (await axe.run('.mask-canvas', {resultTypes: ['violations']})).violations
+        .map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html.slice(0, 120))}`)"""
+    assert notebook.evaluate(run) == []

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,13 @@ PIXELS = """(selector) => {
     let text = '';
     for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
     return [canvas.width, canvas.height, btoa(text)];
+}"""
+
+
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+RUN_AXE = """async (part) => {
+    const {violations} = await axe.run(part, {resultTypes: ['violations']});
+    return violations.map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120))}`);
 }"""
 
 
@@ -460,7 +468,7 @@ def test_two_views_and_a_new_photo(studio):
 JUPYTERLABS_KEYS = "maxcvddzyr1jkbhl0o0"  # pressed one after the other
 JUPYTERLABS_OTHER_KEYS = ["Enter", "Shift+l", "Shift+m", "Shift+v", "Shift+o", "Shift+j", "Space", "Shift+Space"]
 JUPYTERLABS_OTHER_KEYS += ["ArrowDown", "Escape"]
-OWN_KEYS, MORE_OWN_KEYS = "berm[]hzygsi", "+-0novvc"  # and Delete between them
+OWN_KEYS = "e[]gs+-ni"  # those that are not among JupyterLab's
 NOTEBOOK = """() => {
     const notebook = jupyterapp.shell.currentWidget.content;
     const [cell] = notebook.widgets;
@@ -494,7 +502,6 @@ def test_wherever_it_is_clicked_the_keys_stay_in_the_studio(studio):
                 studio.page.keyboard.press(key)
             studio.page.keyboard.type(OWN_KEYS)
             studio.page.keyboard.press("Delete")
-            studio.page.keyboard.type(MORE_OWN_KEYS)
             assert studio.page.evaluate(NOTEBOOK) == before, f"{part} at {place}"
     assert clicked > 25
     studio.stage.focus()
@@ -723,3 +730,34 @@ def test_the_button_shows_the_photo_as_it_was_while_it_is_held(studio):
     assert studio.find(".after").is_hidden()
     studio.page.keyboard.up("Space")
     assert studio.find(".after").is_visible()
+
+
+# Names, roles and contrast, looked at by axe-core
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # light at the end, as it was
+def test_axe_finds_nothing(studio, theme):
+    page, notebook = studio.page, studio.notebook
+    studio.find(".ready-mask").select_option("box")
+    studio.wait_for_completion()
+    notebook.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}")
+    page.wait_for_function(f"document.body.dataset.jpThemeLight === '{str(theme == 'Light').lower()}'")
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = {}
+    for name, opener in {"studio": "", "own": ".opener", "saving": ".saver", "keys": "[aria-label=Keys]"}.items():
+        if opener:
+            studio.find(opener).click()
+            studio.find(f".{name}").wait_for()
+        found[name] = notebook.evaluate(RUN_AXE, ".studio")
+        page.keyboard.press("Escape")
+    studio.find(".other-view").click()
+    studio.until("q('.stage .after')")
+    found["in place"] = notebook.evaluate(RUN_AXE, ".studio")
+    assert not any(found.values()), found
+    # And it does look: a button without a name would be found.
+    saver = studio.find(".saver")
+    words = saver.inner_text()
+    saver.evaluate("button => button.textContent = ''")
+    assert "button-name" in str(notebook.evaluate(RUN_AXE, ".studio"))
+    saver.evaluate("(button, words) => button.textContent = words", words)
