@@ -1,5 +1,6 @@
 """The networks: the paper's counts, the order of layers, what they may and may not see, and safe weights."""
 
+import io
 import json
 import logging
 import os
@@ -291,7 +292,7 @@ def test_a_hub_id_out_of_reach_is_a_weights_error(monkeypatch, tmp_path):
         CompletionNetwork.from_pretrained("hf:nobody/nothing", cache_dir=tmp_path)
 
 
-def test_one_line_says_that_the_hub_is_being_asked(monkeypatch, capfd):
+def test_one_line_says_that_the_hub_is_being_asked(monkeypatch, capsys):
     """In place of those that the Hub's program prints each time that it tries again."""
 
     def try_again(*arguments, **options):
@@ -299,11 +300,13 @@ def test_one_line_says_that_the_hub_is_being_asked(monkeypatch, capfd):
         raise OSError
 
     monkeypatch.setattr("glcic_lite.method.pretrained.hf_hub_download", try_again)
-    before = logging.getLogger("huggingface_hub").level
+    hub, theirs = logging.getLogger("huggingface_hub"), io.StringIO()
+    monkeypatch.setattr(hub, "handlers", [logging.StreamHandler(theirs)])
+    before = hub.level
     with pytest.raises(WeightsError, match="out of reach"):
         CompletionNetwork.from_pretrained("hf:nobody/nothing")
-    assert capfd.readouterr() == ("", "asking the Hugging Face Hub for nobody/nothing ...\n")
-    assert logging.getLogger("huggingface_hub").level == before
+    assert capsys.readouterr() == ("", "asking the Hugging Face Hub for nobody/nothing ...\n")
+    assert theirs.getvalue() == "" and hub.level == before
 
 
 def test_weights_on_the_hub_are_opened_as_a_folder_is(monkeypatch, weights_folder):
