@@ -83,7 +83,15 @@ def test_the_switch(file, capsys):
 def test_damaged_lines_cost_only_themselves(file):
     note("01", 1, True)
     with open(file, "ab") as record:
-        for line in (b"\xff\xfe\n", b"null\n", b'"keep"\n', b'{"lesson": 1}\n', b"[" * 10_000 + b"\n", b"{}\n"):
+        for line in (
+            b"\xff\xfe\n",
+            b"null\n",
+            b'"keep"\n',
+            b'{"lesson": 1}\n',
+            b"[" * 10_000 + b"\n",
+            b"{}\n",
+            b'{"lesson": "01", "exercise": Infinity}\n',
+        ):
             record.write(line)
     note("02", 3, True)
     assert set(read_progress(file)) == {("01", 1), ("02", 3)}
