@@ -186,6 +186,7 @@ def draw_errors(ax: Axes, errors: dict[str, list[np.ndarray]], blind: np.ndarray
         ax.plot(np.mean(curves, axis=0), style, color=colour, markersize=5, label=name)
         ax.fill_between(range(len(blind)), np.min(curves, axis=0), np.max(curves, axis=0), color=colour, alpha=0.3)
     ax.set_xlabel("distance to the rim of the hole, in pixels")
+    ax.set_title("error by the distance to the rim", fontsize=12)
     ax.set_ylabel("error (root mean square,\nwhite − black = 1)")
     ax.set_ylim(0.1)
     ax.legend(loc="lower right", fontsize=10)
