@@ -10,7 +10,8 @@ The equation is solved by the capacitance matrix method (Buzbee, Dorr, George an
 Put charges on the rim. Their potential solves Laplace's equation everywhere else, so in the hole too. How large the
 charges are follows from what the potential has to be on the rim: a system of equations as large as the rim. The
 potential of given charges on a whole rectangle is then a matter of cosine transforms. All of this is PyTorch, which
-knows the gradients, on a GPU as well.
+knows the gradients, on a GPU as well. On one core of an Intel Xeon with AMX it took half the time of a sparse
+factorisation of each hole, as did banded Cholesky factors, which do not run on GPUs: a tenth of a step of LITE.
 """
 
 from functools import lru_cache
