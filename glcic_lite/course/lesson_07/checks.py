@@ -105,7 +105,14 @@ def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -
 )
 def crop():
     """`crop(start, stop, size)`: (first, end) of the input pixels for output pixels start to stop - 1, one axis."""
-    for start, stop, size in ((400, 500, 1000), (401, 402, 1000), (0, 100, 1000), (950, 1000, 1000), (0, 64, 64)):
+    for start, stop, size in (
+        (400, 500, 1000),
+        (400, 503, 1000),
+        (401, 402, 1000),
+        (0, 100, 1000),
+        (950, 1000, 1000),
+        (0, 64, 64),
+    ):
         yield dict(start=start, stop=stop, size=size)
     for _ in range(60):
         size = 4 * random.randint(50, 400)
