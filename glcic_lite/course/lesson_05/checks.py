@@ -58,6 +58,10 @@ _LOSSES = ("the police's loss", "the counterfeiter's loss")
     _both,
     [
         (lambda real, fake: _both(real, fake)[::-1], "the two are swapped: the police's loss comes first."),
+        (lambda real, fake: (-_police(real, fake), -_counterfeiter(fake)),
+         "the sign of both: these are the means of log D, and both losses have a minus before it."),
+        (lambda real, fake: (_police(real, fake), -_police(real, fake)),
+         "this is a game for a sum of zero; the counterfeiter's loss looks at the fakes only, and is −log D."),
         *((_slip_of_the_police(change), cause) for change, cause in (
             (partial(_police, sign_real=1, sign_fake=-1),
              "real and fake are swapped: the police learn to call every counterfeit real."),
@@ -112,6 +116,9 @@ def _of_d(change: Callable) -> Callable:
         (_of_d(lambda d: (1 - d, -d)), "the sign of the first: −log D falls as the logit grows."),
         (_of_d(lambda d: (-1 / d, -1 / (1 - d))),
          "these are the derivatives by D. By the logit there is one more factor, the sigmoid's derivative D(1 − D)."),
+        (_of_d(lambda d: (-1 / d, 1 / (1 - d))),
+         "these would be derivatives by D, and the second has lost a sign: within log(1 − D) there is a −D. And the "
+         "derivative by the logit has one more factor."),
         (_of_d(lambda d: (-(1 - d) / d, -d)), "the first has one factor too many: −1/D times D(1 − D)."),
         (_of_d(lambda d: (d - 1, -d / (1 - d))), "the second has one factor too many: −1/(1 − D) times D(1 − D)."),
         (_of_d(lambda d: (-torch.log(d), torch.log(1 - d))), "these are the losses themselves, not their slopes."),
@@ -196,10 +203,19 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
             f"{words}and so reaches beyond the photo's {size} pixels: the slice would be shorter than a patch."
         )
     cause = ""
-    if start in (first, min(first, size - patch)):
+    between = (first + end - patch) // 2
+    if size > patch and start in (min(between, 0), max(min(between, 0), size - patch)):
+        cause = (
+            " Are `min` and `max` exchanged? One keeps the patch from beginning before 0, the other from ending late."
+        )
+    elif start in (first, min(first, size - patch)):
         cause = " It begins where the hole begins; the two should share their centre."
     elif start in ((first + end) // 2, min((first + end) // 2, size - patch)):
         cause = " It begins at the hole's centre; half the patch should lie before that."
+    elif start == min(max((first + end) // 2 - patch, 0), size - patch):
+        cause = " A whole patch lies before the hole's centre; it should be half of one."
+    elif start == min(max((end - first) // 2 - patch // 2, 0), size - patch):
+        cause = " (end − first) / 2 is half the hole's length, and not where its centre is."
     elif start in {
         min(max((first + end - 1 - odd) // 2 - half, 0), size - patch)
         for odd in (0, 1)
@@ -208,7 +224,10 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
         cause = " By one: `end` is one past the hole's last pixel, so the centre is at (first + end) / 2."
     elif start == min(max((first + end - 64) // 2, 0), size - 64):
         cause = " Is the patch always 64 px for you? It has `patch`."
-    elif start in (end, end - patch, first - patch, first - patch // 2):
+    elif start in {
+        min(max(wrong, 0), size - patch)
+        for wrong in (end, end - patch, end - patch // 2, first - patch, first - patch // 2)
+    } - {0, size - patch}:
         cause = " The hole's centre lies between `first` and `end`, and the patch's centre half a patch from its start."
     elif right in (0, size - patch):
         cause = " Near the border it should move inside only as far as necessary."
@@ -224,7 +243,16 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
 )
 def patch_start():
     """`patch_start(first, end, patch, size)`: where the local patch begins, along one axis."""
-    for first, end, size in ((40, 60, 128), (0, 20, 128), (100, 128, 128), (60, 81, 128), (0, 128, 128), (10, 20, 64)):
+    # The first tells the slips apart: none of them begins where another does.
+    for first, end, size in (
+        (70, 150, 256),
+        (40, 60, 128),
+        (0, 20, 128),
+        (100, 128, 128),
+        (60, 81, 128),
+        (0, 128, 128),
+        (10, 20, 64),
+    ):
         yield dict(first=first, end=end, patch=64, size=size)
     for _ in range(60):
         patch = random.choice([16, 33, 48, 64, 96])
@@ -263,6 +291,8 @@ _FIRST = "every patch is cut around the hole of the first photo; each photo has 
         (partial(_completed, first_hole=True), _FIRST),
         (partial(_completed, source="output"), f"the patches still come from the raw output: {_RAW}"),
         (partial(_completed, source="output", first_hole=True), f"the patches come from the raw output, and {_FIRST}"),
+        (partial(_completed, whole="output", first_hole=True),
+         f"the whole photo is still the raw output: {_RAW} And {_FIRST}"),
         (partial(_completed, whole="output"), f"the whole photo is still the raw output: {_RAW}"),
         (partial(_completed, source="photo"), "the patches come from the untouched photos: nothing is fake."),
         (partial(_completed, whole="inverted", source="inverted"),

@@ -30,9 +30,9 @@ def _read_mask(answer, expected: torch.Tensor, shown: str) -> torch.Tensor:
         raise NotYet(f"For {shown} an array is expected; your rows differ in length.") from None
     if answer.shape != expected.shape:
         raise NotYet(f"For {shown} the shape should be {tuple(expected.shape)}; yours is {answer.shape}.")
-    if not np.isin(answer, (0, 1)).all():
+    if answer.dtype.kind == "c" or not np.isin(answer, (0, 1)).all():
         raise NotYet(f"For {shown} a mask is True or False; yours has other values.")
-    return torch.from_numpy(np.ascontiguousarray(answer)).float()
+    return torch.from_numpy(answer.astype(np.float32))
 
 
 def _random_mask(random: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -47,6 +47,14 @@ def _without_zeros(runs: list[int], width: int, height: int) -> np.ndarray:
     return np.repeat(np.arange(len(kept)) % 2 == 1, kept).reshape(height, width)
 
 
+def _as_places(runs: list[int], width: int, height: int) -> np.ndarray:
+    """What comes out if the runs are taken for pairs of a place and a length."""
+    mask = np.zeros(height * width, dtype=bool)
+    for place, length in zip(runs[::2], runs[1::2], strict=False):
+        mask[place : place + length] = True
+    return mask.reshape(height, width)
+
+
 @exercise(
     1,
     _as_tensor(decode_runs),
@@ -54,6 +62,7 @@ def _without_zeros(runs: list[int], width: int, height: int) -> np.ndarray:
         (lambda *case: ~decode_runs(*case), "the first run is known, not hole."),
         (lambda runs, width, height: decode_runs(runs, height, width).T,
          "the runs go row by row, not column by column."),
+        (_as_places, "a run of known pixels is taken for a place; it is a length, from the end of the run before."),
         (_without_zeros, "a first run of length 0 counts as well: the mask then begins with a hole."),
     ],
     "This is what Python does with every stroke that arrives.",
@@ -87,6 +96,16 @@ def _in_turn(arrivals: list[float], seconds: float, every: bool = False) -> list
     return kept
 
 
+def _while_free(arrivals: list[float], seconds: float) -> list[int]:
+    """The strokes that find the thread free, if it forgets all others."""
+    free, begun = 0.0, []
+    for number, arrival in enumerate(arrivals):
+        if arrival >= free:
+            free = arrival + seconds
+            begun.append(number)
+    return begun
+
+
 def _all_at_once(arrivals: list[float], seconds: float) -> list[int]:
     return [n for n, time in enumerate(arrivals) if not any(time < other <= time + seconds for other in arrivals)]
 
@@ -99,6 +118,8 @@ def _all_at_once(arrivals: list[float], seconds: float) -> list[int]:
         (_in_turn,
          "first come, first served: strokes wait in turn. A free thread takes the *newest* that has arrived; those "
          "before it are left out."),
+        (_while_free,
+         "what arrives while the thread works is forgotten: the thread should take the newest of it when it is free."),
         (_all_at_once, "each stroke is begun as soon as it arrives; there is one thread, which does one at a time."),
         (lambda arrivals, seconds: [n for n, (a, b) in enumerate(zip(arrivals, arrivals[1:], strict=False))
                                     if b - a > seconds],
@@ -149,6 +170,9 @@ def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
          "it reaches half a pixel too far: less than `pixels + 0.5`."),
         (lambda mask, pixels: ndimage.distance_transform_edt(mask) < pixels + 0.5,
          "the distance is measured inside the hole: the transform measures the way from a True to the nearest False."),
+        (lambda mask, pixels: ~grow(mask, pixels), "this is True where it should be False, and the other way round."),
+        (lambda mask, pixels: mask, "the mask has not grown at all."),
+        (lambda mask, pixels: ndimage.binary_dilation(mask), "it grows by one pixel only, whatever `pixels` is."),
         (lambda mask, pixels: ndimage.binary_dilation(mask, np.ones((3, 3))), "it grows by one pixel only."),
         (lambda mask, pixels: ~grow(~mask, pixels), "the hole shrinks."),
         (lambda mask, pixels: grow(mask, pixels) & ~mask, "the hole itself is lost."),
@@ -189,6 +213,12 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
         (_of_box(lambda b: (b.left, b.top, b.right - 1, b.bottom - 1)), "right and bottom lie just outside the hole."),
         (_of_box(lambda b: (b.top, b.left, b.bottom, b.right)),
          "columns and rows are exchanged: left and right are columns."),
+        (_of_box(lambda b: (b.top, b.left, b.bottom - 1, b.right - 1)),
+         "columns and rows are exchanged, and right and bottom should lie just outside the hole."),
+        (_of_box(lambda b: (b.left, b.top, b.right, b.bottom - 1)), "the lower end, too, lies just outside the hole."),
+        (_of_box(lambda b: (b.left, b.top, b.right - 1, b.bottom)), "the right end, too, lies just outside the hole."),
+        (_of_box(lambda b: (b.left - 1, b.top - 1, b.right, b.bottom)),
+         "left and top are the first ones *in* the hole; only right and bottom lie outside."),
         (_of_box(lambda b: (b.left, b.top, b.width, b.height)),
          "that is the width and the height, not the right and lower end."),
         (lambda mask: hole_box(~mask), "that is the box around what is known."),
@@ -248,6 +278,7 @@ def mini_studio(mini_studio: Callable) -> str:
     if not canvases or not pictures:
         raise NotYet(f"In the box a {'`MaskCanvas`' if not canvases else '`widgets.Image`'} is missing.")
     canvas, picture = canvases[0], pictures[0]
+    at_first = [part.value for part in pictures]
 
     def stroke(number: int) -> np.ndarray:
         """Draw, as the browser does. Returns the mask."""
@@ -282,6 +313,10 @@ def mini_studio(mini_studio: Callable) -> str:
     for number in range(3):
         mask = stroke(number)
         when = f"After stroke {number + 1}" if number < 2 else "After the eraser and a stroke elsewhere"
+        if number == 0:  # beside the completed photo there may be other pictures, such as the photo as it was
+            picture = next(
+                (part for part, value in zip(pictures, at_first, strict=True) if part.value != value), picture
+            )
         if not picture.value and not canvas.error:
             raise NotYet(
                 f"{when} the picture is empty. Does the canvas call your function (`on_stroke`)? And does that set "

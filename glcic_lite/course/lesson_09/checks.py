@@ -62,6 +62,15 @@ def _over_hole_count(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) ->
     return _psnr(np.sum((photo.astype(float) - filled) ** 2) / (3 * np.count_nonzero(mask)))
 
 
+def _zero_elsewhere(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    return _psnr(np.mean(((photo.astype(float) - filled) * mask[..., None]) ** 2))
+
+
+def _in_bounding_box(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    box = hole_box(mask).slices
+    return _psnr(np.mean((photo[box].astype(float) - filled[box]) ** 2))
+
+
 def _by_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     errors = np.mean((photo[mask].astype(float) - filled[mask]) ** 2, axis=0)
     return float(np.mean([_psnr(error) for error in errors]))
@@ -90,11 +99,18 @@ def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
         (_wrong_psnr("all", cast=np.uint8), f"two at once: {_OVERFLOW} And {_FLATTERY}"),
         (lambda p, f, m: _psnr(np.mean((p[m] - f[m]).astype(float) ** 2)),
          "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
+        (_zero_elsewhere, "the errors outside the hole are 0, and yet count in the mean, which is over the hole only."),
+        (_in_bounding_box, "the mean goes over a box around the hole, and not over its pixels only."),
+        (_wrong_psnr(cast=np.int16), "an int16 holds up to 32767 only, and 200 squared is more. Make floats first."),
         (_over_hole_count, "changed pixels outside the hole are counted too."),
         (_wrong_psnr("known"), "inside and outside are swapped: the mask is True in the hole."),
         (_wrong_psnr(peak=1), "the peak is 1, but these photos go up to 255."),
         (_wrong_psnr(peak=255), "the peak is squared, like the error."),
         (_wrong_psnr(factor=20), "20 belongs to the logarithm of a root; the mean *square* takes 10."),
+        (_wrong_psnr(factor=5), "the factor of 10 belongs to a mean *square*; was a root taken?"),
+        (_wrong_psnr(factor=1), "the logarithm is not multiplied by 10: that would be bel, not decibel."),
+        (_wrong_psnr(peak=255**2 / 3), "the mean goes over the channels, too: they are added here."),
+        (_wrong_psnr(peak=255**4), "the differences are divided by 255, and so the peak is 1."),
         (_wrong_psnr(logarithm=np.log), "a decibel needs the logarithm to base 10."),
         (_wrong_psnr(factor=-10), "the sign: a smaller error is a higher PSNR."),
         (_wrong_psnr(measure=np.abs), "the differences are not squared."),
@@ -148,10 +164,11 @@ def four_fills() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
 
 
 def _letters(answer, words: str) -> str:
-    text = "".join(str(part) for part in answer) if isinstance(answer, list | tuple | set) else answer
+    several = isinstance(answer, list | tuple | set | frozenset | np.ndarray)
+    text = "".join(str(part) for part in answer) if several else answer
     if not isinstance(text, str):
         raise NotYet(f'{words}: letters are expected, such as "AB".')
-    text = "".join(letter for letter in text.upper() if letter not in " ,>;")
+    text = "".join(letter for letter in text.upper() if letter.isalnum())  # whatever stands between them
     if set(text) - set("ABCD") or len(set(text)) < len(text):
         raise NotYet(f"{words}: the letters A to D are expected, each once at most. Yours: {text!r}.")
     return text
@@ -278,6 +295,9 @@ _SCATTER = "that is how far single photos scatter; the question is how far their
            "resampled means themselves, and lie unevenly where the gains do.")
           for times in (lambda count: 1.96, lambda count: stats.t.ppf(0.975, count - 1))),
         (lambda o, t, random: _percentiles(_gains(o, t)), f"nothing is resampled: {_SCATTER}"),
+        (lambda o, t, random: _percentiles(_resampled_means((o - t)[:, 0], random)), "only the first holes count."),
+        (lambda o, t, random: _percentiles(len(o) * _resampled_means(_gains(o, t), random)),
+         "these are sums over the photos drawn, not means."),
         (lambda o, t, random: _percentiles((o - t).ravel()),
          "nothing is resampled: that is how far single holes scatter."),
     ],
@@ -304,7 +324,7 @@ def interval():
     # Few photos, one of which gains much: here an interval by formula, even around the mean, lies too low.
     skewed = (-np.log(1 - (np.arange(12) + 0.5) / 12)) ** 2
     theirs = random.normal(22, 4, (12, 1)) + random.normal(0, 0.5, (12, 4))
-    apart = random.normal(0, 0.3, (12, 4))
+    apart = random.normal(0, 0.3, (12, 4)) + np.array([1, 0, 0, 0])  # whoever takes the first holes only, is far off
     gain = skewed[:, None] + apart - apart.mean(axis=1, keepdims=True)
     yield dict(ours=theirs + gain, theirs=theirs, random=np.random.default_rng(12))
 
@@ -362,7 +382,10 @@ def _shown_depths(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> st
 
 
 def _row_of_numbers(answer) -> torch.Tensor:
-    return torch.from_numpy(np.array(answer.tolist() if isinstance(answer, torch.Tensor) else answer, dtype=float))
+    numbers = np.asarray(answer.tolist() if isinstance(answer, torch.Tensor) else answer)
+    if numbers.dtype.kind in "cSU":
+        raise TypeError("numbers are expected, not text or complex ones")
+    return torch.from_numpy(numbers.astype(float))
 
 
 @exercise(
@@ -383,6 +406,10 @@ def _row_of_numbers(answer) -> torch.Tensor:
         (partial(_by_depth, first=0), "no pixel of the hole is nearer than 1: the first depth is 1 to 2."),
         (partial(_by_depth, first=0, among=np.ones_like), "the first number is that of the known pixels, at depth 0."),
         (partial(_by_depth, cast=np.uint8), "a uint8 holds 0 to 255 only; make floats of the photos first."),
+        (lambda *case: _by_depth(*case)[:-1], "the deepest pixels are missing: `range` stops before its end."),
+        (lambda *case: 3**0.5 * _by_depth(*case), "the mean goes over the channels, too: they are added here."),
+        (lambda p, f, m: _by_depth((p - f), np.zeros_like(p), m),
+         "the floats come too late: the subtraction was one of uint8, and 3 − 5 is 254."),
         (partial(_by_depth, finish=float), "the root is missing."),
         (partial(_by_depth, measure=np.abs, finish=float), "the differences are not squared."),
         (lambda *case: _by_depth(*case).flip(0), "the order: begin at the rim, end in the depth."),

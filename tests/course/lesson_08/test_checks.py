@@ -46,6 +46,21 @@ def a_thread_each(arrivals, seconds):
     return [n for n, time in enumerate(arrivals) if not any(time < other <= time + seconds for other in arrivals)]
 
 
+def places_and_lengths(runs, width, height):
+    mask = np.zeros(width * height, dtype=bool)
+    for place, length in zip(runs[::2], runs[1::2], strict=False):
+        mask[place : place + length] = True
+    return mask.reshape(height, width)
+
+
+def forgetful(arrivals, seconds):
+    taken = [0]
+    for number, arrival in enumerate(arrivals):
+        if arrival >= arrivals[taken[-1]] + seconds:
+            taken.append(number)
+    return taken
+
+
 def grown(mask, pixels, more=0.5):
     return ndimage.distance_transform_edt(~mask) < pixels + more
 
@@ -140,6 +155,7 @@ RIGHT = [
     (checks.box, lambda mask: list(map(int, box(mask)))),
     (checks.mini_studio, mini_studio),
     (checks.mini_studio, lambda photo: mini_studio(photo, observe=True)),
+    (checks.mini_studio, lambda photo: mini_studio(photo, wrap=lambda parts: widgets.HBox([widgets.Image(), *parts]))),
     (
         checks.mini_studio,
         lambda photo: mini_studio(photo, wrap=lambda parts: widgets.VBox([widgets.HBox(parts)])),
@@ -155,11 +171,14 @@ WRONG = [
     (checks.mask_from_runs, lambda runs, w, h: from_runs([n for n in runs if n], w, h), "length 0"),
     (checks.mask_from_runs, lambda runs, w, h: np.full((h, w), 7), "True or False"),
     (checks.mask_from_runs, lambda runs, w, h: runs[99], "IndexError"),
+    (checks.mask_from_runs, lambda *args: from_runs(*args) + 0j, "True or False"),
+    (checks.mask_from_runs, places_and_lengths, "taken for a place"),
     (checks.newest, lambda arrivals, seconds: list(range(len(arrivals))), "nothing is dropped"),
     (checks.newest, lambda *args: shown(*args, drop=False), "not shown"),
     (checks.newest, lambda arrivals, seconds: [len(arrivals) - 1], "only the last one"),
     (checks.newest, lambda *args: shown(*args, newest=False), "first come, first served"),
     (checks.newest, a_thread_each, "one thread"),
+    (checks.newest, forgetful, "is forgotten"),
     (checks.newest, lambda *args: [n + 1 for n in shown(*args)], "numbered from 0"),
     (checks.newest, lambda *args: [n for n in range(len(args[0])) if n not in shown(*args)], ""),
     (checks.newest, lambda *args: shown(*args)[:-1], "too few"),
@@ -174,13 +193,19 @@ WRONG = [
     (checks.grown, lambda mask, n: ~grown(~mask, n), "shrinks"),
     (checks.grown, lambda mask, n: grown(mask, n) & ~mask, "lost"),
     (checks.grown, lambda mask, n: grown(mask, n)[1:], "shape"),
-    (checks.grown, lambda mask, n: mask, "values differ"),
+    (checks.grown, lambda mask, n: mask, "not grown at all"),
+    (checks.grown, lambda mask, n: ~grown(mask, n), "other way round"),
+    (checks.grown, lambda mask, n: ndimage.binary_dilation(mask), "one pixel only"),
     (checks.grown, lambda mask, n: grown(mask, n, more=0), "missing"),
     (checks.grown, lambda mask, n: grown(mask, n, more=1), "too far"),
     (checks.grown, lambda mask, n: grown(~mask, n), "inside the hole"),
     (checks.grown, lambda mask, n: ndimage.distance_transform_edt(~mask), "True or False"),
     (checks.box, lambda mask: box(mask, end=0), "just outside"),
     (checks.box, lambda mask: np.array(box(mask))[[1, 0, 3, 2]], "exchanged"),
+    (checks.box, lambda mask: np.array(box(mask, end=0))[[1, 0, 3, 2]], "exchanged, and right and bottom"),
+    (checks.box, lambda mask: np.array(box(mask)) - [0, 0, 0, 1], "the lower end, too"),
+    (checks.box, lambda mask: np.array(box(mask)) - [0, 0, 1, 0], "the right end, too"),
+    (checks.box, lambda mask: np.array(box(mask)) - [1, 1, 0, 0], "*in* the hole"),
     (checks.box, lambda mask: (*box(mask)[:2], *np.subtract(box(mask)[2:], box(mask)[:2])), "width"),
     (checks.box, lambda mask: box(~mask) if not mask.all() else (0, 0, 0, 0), "differs"),
     (checks.box, lambda mask: box(mask)[:2], "four whole numbers"),
