@@ -2,7 +2,7 @@
 
     python -m glcic_lite ablations -o runs/ablations
 
-trains all of them, some hours on one CPU core; called again, it resumes where it stopped. `publish_ablations` then
+trains the short ones, some hours on one CPU core; called again, it resumes where it stopped. `publish_ablations` then
 copies what lesson 09 needs of them into the package.
 """
 
@@ -52,8 +52,8 @@ LONG = replace(FIRST_PHASE, hole_sides=(24, 64), phase_1=8000)
 LONG_JOINT = replace(
     LONG,
     phase_1=0,
-    phase_2=500,
-    phase_3=4000,
+    phase_2=300,
+    phase_3=2000,
     alpha=0.002,
     joint_learning_rate=1e-4,
     network_momentum=0.5,
@@ -125,7 +125,7 @@ ABLATIONS = {
     "both-discriminators": Ablation(JOINT, "full", "squared error and both discriminators, the paper's method"),
 }
 
-# Trained by `ablations --long`, some twenty hours on one CPU core. Lesson 09 takes as many as are shipped.
+# Trained by `ablations --long`, some eight hours on one CPU core. Lesson 09 takes as many as are shipped.
 LONG_ABLATIONS = {
     "long-full": Ablation(LONG, None, "dilation, mask channel, squared error alone, four times the steps"),
     "long-no-dilation": Ablation(replace(LONG, dilated=False), None, "every dilation set to 1, four times the steps"),
