@@ -43,6 +43,7 @@ _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 _LARGER_BRACKETS = re.compile(r"\\[bB]igg?[lrm]?(?![a-zA-Z])")
 _IMAGES = ("image/png", "image/jpeg")
 _PICTURE = '<div class="picture"'
+_HEADING = re.compile(r"<h[1-4][^>]*>(.*?)</h[1-4]>", re.DOTALL)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -178,18 +179,24 @@ def _kind_of(text: str) -> str:
 
 
 def _stack(slides: list[dict]) -> str:
-    sections = "\n".join(_section(**slide) for slide in slides)
-    return f"<section>\n{sections}\n</section>" if len(slides) > 1 else sections
+    """A column. Slides without a heading of their own say in small type what they continue."""
+    sections, heading = [], ""
+    for slide in slides:
+        own = [found for part in slide["parts"] if not part.startswith(_PICTURE) for found in _HEADING.findall(part)]
+        sections.append(_section(**slide, continues="" if own else heading))
+        heading = own[-1] if own else heading
+    return "<section>\n" + "\n".join(sections) + "\n</section>" if len(sections) > 1 else sections[0]
 
 
-def _section(parts: list[str], notes: list[str]) -> str:
+def _section(parts: list[str], notes: list[str], continues: str) -> str:
     words = sum(count_words(re.sub(r"<[^>]+>", " ", part)) for part in parts if not part.startswith('<div class="html'))
     size = next((size for most, size in SIZES if words <= most), SMALLEST)
     if any(part.startswith(_PICTURE) for part in parts):
         size = min(size, BESIDE_PICTURES)
     aside = f'<aside class="notes">{"".join(notes)}</aside>' if notes else ""
     body = "\n".join(parts)
-    return f'<section><div class="page" style="font-size:{size}px">\n{body}\n</div>{aside}</section>'
+    head = f'<p class="head">{continues}</p>' if continues else ""
+    return f'<section>{head}<div class="page" style="font-size:{size}px">\n{body}\n</div>{aside}</section>'
 
 
 def text_slides(source: str) -> list[tuple[str, list[str]]]:

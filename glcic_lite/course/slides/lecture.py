@@ -19,7 +19,7 @@ TAG = "slide-lecture"
 TITLE = "Globally and locally consistent image completion"
 MINUTES = {"00": 5, "01": 19, "02": 6, "03": 6, "04": 12, "05": 15, "06": 7, "07": 3, "08": 3, "09": 4}
 QUESTIONS = 10  # minutes
-_NUMBER = re.compile(r"(<h2[^>]*>)\d+ · ")
+_NUMBER = re.compile(r"(<h2[^>]*>|<p class=\"head\">)\d+(?:\.\d+)? · ")
 _LINK = re.compile(r"<a [^>]*href=\"\d\d_\w+\.html[^>]*>(.*?)</a>", re.DOTALL)
 
 

@@ -253,6 +253,20 @@ def test_a_cell_is_cut_at_its_headings_and_loses_its_exercise():
     assert [text for text, _ in text_slides(source)] == ["The end.", "## Next\n\n### At once\n\nGo on."]
 
 
+def test_a_slide_without_a_heading_says_what_it_continues(tmp_path):
+    page = made(
+        tmp_path,
+        cell("text", "## One\n\nwords", "slide"),
+        cell("text", "no heading", "subslide"),
+        cell("text", "### Its *own*", "subslide"),
+        cell("text", "again none", "subslide"),
+        cell("text", "without a heading in a new column", "slide"),
+    )
+    slides = [slide for slide in page.find_all("section") if not slide.find("section")]
+    heads = [slide.find(class_="head") for slide in slides]
+    assert [head and head.text for head in heads] == [None, "One", None, "Its own", None]
+
+
 def test_long_text_is_left_to_the_speaker_but_for_what_counts():
     plain, bold = "plain words " * 60, "**Verdict: holds.** " + "bold words " * 40
     ((text, notes),) = text_slides(f"## Title\n\n{bold}\n\n{plain}")
@@ -297,6 +311,8 @@ MEASURE = """() => {
         over: Math.max(
             ...parts.map((part) => part.bottom - inner.bottom),
             ...parts.map((part) => inner.top - part.top),
+            ...[...page.parentElement.querySelectorAll('.head')].map(
+                (head) => head.getBoundingClientRect().bottom - Math.min(...parts.map((part) => part.top))),
             ...[...page.querySelectorAll('pre, table')].map((part) => part.scrollWidth - page.clientWidth),
         ) / scale,
         small: [...page.querySelectorAll('.picture')]
