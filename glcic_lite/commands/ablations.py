@@ -16,7 +16,7 @@ def ablations(
     seed: Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; may be repeated.")] = None,
     long: Annotated[
         bool,
-        typer.Option("--long", help="Those of the long comparison, three seeds: some eight hours on one CPU core."),
+        typer.Option("--long", help="Those of the long comparison, three seeds: some six hours on one CPU core."),
     ] = False,
     ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all networks trained here.")] = None,
 ) -> None:

@@ -53,7 +53,7 @@ LONG_JOINT = replace(
     LONG,
     phase_1=0,
     phase_2=300,
-    phase_3=2000,
+    phase_3=1000,
     alpha=0.002,
     joint_learning_rate=1e-4,
     network_momentum=0.5,
@@ -125,7 +125,7 @@ ABLATIONS = {
     "both-discriminators": Ablation(JOINT, "full", "squared error and both discriminators, the paper's method"),
 }
 
-# Trained by `ablations --long`, some eight hours on one CPU core. Lesson 09 takes as many as are shipped.
+# Trained by `ablations --long`, some six hours on one CPU core. Lesson 09 takes as many as are shipped.
 LONG_ABLATIONS = {
     "long-full": Ablation(LONG, None, "dilation, mask channel, squared error alone, four times the steps"),
     "long-no-dilation": Ablation(replace(LONG, dilated=False), None, "every dilation set to 1, four times the steps"),
