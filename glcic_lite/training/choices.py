@@ -1,9 +1,11 @@
 """How training uses a device: precision, memory layout, worker processes."""
 
 import contextlib
+import multiprocessing
 import os
 from dataclasses import dataclass
 
+import psutil
 import torch
 
 from glcic_lite.device import bfloat16_is_faster, choose_device
@@ -32,6 +34,8 @@ class TrainingChoices:
         synchronised_norm: whether batch normalisation takes its statistics over all processes. Only CUDA can; on other
             devices each process normalises by its own share of the batch.
         workers: processes that decode photos beside the training.
+        photos_on_device: whether photos that fit (see `room_for_photos`) are kept in the device's memory, and crops cut
+            there; with the setting `scales_per_octave` only.
     """
 
     device: torch.device
@@ -41,6 +45,7 @@ class TrainingChoices:
     fused: bool
     synchronised_norm: bool
     workers: int
+    photos_on_device: bool = False
 
     @property
     def autocast(self) -> contextlib.AbstractContextManager:
@@ -83,4 +88,14 @@ def training_choices(
         fused=device.type in ("cpu", "cuda"),
         synchronised_norm=cuda,
         workers=workers,
+        # Each process that decodes gets the photos by fork; where processes are started anew they would be copied.
+        photos_on_device=cuda and (workers == 0 or multiprocessing.get_start_method() == "fork"),
     )
+
+
+def room_for_photos(device: torch.device) -> int:
+    """Bytes that decoded photos may take on a device: a quarter of what is free there, and of the main memory, too."""
+    free = psutil.virtual_memory().available // training_processes_here()
+    if device.type == "cuda":
+        free = min(free, torch.cuda.mem_get_info(device)[0])
+    return free // 4

@@ -3,6 +3,7 @@
 import os
 import warnings
 import zlib
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +18,22 @@ from glcic_lite.training.pyramid import Pyramid, nearest_scale, scales
 DRAFT_EDGE = 1024  # pixels that the short edge of a large photo keeps, at least, where it is decoded at reduced size
 MEAN_PHOTOS = 1000
 DECODED_BYTES = 1_000_000_000  # most that decoded photos take in the memory of one process
+
+
+class Window(NamedTuple):
+    """Where a crop is: a part of a photo, perhaps to be mirrored.
+
+    Attributes:
+        pixels: (crop_size, crop_size, 3) uint8, not yet mirrored; to be read only.
+        mirrored: whether the crop is the mirror image of that.
+        start: number of its first byte in the block of `PhotoCrops.kept_in_one_block`; -1: the photo is in none.
+        row: bytes of the block from one row of the crop to the next.
+    """
+
+    pixels: np.ndarray
+    mirrored: bool
+    start: int
+    row: int
 
 
 class PhotoCrops(Dataset):
@@ -91,27 +108,69 @@ class PhotoCrops(Dataset):
 
     def pixels(self, random: np.random.Generator) -> np.ndarray:
         """A random crop as it is in memory: (crop_size, crop_size, 3) uint8, to be read only."""
-        for _ in range(10):
-            crop = self._any_crop(random)
-            if _contrast(crop) >= self.least_contrast:
-                break
-        return cv2.flip(crop, 1) if random.random() < 0.5 else crop
+        window = self.window(random)
+        return cv2.flip(window.pixels, 1) if window.mirrored else window.pixels
 
-    def _any_crop(self, random: np.random.Generator) -> np.ndarray:
+    def window(self, random: np.random.Generator) -> Window:
+        """The same crop, and where it lies."""
+        for _ in range(10):
+            window = self._any_window(random)
+            if _contrast(window.pixels) >= self.least_contrast:
+                break
+        return window._replace(mirrored=bool(random.random() < 0.5))
+
+    def kept_in_one_block(self, room: int) -> np.ndarray | None:
+        """Decode all photos now, and keep all their sizes in one block of bytes; windows then say where they lie in it.
+
+        Args:
+            room: bytes that the block may take.
+
+        Returns:
+            The block, (bytes,) uint8; None if, as far as the first photos tell, there is no room for all, and if crops
+            are of any size. Crops are the same in either case.
+
+        Raises:
+            PhotoError: no photo can be read.
+        """
+        if not self.scales_per_octave:
+            return None
+        lengths, pyramids, used = scales(self.short_edge, self.scales_per_octave), {}, 0
+        for number in range(len(self.paths)):
+            try:
+                pyramid = Pyramid(self._decoded(number), self.crop_size)
+            except PhotoError as error:
+                self._skip(number, error)
+                continue
+            used += pyramid.bytes_of(lengths)
+            if used * len(self.paths) > room * (number + 1):
+                return None
+            pyramid.keep(lengths)
+            pyramids[number] = pyramid
+        block, start = np.empty(used, np.uint8), 0
+        for pyramid in pyramids.values():
+            start = pyramid.move_into(block, start)
+        self._cache = pyramids
+        return block
+
+    def _any_window(self, random: np.random.Generator) -> Window:
         photo = self._random_photo(random)
         low, high = np.log(self.short_edge)
         short_edge = max(np.exp(random.uniform(low, high)), self.crop_size)  # exp(log(64)) is a little under 64
         if isinstance(photo, Pyramid):
-            pixels = photo[nearest_scale(short_edge, self.short_edge, self.scales_per_octave)]
+            scale = nearest_scale(short_edge, self.short_edge, self.scales_per_octave)
+            pixels, start = photo[scale], photo.start(scale)
             left, top = (int(random.uniform(0, side - self.crop_size + 1)) for side in pixels.shape[1::-1])
-            return pixels[top : top + self.crop_size, left : left + self.crop_size]
+            row = 3 * pixels.shape[1]
+            start = start if start < 0 else start + top * row + 3 * left
+            return Window(pixels[top : top + self.crop_size, left : left + self.crop_size], False, start, row)
         width, height = photo.size
         short_edge = min(short_edge, max(min(width, height), self.crop_size))
         side = self.crop_size * min(width, height) / short_edge  # of the square, in the photo's own pixels
         left, top = random.uniform(0, width - side), random.uniform(0, height - side)
         box = (left, top, left + side, top + side)
         size = (self.crop_size, self.crop_size)
-        return np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+        crop = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+        return Window(crop, False, -1, crop.strides[0])
 
     def _random_photo(self, random: np.random.Generator) -> Image.Image | Pyramid:
         while True:
@@ -121,16 +180,19 @@ class PhotoCrops(Dataset):
             try:
                 return self._photo(number)
             except PhotoError as error:
-                self._broken.add(number)
-                if len(self._broken) == len(self.paths):
-                    self._broken.clear()  # the next call tries again: a drive may only have been away
-                    raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
-                warnings.warn(f"photo skipped: {error}", stacklevel=2)
+                self._skip(number, error)
+
+    def _skip(self, number: int, error: PhotoError) -> None:
+        self._broken.add(number)
+        if len(self._broken) == len(self.paths):
+            self._broken.clear()  # the next call tries again: a drive may only have been away
+            raise PhotoError(f"none of the {len(self.paths)} photos can be read; the last: {error}") from error
+        warnings.warn(f"photo skipped: {error}", stacklevel=3)
 
     def _photo(self, number: int) -> Image.Image | Pyramid:
         if number in self._cache:
             return self._cache[number]
-        photo = open_photo(os.fsdecode(self.paths[number]), least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
+        photo = self._decoded(number)
         if self._cache_room is None:
             self._cache_room = self._share_of_memory()
         cost = 4 * photo.width * photo.height  # Pillow keeps RGB in four bytes a pixel
@@ -144,6 +206,9 @@ class PhotoCrops(Dataset):
             if pyramid is not None:
                 pyramid.keep(lengths)
         return pyramid or photo
+
+    def _decoded(self, number: int) -> Image.Image:
+        return open_photo(os.fsdecode(self.paths[number]), least_edge=max(DRAFT_EDGE, 2 * self.short_edge[1]))
 
     def _share_of_memory(self) -> int:
         """Bytes that this process may fill with decoded photos."""

@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -23,12 +24,12 @@ from glcic_lite.device import bfloat16_is_faster
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import save_image
 from glcic_lite.training.checkpoints import checkpoint_size, is_finite, load_checkpoint, save_checkpoint
-from glcic_lite.training.choices import TrainingChoices, training_choices
+from glcic_lite.training.choices import TrainingChoices, room_for_photos, training_choices
 from glcic_lite.training.crops import mean_colour
 from glcic_lite.training.interrupts import defer_interrupts, ignore_interrupts
 from glcic_lite.training.log import TrainingError, TrainingLog, first_line, summary
 from glcic_lite.training.run_folder import RunError, RunFolder
-from glcic_lite.training.samples import TrainingSamples
+from glcic_lite.training.samples import DrawnSamples, TrainingSamples
 from glcic_lite.training.settings import Settings
 from glcic_lite.training.step import TrainingStep
 from glcic_lite.training.validation import Validation
@@ -239,11 +240,12 @@ class Trainer:
     def batches(self) -> Iterator[dict[str, Tensor]]:
         """The batches from where the run stands; sample n is the same whenever and wherever it is drawn."""
         s = self.settings
+        photos = self._photos  # before there are other processes, which share what is decoded here
         part = s.batch_size // s.accumulation
         numbers = range(self.progress.iteration * s.batch_size, s.iterations * s.batch_size)
         rank, share = self.accelerator.process_index, part // self.accelerator.num_processes
         loader = DataLoader(
-            self.samples,
+            DrawnSamples(self.samples),
             batch_size=None,  # the samples come as batches
             sampler=(range(first + rank * share, first + (rank + 1) * share) for first in numbers[::part]),
             num_workers=self.choices.workers,
@@ -251,11 +253,19 @@ class Trainer:
             pin_memory=self.choices.pinned,
             worker_init_fn=ignore_interrupts,
         )
-        for batch in loader:
-            batch = {name: x.to(self.device, non_blocking=self.choices.pinned) for name, x in batch.items()}
+        for drawn in loader:
+            drawn = {name: x.to(self.device, non_blocking=self.choices.pinned) for name, x in drawn.items()}
+            batch = self.samples.finished(drawn, photos)
             for name in ("photo", "mask"):
                 batch[name] = batch[name].contiguous(memory_format=self.choices.memory_format)
             yield batch
+
+    @cached_property
+    def _photos(self) -> Tensor | None:
+        """The photos in the device's memory, if the choices say so and they fit."""
+        if not self.choices.photos_on_device:
+            return None
+        return self.samples.photos_for(self.device, room_for_photos(self.device))
 
     @_errors_explained()
     @fastest_kernels()

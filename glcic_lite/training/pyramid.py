@@ -43,6 +43,7 @@ class Pyramid:
         self._photo: Image.Image | None = photo
         self._size, self._crop_size = photo.size, crop_size
         self._levels: dict[tuple[int, int], np.ndarray] = {}
+        self._starts: dict[tuple[int, int], int] = {}
 
     def __getitem__(self, short_edge: int) -> np.ndarray:
         """The photo with a short edge of so many pixels: (H, W, 3) uint8, the pixels that Pillow gives."""
@@ -60,6 +61,19 @@ class Pyramid:
         """Make these sizes, and forget the photo."""
         self._levels = {self._size_at(x): self[x] for x in short_edges}
         self._photo = None
+
+    def move_into(self, block: np.ndarray, start: int) -> int:
+        """Move the sizes that are kept into a block of bytes, one after the other; returns where they end."""
+        for size, pixels in self._levels.items():
+            self._starts[size], end = start, start + pixels.size
+            self._levels[size] = block[start:end].reshape(pixels.shape)
+            self._levels[size][:] = pixels
+            start = end
+        return start
+
+    def start(self, short_edge: int) -> int:
+        """Where in that block the photo with such a short edge begins; -1: it is in none."""
+        return self._starts.get(self._size_at(short_edge), -1)
 
     def _size_at(self, short_edge: int) -> tuple[int, int]:
         least = min(self._size)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glcic_lite.method.masks import Box, free_form_strokes, hole_box, local_patch, random_box
-from glcic_lite.training.crops import PhotoCrops
+from glcic_lite.training.crops import PhotoCrops, Window
 from glcic_lite.training.settings import Settings
 
 
@@ -30,16 +30,16 @@ def random_hole(random: np.random.Generator, settings: Settings, phase: int = 1)
     return mask
 
 
-def lower_contrast(random: np.random.Generator, photo: np.ndarray) -> np.ndarray:
-    """A photo (3, H, W) blended with a random colour, its contrast divided by up to twenty.
+def lower_contrast(random: np.random.Generator) -> tuple[np.ndarray, np.float32]:
+    """A random colour (3,) float32 to blend a photo with, and the share of its contrast that it keeps, 1/20 to 1.
 
     In a busy photo a wrong tint hardly adds to the squared error, and areas of black or white are rare. Without faint
     crops of every brightness, ours painted a bright patch into a hole in a dark hillside. The colour is a grey
     with a slight tint; one in six is nearly black, one in six nearly white.
     """
     grey = random.uniform(-0.25, 1.25)
-    colour = np.clip(grey + random.normal(0.0, 0.1, size=(3, 1, 1)), 0.0, 1.0).astype(np.float32)
-    return colour + np.float32(np.exp(random.uniform(np.log(0.05), 0.0))) * (photo - colour)
+    colour = np.clip(grey + random.normal(0.0, 0.1, size=3), 0.0, 1.0).astype(np.float32)
+    return colour, np.float32(np.exp(random.uniform(np.log(0.05), 0.0)))
 
 
 class TrainingSamples(Dataset):
@@ -61,45 +61,107 @@ class TrainingSamples(Dataset):
             folder, s.crop_size, s.short_edge, s.seed, s.least_contrast, cache_bytes, s.scales_per_octave
         )
         self.settings = settings
+        self._in_one_block = False
 
     def __getitem__(self, index: int | range) -> dict[str, Tensor]:
         if isinstance(index, range):
-            return self._batch(index)
-        return {name: values[0] for name, values in self._batch(range(index, index + 1)).items()}
+            return self.finished(self.drawn(index))
+        return {name: values[0] for name, values in self[range(index, index + 1)].items()}
 
-    def _batch(self, numbers: range) -> dict[str, Tensor]:
+    def photos_for(self, device: torch.device, room: int) -> Tensor | None:
+        """All photos in a device's memory, for `finished` to cut crops from; None if they take more than `room` bytes.
+
+        They are decoded now; processes that draw samples should be started after that. See `kept_in_one_block`.
+        """
+        block = self.crops.kept_in_one_block(room)
+        self._in_one_block = block is not None
+        return None if block is None else torch.from_numpy(block).to(device)
+
+    def drawn(self, numbers: range) -> dict[str, Tensor]:
+        """Everything random about a batch of samples, in few bytes, from which `finished` makes the batch.
+
+        Instead of a crop's pixels it says where they lie, after `photos_for` has found room for the photos.
+        """
         count, size, patch = len(numbers), self.settings.crop_size, self.settings.local_size
-        pixels = np.empty((count, size, size, 3), dtype=np.uint8)
-        masks = np.empty((count, size, size), dtype=bool)
+        pixels = np.empty((0 if self._in_one_block else count, size, size, 3), dtype=np.uint8)
+        start, row = np.empty((2, count), dtype=np.int64)
+        order = np.tile(np.arange(3), (count, 1))
+        masks, mirrored = np.empty((count, 1, size, size), dtype=bool), np.empty(count, dtype=bool)
         fake_patches, real_patches = np.empty((2, count, 2), dtype=np.int64)
-        faint: dict[int, np.ndarray] = {}
+        colour, contrast = np.zeros((count, 3, 1, 1), dtype=np.float32), np.ones((count, 1, 1, 1), dtype=np.float32)
         for n, index in enumerate(numbers):
             random = self.crops.generator(index)
-            pixels[n] = self.crops.pixels(random)
+            window = self.crops.window(random)
             if random.random() < self.settings.shuffled_colours:
-                pixels[n] = _permuted(pixels[n], random.permutation(3))
+                order[n] = random.permutation(3)
             if self.settings.lowered_contrast and random.random() < self.settings.lowered_contrast:
-                faint[n] = lower_contrast(random, (pixels[n] / np.float32(255)).transpose(2, 0, 1))
+                colour[n, :, 0, 0], contrast[n] = lower_contrast(random)
             masks[n] = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
-            fake: Box = local_patch(hole_box(masks[n]), patch, (size, size))
+            fake: Box = local_patch(hole_box(masks[n, 0]), patch, (size, size))
             fake_patches[n] = fake.top, fake.left
             real_patches[n] = random.integers(0, size - patch, size=2, endpoint=True)
-        photo = torch.from_numpy(pixels).float().div_(255).permute(0, 3, 1, 2)
-        for n, changed in faint.items():
-            photo[n] = torch.from_numpy(changed)
-        return {
-            "photo": photo,
-            "mask": torch.from_numpy(masks)[:, None].float(),
-            "fake_patch": torch.from_numpy(fake_patches),
-            "real_patch": torch.from_numpy(real_patches),
-        }
+            start[n], row[n], mirrored[n] = window.start, window.row, window.mirrored
+            if not self._in_one_block:
+                _copy(window, order[n], pixels[n])
+        arrays = {"mask": masks, "fake_patch": fake_patches, "real_patch": real_patches}
+        if self._in_one_block:
+            arrays |= {"start": start, "row": row, "mirrored": mirrored, "order": order}
+        else:
+            arrays |= {"pixels": pixels}
+        if self.settings.lowered_contrast:
+            arrays |= {"colour": colour, "contrast": contrast}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def finished(self, drawn: dict[str, Tensor], photos: Tensor | None = None) -> dict[str, Tensor]:
+        """The batch that was drawn, made where the tensors are: all samples at once, and nothing waits for a GPU.
+
+        Args:
+            drawn: from `drawn`, on any device.
+            photos: from `photos_for`, on the same device.
+        """
+        if photos is not None:
+            pixels = _cut_windows(
+                photos, *(drawn[x] for x in ("start", "row", "mirrored", "order")), self.settings.crop_size
+            )
+        else:
+            pixels = drawn["pixels"]
+        photo = pixels.float().div_(255).permute(0, 3, 1, 2)
+        if "contrast" in drawn:
+            colour, contrast = drawn["colour"], drawn["contrast"]
+            photo = torch.where(contrast < 1, colour + contrast * (photo - colour), photo)
+        rest = {name: drawn[name] for name in ("fake_patch", "real_patch")}
+        return {"photo": photo, "mask": drawn["mask"].float(), **rest}
 
 
-def _permuted(pixels: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """A photo (H, W, 3) uint8 with its channels in another order."""
-    result = np.empty_like(pixels)
-    cv2.mixChannels([pixels], [result], [int(x) for pair in enumerate(order) for x in pair[::-1]])
-    return result
+class DrawnSamples(Dataset):
+    """What `TrainingSamples.drawn` draws, for processes that draw beside the training: it is a quarter of the bytes."""
+
+    def __init__(self, samples: TrainingSamples):
+        self.samples = samples
+
+    def __getitem__(self, numbers: range) -> dict[str, Tensor]:
+        return self.samples.drawn(numbers)
+
+
+def _copy(window: Window, order: np.ndarray, crop: np.ndarray) -> None:
+    """Copy the pixels of a window into a crop (S, S, 3), mirrored and with the channels in another order."""
+    pixels = cv2.flip(window.pixels, 1) if window.mirrored else window.pixels
+    cv2.mixChannels([pixels], [crop], [int(x) for pair in enumerate(order) for x in pair[::-1]])
+
+
+def _cut_windows(photos: Tensor, start: Tensor, row: Tensor, mirrored: Tensor, order: Tensor, size: int) -> Tensor:
+    """The same for a batch of windows, out of a block of bytes: (N, size, size, 3) uint8.
+
+    Args:
+        photos: (bytes,) uint8.
+        start, row: (N,) as in `Window`.
+        mirrored: (N,) bool.
+        order: (N, 3): which channel becomes the first, the second and the third.
+    """
+    across = torch.arange(size, device=photos.device)
+    columns = torch.where(mirrored[:, None], size - 1 - across, across)  # (N, size)
+    rows = start[:, None] + across * row[:, None]  # (N, size)
+    return photos[rows[:, :, None, None] + 3 * columns[:, None, :, None] + order[:, None, None, :]]
 
 
 def cut_patches(photos: Tensor, corners: Tensor, size: int) -> Tensor:

@@ -1,12 +1,14 @@
 """Training in several processes, several trainers in one process, and other devices."""
 
 import dataclasses
+import multiprocessing
 import os
 import socket
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from torch._dynamo.exc import TorchDynamoException
 
 from glcic_lite.device import choose_device
 from glcic_lite.method.networks import CompletionNetwork
-from glcic_lite.training.choices import training_choices
+from glcic_lite.training.choices import room_for_photos, training_choices
 from glcic_lite.training.log import Progress, TrainingError
 from glcic_lite.training.run_folder import RunError, RunFolder
 from training_runs import SMOOTH, one_iteration, phases, same, script_call, starter
@@ -169,6 +171,11 @@ def test_each_device_is_used_in_its_own_way(monkeypatch):
     assert [x.fused for x in (cpu, cuda, mps)] == [True, True, False]
     assert [x.synchronised_norm for x in (cpu, cuda, mps)] == [False, True, False]
     assert [x.workers for x in (cpu, cuda, mps)] == [0, 15, 15]
+    assert [x.photos_on_device for x in (cpu, cuda, mps)] == [
+        False,
+        multiprocessing.get_start_method() == "fork",
+        False,
+    ]
     assert mps.memory_format is torch.contiguous_format
     assert cpu.memory_format is cuda.memory_format is torch.channels_last
 
@@ -234,6 +241,17 @@ def test_the_scale_of_float16_is_part_of_a_checkpoint_and_may_be_missing():
 def test_processes_on_one_machine_share_its_cores_for_decoding(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert choices("cuda", monkeypatch).workers == 3
+
+
+def test_photos_on_a_device_take_at_most_a_quarter_of_the_memory_and_are_not_sent_to_processes(monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8000))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1600, 9999))
+    assert [room_for_photos(torch.device(kind)) for kind in ("cpu", "cuda")] == [2000, 400]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "10")
+    assert room_for_photos(torch.device("cuda")) == 200, "each process of a run keeps them once in main memory"
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda: "spawn")
+    assert not choices("cuda", monkeypatch).photos_on_device
+    assert choices("cuda", monkeypatch, workers=0).photos_on_device
 
 
 def test_compiled_networks_have_the_same_numbers_and_names(start, monkeypatch):

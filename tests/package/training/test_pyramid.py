@@ -1,5 +1,6 @@
 """Crops cut out of photos that are kept in several sizes, and samples drawn a batch at a time."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -16,6 +17,7 @@ from glcic_lite.evaluation.metrics import hole_psnr
 from glcic_lite.files import DATA
 from glcic_lite.method.photos import list_photos, open_photo
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
+from glcic_lite.training.choices import training_choices
 from glcic_lite.training.crops import PhotoCrops
 from glcic_lite.training.pyramid import Pyramid, nearest_scale, scales
 from glcic_lite.training.samples import TrainingSamples
@@ -129,6 +131,92 @@ def test_a_run_with_a_few_sizes_goes_on_as_if_never_interrupted(start):
     resumed = start(None, "parts", resume=True, workers=1)
     resumed.train()
     assert_same_run(whole, resumed)
+
+
+# Photos in the memory of a device, where crops are cut
+
+
+@pytest.mark.parametrize("least_contrast", [8, 60])
+def test_samples_cut_out_of_one_block_of_photos_are_the_same(photos_folder, least_contrast):
+    wanted = dataclasses.replace(IN_SIZES, least_contrast=least_contrast)
+    usual, in_block = (TrainingSamples(photos_folder / "train", wanted) for _ in range(2))
+    photos = in_block.photos_for(torch.device("cpu"), 10**9)
+    assert photos.dtype == torch.uint8
+    for numbers in (range(16), range(40, 41)):
+        drawn = in_block.drawn(numbers)
+        assert "pixels" not in drawn and drawn["mirrored"].dtype == torch.bool
+        here, there = usual[numbers], in_block.finished(drawn, photos)
+        assert same(here, there)
+        assert {name: x.stride() for name, x in here.items()} == {name: x.stride() for name, x in there.items()}
+
+
+def test_samples_are_made_where_their_tensors_are_without_asking_for_a_number(photos_folder):
+    """On the device without numbers, `meta`, reading one raises an error, and so does mixing it with another device.
+
+    What holds there holds on a GPU, too, which would have to be waited for.
+    """
+    samples = TrainingSamples(photos_folder / "train", IN_SIZES)
+    by_pixels = samples.drawn(range(4))
+    photos = samples.photos_for(torch.device("meta"), 10**9)
+    for drawn, block in ((by_pixels, None), (samples.drawn(range(4)), photos)):
+        batch = samples.finished({name: x.to("meta") for name, x in drawn.items()}, block)
+        assert {x.device.type for x in batch.values()} == {"meta"}
+        assert [batch[x].shape for x in ("photo", "mask")] == [(4, 3, 64, 64), (4, 1, 64, 64)]
+
+
+def test_photos_that_do_not_fit_stay_where_they_were(photos_folder):
+    samples, usual = (TrainingSamples(photos_folder / "train", IN_SIZES) for _ in range(2))
+    needed = len(samples.photos_for(torch.device("cpu"), 10**9))
+    assert len(TrainingSamples(photos_folder / "train", IN_SIZES).photos_for(torch.device("cpu"), 2 * needed)) == needed
+    poor = TrainingSamples(photos_folder / "train", IN_SIZES)
+    assert poor.photos_for(torch.device("cpu"), needed // 2) is None
+    assert same(poor[range(8)], usual[range(8)])
+    any_size = TrainingSamples(photos_folder / "train", dataclasses.replace(IN_SIZES, scales_per_octave=0))
+    assert any_size.photos_for(torch.device("cpu"), 10**9) is None
+
+
+def test_few_photos_are_decoded_to_see_that_a_million_do_not_fit(photos_folder, monkeypatch):
+    samples = TrainingSamples(photos_folder / "train", IN_SIZES)
+    decoded = []
+    monkeypatch.setattr(
+        samples.crops, "_decoded", lambda number: decoded.append(number) or Image.fromarray(noise(100, 100))
+    )
+    samples.crops.paths = np.repeat(samples.crops.paths[:1], 1_000_000)
+    assert samples.photos_for(torch.device("cpu"), 10**9) is None and decoded == [0]
+
+
+def test_broken_photos_are_named_and_left_out_of_the_block(tmp_path):
+    wanted = dataclasses.replace(IN_SIZES, least_contrast=0)
+    folder = folder_with(tmp_path, a_png=noise(90, 70), bad_png=b"no photo", c_png=noise(66, 99, 1))
+    usual, in_block = (TrainingSamples(folder, wanted) for _ in range(2))
+    with pytest.warns(UserWarning, match=r"bad\.png"):
+        photos = in_block.photos_for(torch.device("cpu"), 10**9)
+    with pytest.warns(UserWarning, match=r"bad\.png"):
+        here = usual[range(12)]
+    assert same(here, in_block.finished(in_block.drawn(range(12)), photos))
+
+
+def test_a_run_that_cuts_on_its_device_is_the_same_run(start):
+    """Also in processes that draw, and when it is resumed."""
+    settings = phases(2, 0, 0, IN_SIZES)
+    whole = start(settings, "whole")
+    whole.train()
+    on_device = dataclasses.replace(training_choices("no", workers=1), photos_on_device=True)
+    start(settings, "parts", choices=on_device).train(on_log=lambda trainer, row: row["iteration"] == 1)
+    resumed = start(None, "parts", resume=True, choices=dataclasses.replace(on_device, workers=0))
+    resumed.train()
+    assert resumed._photos is not None and whole._photos is None
+    assert_same_run(whole, resumed)
+
+
+@pytest.mark.cuda
+def test_samples_cut_on_cuda_are_those_of_the_processor_up_to_rounding(start, photos_folder):
+    trainer = start(IN_SIZES, choices=training_choices("no", workers=1, device=torch.device("cuda")))
+    with contextlib.closing(trainer.batches()) as batches:
+        batch = next(batches)
+    assert trainer._photos is not None and trainer._photos.is_cuda
+    expected = TrainingSamples(photos_folder / "train", IN_SIZES)[range(4)]
+    assert all(torch.allclose(batch[name].cpu().float(), x.float(), atol=1e-6) for name, x in expected.items())
 
 
 def test_lite_takes_a_few_sizes_and_what_follows_the_paper_or_was_logged_before_does_not():
