@@ -60,7 +60,7 @@ completed = complete("photo.jpg", "mask.png", network)
 {iterations:,} iterations, {hours:.1f} hours of computing: {phases}.
 In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes of {low} to {high} pixels or, for
 {strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (after several runs,
-those of the last one), the losses in `log.csv`, the validation in `validation.csv`.{history}
+those of the last one), the losses in `log.csv`, the validation in `validation.csv`.{blending}{history}
 
 `discriminators/` holds the global and the local discriminator that it was trained against, as they were when its
 training ended (unless the text above says otherwise), for `ContextDiscriminator.from_pretrained`. Before phase 2 there
@@ -98,6 +98,11 @@ output, and the blended result](completions.jpg)
 - It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
 - {photos} photos are few. It has not learned what they do not show (text, people's faces, interiors).
 """
+THROUGH_BLENDING = """
+
+In the last run, the losses judged each painting after it was blended into its photo, as `complete` returns it, and the
+discriminators saw it so, too (the setting `through_blending`, this course's addition to the paper). So look at the
+blended result: the bare output (`blend=False`) may have a tint, which nothing in that run told it to avoid."""
 
 
 def publish(
@@ -225,6 +230,7 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
         strokes=settings.stroke_share,
+        blending=THROUGH_BLENDING if settings.through_blending else "",
         history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
         machine=machine or f"{describe(choose_device())}, {platform.machine()}",
         table=markdown_table(run.rows("evaluation.csv")),

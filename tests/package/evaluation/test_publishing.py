@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -294,6 +295,20 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     assert "more texture than the harmonic fill, and less than FSR" in text
     assert over_all_four("harmonic", "texture", 0.05) == HOLDS
     assert over_all_four("FSR fast", "texture", 0.05) == DOES_NOT_HOLD
+
+
+def test_a_card_says_if_the_losses_saw_the_painting_blended(tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(SHIPPED_WEIGHTS, folder, ignore=shutil.ignore_patterns("discriminators", "*.jpg"))
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    cards = []
+    for blending in (False, True):
+        (folder / "settings.json").write_text(json.dumps(settings | {"through_blending": blending}))
+        cards.append(model_card(folder, "lite", 162, "a machine"))
+    without, with_it = cards
+    assert "`through_blending`" not in without.split("## Evaluation")[0]
+    assert "judged each painting after it was blended into its photo" in with_it.split("## Evaluation")[0]
+    assert "`validation.csv`.\n\nIn the last run, the losses" in with_it
 
 
 def test_the_verdicts_on_a_card_are_those_of_the_rule(shipped_rows):
