@@ -8,9 +8,12 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
+from glcic_lite.course.lesson_06.blind_logs import CASES, CURES, letters
 from glcic_lite.course.lesson_06.toy_run import ToyRun
 from glcic_lite.course.shared.checks import (
+    NotAttempted,
     NotYet,
     call,
     check,
@@ -19,6 +22,7 @@ from glcic_lite.course.shared.checks import (
     expect_tensor,
     likely_cause,
     plain,
+    read_value,
 )
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
@@ -534,3 +538,162 @@ def _compare_states(resumed: ToyRun, stopped: ToyRun) -> None:
         raise NotYet("The random generator is not where it was: the next samples will be different.")
     if not torch.equal(resumed.average, stopped.average):
         raise NotYet("The moving average of the weights, which is what a run saves in the end, is lost.")
+
+
+@check("Exercise 6")
+def diagnoses(answers: dict) -> str:
+    """`answers`: a pair (disease, cure) for each letter."""
+    form = 'A pair is expected for each letter, such as `"A": ("healthy", "go on")`.'
+    given = read_value(answers, dict, form)
+    if all(value is None or value is ... for value in given.values()):
+        raise NotAttempted("Put your answers in place of `None`, then run this cell again.")
+    right = letters()
+    missing = [letter for letter in right if given.get(letter) is None or given.get(letter) is ...]
+    if missing:
+        raise NotYet(f"Still without a diagnosis: {', '.join(missing)}.")
+    found = []
+    for letter, disease in right.items():
+        try:
+            claimed, cure = given[letter]
+        except (TypeError, ValueError):
+            raise NotYet(f"Log {letter}: {form[0].lower()}{form[1:]}") from None
+        for word, list_name, known in ((claimed, "CASES", CASES), (cure, "CURES", CURES)):
+            if not isinstance(word, str) or word not in known:
+                raise NotYet(f"Log {letter}: {word!r} is not among the words in `{list_name}`.")
+        if claimed != disease:
+            found.append(f'Log {letter} is not "{claimed}": there {CASES[claimed].sign}.')
+        elif cure not in CASES[disease].cures:
+            found.append(f'Log {letter}: the disease is right, but "{cure}" does not treat it.')
+    if found:
+        raise NotYet(f"{len(right) - len(found)} of {len(right)} are right. {found[0]}")
+    return "All six, and each with its cure."
+
+
+class _WatchedNetwork(ToyNetwork):
+    """Notes in which type its convolutions compute; None: without autocast."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[torch.dtype | None] = []
+
+    def forward(self, photo: Tensor, mask: Tensor) -> Tensor:
+        self.seen.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None)
+        return super().forward(photo, mask)
+
+
+def right_fast_step(
+    network: nn.Module, optimizer, scaler: torch.amp.GradScaler, photo: Tensor, mask: Tensor, dtype: torch.dtype, *,
+    scaled=True, by_scaler=True, cleared=True,
+) -> Tensor:  # fmt: skip
+    """One step with autocast and scaler, and by its keywords what is often done wrong in it. Returns the loss.
+
+    Args:
+        scaled: whether the loss is scaled before its backward pass.
+        by_scaler: whether the scaler makes the optimizer's step.
+        cleared: whether the old gradients are cleared.
+    """
+    with torch.autocast(photo.device.type, dtype):
+        output = network(photo, mask)
+    loss = reconstruction_loss(output.float(), photo, mask)
+    if cleared:
+        optimizer.zero_grad()
+    (scaler.scale(loss) if scaled else loss).backward()
+    if by_scaler:
+        scaler.step(optimizer)
+        scaler.update()
+    else:
+        optimizer.step()
+    return loss
+
+
+_FAST_STEPS = 4  # the third one's gradients overflow
+
+
+def _train_fast(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Steps from equal weights on equal photos: the weights after each step, the scale after each, the losses.
+
+    Raises:
+        NotYet: the step returns something else, or, if `strict`, does not compute as it should.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network, photos = _WatchedNetwork(), torch.rand(_FAST_STEPS, 4, 3, 8, 8)
+    mask = torch.zeros(4, 1, 8, 8)
+    mask[:, :, 2:6, 2:6] = 1
+    photos[2] *= 1e30  # the square of that is infinite
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    scaler.scale(torch.zeros(1))  # as in a run under way: a step without `scale` is then no error, only wrong
+    weights, scales, losses = [], [], []
+    for number, photo in enumerate(photos):
+        shown = "a step" if number != 2 else "a step with gradients that are not finite"
+        arguments = (network, optimizer, scaler, photo, mask, torch.bfloat16)
+        answer = call(step, *arguments, shown=shown, first=number == 0)
+        losses.append(_loss_of(answer))
+        weights.append(torch.cat([p.detach().float().flatten() for p in network.parameters()]))
+        scales.append(scaler.get_scale())
+        if strict and any(p.dtype != torch.float32 for p in network.parameters()):
+            raise NotYet("The network's own weights have changed their type: they stay float32, and autocast converts.")
+        if strict and network.seen != (number + 1) * [torch.bfloat16]:
+            raise NotYet(
+                "In each step the network should run once, in the type that your function is given. Call it under "
+                "`torch.autocast(photo.device.type, dtype)`."
+            )
+    return torch.stack(weights), torch.tensor(scales), torch.tensor(losses)
+
+
+def _loss_of(answer) -> float:
+    """The loss that a step returns; it may be infinite, or not a number."""
+    try:
+        return float(plain(answer))
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet("Your step should return its loss, one number.") from None
+
+
+_FAST_SUSPECTS = [
+    (dict(by_scaler=False), "the optimizer's own `step()` knows nothing of the scale, nor of gradients that are not "
+     "finite; the scaler makes the step, and then has to be told that it is over."),
+    (dict(scaled=False), "the loss is not scaled; `scaler.step` divides the gradients all the same."),
+    (dict(cleared=False), "the gradients of the step before are added in."),
+]  # fmt: skip
+
+
+def _compare_loaders(loader: Callable) -> None:
+    """Raise `NotYet` unless `loader(samples, batch_size, workers, cuda)` gives a loader with these settings."""
+    samples = [dict(photo=torch.rand(3, 8, 8)) for _ in range(12)]
+    for batch_size, workers, cuda in ((4, 1, True), (3, 0, False)):
+        shown = f"batch_size={batch_size}, workers={workers}, cuda={cuda}"
+        made = call(loader, samples, batch_size, workers, cuda, shown=shown, first=cuda)
+        if not isinstance(made, DataLoader):
+            raise NotYet("Your `loader` should return a `DataLoader` of torch.")
+        if made.num_workers != workers:
+            raise NotYet(f"For {shown} your loader has num_workers={made.num_workers}.")
+        if made.pin_memory != cuda:
+            raise NotYet(f"For {shown} your loader has pin_memory={made.pin_memory}: pinned memory is for CUDA.")
+        if made.batch_size != batch_size:
+            raise NotYet(f"For {shown} your loader makes batches of {made.batch_size}.")
+        if [n for batch in made.batch_sampler for n in batch] != list(range(len(samples))):
+            raise NotYet("Your loader changes the order of the samples, or leaves some out: no run could be resumed.")
+
+
+@check("Exercise 7")
+def faster(loader: Callable, step: Callable) -> str:
+    """`loader(samples, batch_size, workers, cuda)`, and `step(network, optimizer, scaler, photo, mask, dtype)`."""
+    _compare_loaders(loader)
+    cases = [dict(seed=random.randrange(2**31)) for _ in range(2)]
+    answers = [_train_fast(step, **case, strict=True) for case in cases]
+    rights = [_train_fast(right_fast_step, **case) for case in cases]
+    for (weights, scales, losses), (right_weights, right_scales, right_losses) in zip(answers, rights, strict=True):
+        # The weights are the same however much they are scaled by; the scale tells whether an overflow was noticed.
+        near = torch.allclose(weights, right_weights, atol=1e-4, equal_nan=True)
+        if not near or not torch.equal(scales, right_scales):
+            suspects = [
+                (lambda seed, change=change: _train_fast(partial(right_fast_step, **change), seed)[:2], cause)
+                for change, cause in _FAST_SUSPECTS
+            ]
+            what = "weights" if not near else "scaler's factor"
+            cause = likely_cause(cases, [answer[:2] for answer in answers], suspects)
+            raise NotYet(f"After some steps, one with an overflow, the {what} should be different.{cause}")
+        if not torch.allclose(losses, right_losses, rtol=1e-3, equal_nan=True):
+            raise NotYet("The training is right; what is returned is not the loss itself. Is it the scaled one?")
+    return "16-bit numbers, a scaled loss, a step left out where the gradients overflow, and photos from workers."

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from glcic_lite.course.lesson_06.health import HEALTHY, accuracy
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, with_hole
 from glcic_lite.training.log import box_kinds, split_phases, split_runs, split_validation
 from glcic_lite.training.settings import Settings
@@ -182,30 +183,75 @@ def crops_figure(rows: Mapping[str, np.ndarray], height: float = 1.15) -> Figure
 
 
 def failure_figure(courses: Mapping[str, Sequence[Mapping[str, float]]], smooth: int) -> Figure:
-    """Several runs side by side in each panel: discriminators' loss, their accuracy, squared error in the hole."""
-    figure, axes = plt.subplots(1, 3, figsize=(11.5, 4.1), layout="constrained")
+    """Several runs side by side: discriminators' loss, their accuracy, ratio of the gradients, error in the hole."""
+    figure, panels = plt.subplots(2, 2, figsize=(11.5, 6.4), layout="constrained", sharex=True)
+    axes = panels.flat
     styles = ((OUTPUT, "-"), (HIGHLIGHT, "--"), (WRONG, ":"), (WEIGHT, "-."))
     for (name, rows), (colour, style) in zip(courses.items(), styles, strict=False):
         x = [row["iteration"] for row in rows]
-        accuracy = [(row["real_accuracy"] + row["fake_accuracy"]) / 2 for row in rows]
         for ax, values in (
             (axes[0], [row["discriminator"] for row in rows]),
-            (axes[1], accuracy),
-            (axes[2], [row.get("reconstruction", np.nan) for row in rows]),
+            (axes[1], [accuracy(row) for row in rows]),
+            (axes[2], [row.get("gradient_ratio", np.nan) for row in rows]),
+            (axes[3], [row.get("reconstruction", np.nan) for row in rows]),
         ):
             means = [np.mean(values[max(0, n - smooth + 1) : n + 1]) for n in range(len(values))]
             ax.plot(x, means, style, color=colour, linewidth=2.4, label=name)
         for ax in axes:
             ax.axvline(sum(row["phase"] == 2 for row in rows) + 0.5, color=QUIET, linewidth=1)
-    titles = ("discriminators' loss", "share judged rightly", "squared error in the hole")
+    titles = ("discriminators' loss", "share judged rightly", "ratio of the gradients", "squared error in the hole")
     for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title, fontsize=12)
+    for ax in panels[1]:
         ax.set_xlabel("iteration")
     axes[0].set_ylim(0)
     axes[1].set_ylim(0, 1.04)
-    axes[2].set_ylim(0)
+    axes[2].set_yscale("log")
+    axes[3].set_ylim(0)
+    for ax, name in zip(axes, ("discriminator", "accuracy", "gradient_ratio"), strict=False):
+        draw_healthy(ax, name)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=11)
+    return figure
+
+
+def draw_healthy(ax: Axes, name: str) -> None:
+    """Shade the range in which a measure of `HEALTHY` is healthy; the curves keep their axis."""
+    limits = ax.get_ylim()
+    ax.axhspan(*HEALTHY[name][1], facecolor=OUTPUT, alpha=0.13, edgecolor="none", zorder=0)
+    ax.set_ylim(limits)
+
+
+def blind_figure(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """A row a log, under its letter: error in the hole, discriminators' and GAN loss, accuracy, ratio of gradients.
+
+    The losses are cut off at 8. Shades: the phases in the first column, the healthy range in the others.
+    """
+    figure, axes = plt.subplots(len(logs), 4, figsize=(11.5, 1.45 * len(logs) + 0.6), layout="constrained",
+                                sharex=True, sharey="col")  # fmt: skip
+    figure.get_layout_engine().set(h_pad=0.03, hspace=0.01)
+    for line, (letter, rows) in zip(axes, logs.items(), strict=True):
+        rows = [{**row, "accuracy": accuracy(row)} if row["phase"] > 1 else row for row in rows]
+        draw_phases(line[0], rows)
+        draw_column(line[0], rows, "reconstruction", "error", OUTPUT)
+        draw_column(line[1], rows, "discriminator", "discriminators", WEIGHT)
+        draw_column(line[1], rows, "gan", "GAN loss", HIGHLIGHT, "--")
+        draw_column(line[2], rows, "accuracy", "accuracy", INPUT)
+        draw_column(line[3], rows, "gradient_ratio", "ratio", WRONG)
+        line[0].set_ylabel(letter, rotation=0, fontsize=16, labelpad=14, va="center")
+    titles = ("error in the hole", "losses", "share judged rightly", "ratio of the gradients")
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=12, pad=18)
+    axes[0, 0].set_ylim(0)
+    axes[0, 1].set_ylim(0, 8)
+    axes[0, 1].legend(fontsize=9, loc="upper left")
+    axes[0, 2].set_ylim(0, 1.04)
+    axes[0, 3].set_yscale("log")
+    for line in axes:
+        for ax, name in zip(line[1:], ("discriminator", "accuracy", "gradient_ratio"), strict=True):
+            draw_healthy(ax, name)
+    for ax in axes[-1]:
+        ax.set_xlabel("iteration")
     return figure
 
 

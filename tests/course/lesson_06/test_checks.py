@@ -6,9 +6,11 @@ import random
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_06 import checks
+from glcic_lite.course.lesson_06.blind_logs import CASES, letters
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 
@@ -254,6 +256,66 @@ def checkpoint(functions):
     return checks.checkpoint(*functions) if isinstance(functions, tuple) else checks.checkpoint(functions, functions)
 
 
+# Exercise 6
+
+TRUE = {letter: (disease, CASES[disease].cures[0]) for letter, disease in letters().items()}
+LETTER = {disease: letter for letter, disease in letters().items()}
+
+
+def diagnosed(*answers):
+    """The right diagnoses, but for some, given as (disease that it is, diagnosis, cure)."""
+    return TRUE | {LETTER[disease]: tuple(answer) for disease, *answer in answers}
+
+
+# Exercise 7
+
+
+def load(samples, batch_size, workers, cuda):
+    return DataLoader(samples, batch_size, num_workers=workers, pin_memory=cuda)
+
+
+def fast(network, optimizer, scaler, photo, mask, dtype):
+    optimizer.zero_grad(set_to_none=True)
+    with torch.autocast(device_type="cpu", dtype=dtype):
+        loss = reconstruction_loss(network(photo, mask), photo, mask)  # float32: the photo is
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss.item()
+
+
+def fast_with(**change):
+    return load, lambda *arguments: checks.right_fast_step(*arguments, **change)
+
+
+def without_update(network, optimizer, scaler, photo, mask, dtype):
+    with torch.autocast("cpu", dtype):
+        loss = reconstruction_loss(network(photo, mask), photo, mask)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    return loss
+
+
+def plainly(network, optimizer, scaler, photo, mask, dtype=None):
+    loss = reconstruction_loss(network(photo, mask), photo, mask)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    return loss
+
+
+def halved(network, optimizer, scaler, photo, mask, dtype):
+    return fast(network.to(dtype), optimizer, scaler, photo.to(dtype), mask.to(dtype), dtype)
+
+
+def faster(functions):
+    """The check of the pair `loader`, `step`; what is no pair stands for both."""
+    return checks.faster(*functions) if isinstance(functions, tuple) else checks.faster(functions, functions)
+
+
 RIGHT = [
     (checks.holes, holes),
     (checks.holes, lambda *arguments: holes(*arguments).numpy()),
@@ -266,6 +328,10 @@ RIGHT = [
     (checks.joint_step, step_by_autograd),
     (checks.joint_step, lambda *arguments: torch.stack(step(*arguments))),
     (checkpoint, (pack, unpack)),
+    (checks.diagnoses, TRUE),
+    (checks.diagnoses, {letter: list(TRUE[letter]) for letter in sorted(TRUE, reverse=True)}),
+    (faster, (load, fast)),
+    (faster, (load, checks.right_fast_step)),
 ]
 
 # (check, wrong answer, words that the message must hold)
@@ -373,6 +439,29 @@ WRONG = [
     (checkpoint, (lambda run: {"run": run}, unpack), "weights_only=True"),
     (checkpoint, (lambda run: [run.iteration], unpack), "dictionary"),
     (checkpoint, (pack, lambda run, saved: saved), "return the run"),
+    (checks.diagnoses, diagnosed(("network too slow", "phase 1 too short", "longer phase 1")), "5 of 6 are right"),
+    (checks.diagnoses, diagnosed(("healthy", "network too slow", "faster network")), "stays where it began"),
+    (checks.diagnoses, diagnosed(("alpha too large", "healthy", "go on")), "stay in range"),
+    (checks.diagnoses, diagnosed(("alpha too large", "alpha too large", "larger alpha")), "does not treat it"),
+    (checks.diagnoses, diagnosed(("network too fast", "network too fast", "Slower Network")), "words in `CURES`"),
+    (checks.diagnoses, diagnosed(("network too fast", 3, "slower network")), "words in `CASES`"),
+    (checks.diagnoses, {**TRUE, "B": None}, "without a diagnosis: B"),
+    (checks.diagnoses, {**TRUE, "B": "healthy"}, "pair is expected"),
+    (checks.diagnoses, "healthy", "pair is expected"),
+    (faster, fast_with(scaled=False), "loss is not scaled"),
+    (faster, fast_with(by_scaler=False), "optimizer's own"),
+    (faster, fast_with(cleared=False), "step before"),
+    (faster, (load, without_update), "update()"),
+    (faster, (load, plainly), "torch.autocast"),
+    (faster, (load, lambda *a: fast(*a[:-1], torch.float16)), "in the type that your function is given"),
+    (faster, (load, halved), "stay float32"),
+    (faster, (load, lambda *a: a[2].get_scale() * fast(*a)), "scaled one"),
+    (faster, (load, lambda *a: (fast(*a), 1)), "one number"),
+    (faster, (lambda *a: load(*a[:2], 0, a[3]), fast), "num_workers=0"),
+    (faster, (lambda *a: load(*a[:3], False), fast), "pin_memory=False"),
+    (faster, (lambda *a: load(a[0], 2, *a[2:]), fast), "batches of 2"),
+    (faster, (lambda s, b, w, c: DataLoader(s, b, True, num_workers=w, pin_memory=c), fast), "order of the samples"),
+    (faster, (lambda *a: a[0], fast), "return a `DataLoader`"),
 ]
 
 
@@ -385,3 +474,4 @@ def seeds():
 
 class TestChecks(ExerciseChecks):
     RIGHT, WRONG = RIGHT, WRONG
+    VALUES = (checks.diagnoses,)
