@@ -22,7 +22,7 @@ from torch import Tensor
 BLOCK = 64  # rows of a matrix that are computed at once
 
 
-def blended(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
+def blended(output: Tensor, photo: Tensor, mask: Tensor, rim: Tensor | None = None) -> Tensor:
     """What the network paints, after the Poisson blending of `method.blending.poisson_blend`; differentiable.
 
     `complete` then rounds it and cuts it off at black and white, and keeps photos without colour grey; that is not done
@@ -33,30 +33,35 @@ def blended(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
         output: (N, 3, H, W) float32 or float64: what the network paints, read in the hole and on its rim.
         photo: (N, 3, H, W), read on the rim.
         mask: (N, 1, H, W), 1 in the hole. With a hole that is empty or covers everything there is nothing to blend.
+        rim: what `rim_pixels` says of the mask; None: it is asked here, for which a GPU has to be waited for.
 
     Returns:
         (N, 3, H, W): `output`, with what blending adds to it in the hole.
     """
-    hole = mask[:, 0] > 0.5
     tint = photo - output
-    # A GPU takes all photos at once; on a CPU one after the other is faster: more of it stays in the caches.
-    part = 1 if output.device.type == "cpu" else len(output)
-    added = [_smooth_fill(*tensors) for tensors in zip(tint.split(part), hole.split(part), strict=True)]
-    return output + torch.where(hole[:, None], torch.cat(added), 0)
+    if output.device.type == "cpu" and rim is None:
+        # One photo after the other is faster than all at once, as a GPU likes it: more of it stays in the caches.
+        added = torch.cat(
+            [_smooth_fill(x, rim_pixels(its)) for x, its in zip(tint.split(1), mask.split(1), strict=True)]
+        )
+    else:
+        added = _smooth_fill(tint, rim_pixels(mask) if rim is None else rim)
+    return output + torch.where(mask > 0.5, added, 0)
 
 
-def _smooth_fill(values: Tensor, hole: Tensor) -> Tensor:
-    """Values (N, C, H, W) on the rims of holes (N, H, W), continued into them by Laplace's equation: (N, C, H, W).
+def _smooth_fill(values: Tensor, rim: Tensor) -> Tensor:
+    """Values (N, C, H, W) on the rims of holes, continued into them by Laplace's equation: (N, C, H, W).
 
     What it says outside hole and rim is of no use.
     """
     count, channels, height, width = values.shape
-    rim, on_rim = _rim_pixels(hole)  # (N, R)
+    on_rim, rim = rim >= 0, rim.clamp(min=0)  # (N, R)
     places = rim[:, None].expand(-1, channels, -1)
     on_rim = on_rim[:, None].to(values.dtype)  # 0 for the numbers that only fill up
     wanted = values.flatten(2).gather(2, places) * on_rim  # (N, C, R)
     with torch.no_grad():
-        matrix = torch.linalg.cholesky(_potentials(rim, on_rim, height, width))
+        # The matrix is positive definite. `cholesky` would look whether it is, and make the processor wait for a GPU.
+        matrix, _ = torch.linalg.cholesky_ex(_potentials(rim, on_rim, height, width))
         # Charges whose sum is zero make every potential but for a constant, which is found first and added last.
         uniform = torch.cholesky_solve(on_rim.mT, matrix)  # the charges that make a potential of 1 all along the rim
         uniform /= uniform.sum(dim=1, keepdim=True).clamp(min=1e-9)
@@ -67,13 +72,13 @@ def _smooth_fill(values: Tensor, hole: Tensor) -> Tensor:
     return down.T @ ((down @ field @ across.T) / eigenvalues) @ across + constant[..., None]
 
 
-def _rim_pixels(hole: Tensor) -> tuple[Tensor, Tensor]:
-    """The known pixels beside each hole (N, H, W).
+def rim_pixels(mask: Tensor) -> Tensor:
+    """The known pixels beside each hole of masks (N, 1, H, W), 1 or True in the hole.
 
     Returns:
-        Their numbers, row by row, filled up with zeros to the length of the longest rim: (N, R); and which of these
-        are pixels of the rim: (N, R) bool.
+        Their numbers, row by row, filled up with -1 to the length of the longest rim, but at least one: (N, R) int64.
     """
+    hole = mask[:, 0] > 0.5
     beside = torch.zeros_like(hole)
     beside[:, 1:] |= hole[:, :-1]
     beside[:, :-1] |= hole[:, 1:]
@@ -82,9 +87,9 @@ def _rim_pixels(hole: Tensor) -> tuple[Tensor, Tensor]:
     which, pixels = (beside & ~hole).flatten(1).nonzero(as_tuple=True)
     lengths = torch.bincount(which, minlength=len(hole))
     place = torch.arange(len(which), device=hole.device) - (lengths.cumsum(0) - lengths)[which]
-    rim = pixels.new_zeros(len(hole), max(1, int(lengths.max())))
+    rim = pixels.new_full((len(hole), max(1, int(lengths.max()))), -1)
     rim[which, place] = pixels
-    return rim, torch.arange(rim.shape[1], device=hole.device) < lengths[:, None]
+    return rim
 
 
 def _potentials(rim: Tensor, on_rim: Tensor, height: int, width: int) -> Tensor:

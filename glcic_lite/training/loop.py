@@ -245,7 +245,7 @@ class Trainer:
         numbers = range(self.progress.iteration * s.batch_size, s.iterations * s.batch_size)
         rank, share = self.accelerator.process_index, part // self.accelerator.num_processes
         loader = DataLoader(
-            DrawnSamples(self.samples),
+            DrawnSamples(self.samples, rims=s.through_blending and self.device.type != "cpu"),
             batch_size=None,  # the samples come as batches
             sampler=(range(first + rank * share, first + (rank + 1) * share) for first in numbers[::part]),
             num_workers=self.choices.workers,

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glcic_lite.method.masks import Box, free_form_strokes, hole_box, local_patch, random_box
+from glcic_lite.training.blended_loss import rim_pixels
 from glcic_lite.training.crops import PhotoCrops, Window
 from glcic_lite.training.settings import Settings
 
@@ -129,18 +130,24 @@ class TrainingSamples(Dataset):
         if "contrast" in drawn:
             colour, contrast = drawn["colour"], drawn["contrast"]
             photo = torch.where(contrast < 1, colour + contrast * (photo - colour), photo)
-        rest = {name: drawn[name] for name in ("fake_patch", "real_patch")}
+        rest = {name: drawn[name] for name in ("fake_patch", "real_patch", "rim") if name in drawn}
         return {"photo": photo, "mask": drawn["mask"].float(), **rest}
 
 
 class DrawnSamples(Dataset):
-    """What `TrainingSamples.drawn` draws, for processes that draw beside the training: it is a quarter of the bytes."""
+    """What `TrainingSamples.drawn` draws, for processes that draw beside the training: it is a quarter of the bytes.
 
-    def __init__(self, samples: TrainingSamples):
-        self.samples = samples
+    Args:
+        samples: to draw from.
+        rims: whether to add "rim", the rims of the holes, for `blended`: then a GPU need not look for them.
+    """
+
+    def __init__(self, samples: TrainingSamples, rims: bool):
+        self.samples, self.rims = samples, rims
 
     def __getitem__(self, numbers: range) -> dict[str, Tensor]:
-        return self.samples.drawn(numbers)
+        drawn = self.samples.drawn(numbers)
+        return drawn | {"rim": rim_pixels(drawn["mask"])} if self.rims else drawn
 
 
 def _copy(window: Window, order: np.ndarray, crop: np.ndarray) -> None:

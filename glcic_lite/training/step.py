@@ -153,7 +153,8 @@ class TrainingStep:
         """One optimizer step (each) over one batch, computed in as many parts as the settings say.
 
         Args:
-            batches: gives the parts, as `TrainingSamples` describes them, with a first axis for the samples.
+            batches: gives the parts, as `TrainingSamples` describes them, with a first axis for the samples; perhaps
+                with "rim", for `blended`.
             iteration: iterations done before this one; the phase and the learning rate depend on it.
             measure: also measure gradients, which takes a little time.
 
@@ -220,7 +221,7 @@ class TrainingStep:
         photo, mask = batch["photo"], batch["mask"]
         with self.choices.autocast:
             output = network(photo, mask).float()
-        return blended(output, photo, mask) if self.settings.through_blending else output
+        return blended(output, photo, mask, batch.get("rim")) if self.settings.through_blending else output
 
     def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """The completed photos: the hole from the painting, the rest from the photo."""

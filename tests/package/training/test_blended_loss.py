@@ -1,5 +1,6 @@
 """The loss through the blending: that it is the painting which `complete` blends, and that its gradients are right."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from glcic_lite.evaluation.ablations import FIRST_PHASE, LONG_JOINT
 from glcic_lite.evaluation.metrics import hole_psnr
@@ -17,8 +19,9 @@ from glcic_lite.method.completion import complete
 from glcic_lite.method.masks import free_form_strokes
 from glcic_lite.method.photos import tensor_to_photo
 from glcic_lite.training import LESSON, LITE, PAPER, RunError, Settings
-from glcic_lite.training.blended_loss import blended
+from glcic_lite.training.blended_loss import blended, rim_pixels
 from glcic_lite.training.run_folder import RunFolder
+from glcic_lite.training.samples import DrawnSamples
 from glcic_lite.training.validation import Validation
 from inputs import narrow_network
 from training_runs import TINY, assert_same_run, one_iteration, phases, starter
@@ -58,6 +61,8 @@ def test_any_hole_is_blended_as_complete_blends_it(masks):
     result = blended(painting, photo, mask)
     assert torch.allclose(result[inside], blended_by_the_course(painting, photo, mask)[inside], atol=1e-9)
     assert torch.equal(result[~inside], painting[~inside])
+    all_at_once = blended(painting, photo, mask, rim_pixels(mask))
+    assert torch.allclose(all_at_once, result, atol=1e-9)
 
 
 def test_holes_of_the_training_are_blended_to_a_ten_thousandth_of_the_range_in_single_precision():
@@ -143,6 +148,52 @@ def test_losses_and_discriminators_see_the_blended_painting(start, monkeypatch, 
         assert torch.allclose(pictures[len(batch["photo"]) :], expected.clamp(0, 1), atol=1e-4)
 
 
+# What an operation of PyTorch's tells the processor about the numbers in a tensor: a GPU has to be waited for.
+ROUND_TRIPS = {"_local_scalar_dense", "_linalg_check_errors", "nonzero", "bincount", "masked_select", "equal"}
+
+
+class Operations(TorchDispatchMode):
+    """Notes the names of all operations inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.add(operation.overloadpacket.__name__)
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("phase", [1, 2, 3])
+def test_a_step_waits_for_no_number_where_the_rims_come_with_the_samples(start, phase):
+    # The moving average is left out: it counts in a tensor that stays on the processor.
+    trainer = start(phases(*(int(phase == x) for x in (1, 2, 3)), THROUGH, averaging=0))
+    trainer.step.normalise_by_batch()
+    with_rims, without = (trainer.samples.finished(DrawnSamples(trainer.samples, x)[range(4)]) for x in (True, False))
+    seen = []
+    for batch in (with_rims, without):
+        with Operations() as operations:
+            trainer.iterate(iter([batch]))
+        seen.append(operations.names & ROUND_TRIPS)
+    assert not seen[0] and {"nonzero", "bincount"} <= seen[1]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("phase", [1, 2, 3])
+def test_on_cuda_a_step_is_launched_without_waiting_for_the_gpu(start, phase):
+    trainer = start(phases(*(2 * int(phase == x) for x in (1, 2, 3)), THROUGH), precision="auto")
+    trainer.step.normalise_by_batch()
+    with contextlib.closing(trainer.batches()) as batches:
+        first, second = next(batches), next(batches)
+    assert first["rim"].is_cuda
+    trainer.iterate(iter([first]))  # prepares things
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.iterate(iter([second]))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def test_a_run_through_the_blending_goes_on_as_if_never_interrupted(start):
     settings = phases(1, 1, 1, THROUGH)
     whole = start(settings, "whole")
@@ -188,4 +239,5 @@ def test_a_gpu_blends_as_the_processor_does():
         masks[i] = free_form_strokes(np.random.default_rng(i), (48, 64), (4, 12), 60, 2)
     tensors = inputs(masks, torch.float32)
     here, there = blended(*tensors), blended(*(x.cuda() for x in tensors))
-    assert torch.allclose(here, there.cpu(), atol=1e-4)
+    with_rims = blended(*(x.cuda() for x in tensors), rim_pixels(tensors[2]).cuda())
+    assert torch.allclose(here, there.cpu(), atol=1e-4) and torch.allclose(here, with_rims.cpu(), atol=1e-4)
