@@ -1,4 +1,4 @@
-"""The trials of lesson 09: test photos cropped as in the ablations' training, completed in batches and measured."""
+"""The trials of lesson 09: photos that no network has learned from, cropped, completed in batches and measured."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ CROP = FIRST_PHASE.crop_size
 
 
 class Trial(NamedTuple):
-    """A crop of a test photo and a box in it."""
+    """A crop of a photo and a box in it."""
 
     photo_name: str
     photo: np.ndarray  # (CROP, CROP, 3) uint8
@@ -29,17 +29,20 @@ class Trial(NamedTuple):
         return box_mask((CROP, CROP), self.hole)
 
 
-def trials(of_each: int, sides: tuple[int, int] = FIRST_PHASE.hole_sides, seed: int = 9) -> list[Trial]:
-    """Random crops of every test photo, at the scales of the ablations' training.
+def trials(
+    of_each: int, sides: tuple[int, int] = FIRST_PHASE.hole_sides, seed: int = 9, photos: str = "test"
+) -> list[Trial]:
+    """Random crops of every photo, at the scales of the ablations' training.
 
     Args:
         of_each: how many crops of each photo.
         sides: smallest and largest side of the boxes, in pixels.
         seed: determines scales, places and boxes.
+        photos: "test", or "val" for those that watch over trainings.
     """
     random, found = np.random.default_rng(seed), []
     low, high = np.log(FIRST_PHASE.short_edge)
-    for path in list_photos(DATA / "photos" / "test"):
+    for path in list_photos(DATA / "photos" / photos):
         photo = open_photo(path)
         for _ in range(of_each):
             scale = np.exp(random.uniform(low, high)) / min(photo.size)
