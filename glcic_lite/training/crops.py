@@ -115,7 +115,7 @@ class PhotoCrops(Dataset):
         """The same crop, and where it lies."""
         for _ in range(10):
             window = self._any_window(random)
-            if _contrast(window.pixels) >= self.least_contrast:
+            if _has_contrast(window.pixels, self.least_contrast):
                 break
         return window._replace(mirrored=bool(random.random() < 0.5))
 
@@ -218,6 +218,12 @@ class PhotoCrops(Dataset):
             return self._cache_bytes // workers
         free = psutil.virtual_memory().available
         return min(DECODED_BYTES, free // (4 * workers * training_processes_here()))
+
+
+def _has_contrast(crop: np.ndarray, least: float) -> bool:
+    """Whether a crop's contrast is at least so much."""
+    # The sum of all squared deviations is at least that of a quarter of the rows. Nearly always this is enough.
+    return _contrast(crop[::4]) >= 2 * least or _contrast(crop) >= least
 
 
 def _contrast(crop: np.ndarray) -> float:

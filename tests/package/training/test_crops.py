@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glcic_lite.method.photos import PhotoError, list_photos, open_photo
-from glcic_lite.training.crops import PhotoCrops, mean_colour
+from glcic_lite.training.crops import PhotoCrops, _has_contrast, mean_colour
 from inputs import folder_with, noise
 
 
@@ -177,6 +177,16 @@ def test_crops_without_contrast_are_drawn_again(tmp_path):
     strict = PhotoCrops(folder, 32, (64, 64), least_contrast=8)
     assert any(lax[i].std() < 1e-3 for i in range(20))
     assert all(strict[i].mean(axis=0).std() * 255 >= 8 for i in range(20))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 80), st.floats(0, 60), st.floats(0, 60))
+def test_the_contrast_of_a_crop_is_judged_by_all_of_its_rows(seed, least, of_quarter, of_rest):
+    """Also where the quarter of the rows that is looked at first has more or less of it than the others."""
+    random = np.random.default_rng(seed)
+    spread = np.where(np.arange(64)[:, None, None] % 4 == 0, of_quarter, of_rest)
+    crop = (128 + random.normal(size=(64, 64, 3)) * spread).clip(0, 255).astype(np.uint8)
+    assert _has_contrast(crop, least) == (crop.sum(axis=2).std() / 3 >= least)
 
 
 def test_a_folder_of_flat_photos_still_gives_crops(tmp_path):
