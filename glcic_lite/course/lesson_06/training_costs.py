@@ -5,6 +5,7 @@ multiplied and what autograd keeps for the backward pass. What a GPU adds on top
 memory of its own libraries, fragments) is not counted.
 """
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -69,6 +70,7 @@ def one_pass(network: nn.Module, *inputs: Tensor) -> Pass:
     return Pass(counter.get_total_flops(), sum(tensor.numel() for tensor in kept.values()), count_parameters(network))
 
 
+@functools.cache
 def passes(settings: Settings) -> tuple[Pass, Pass]:
     """One photo through the completion network and through the discriminators."""
     s = settings
