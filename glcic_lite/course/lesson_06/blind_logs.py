@@ -40,7 +40,7 @@ class Case:
     sign: str
 
 
-CASES = {
+DISEASES = {
     "healthy": Case(HEALTHY, ("go on",), "the error falls in phase 1, and in phase 3 all four measures stay in range"),
     "alpha too large": Case(
         replace(HEALTHY, alpha=5000 * HEALTHY.alpha),
@@ -76,7 +76,7 @@ CURES = (
 
 def letters() -> dict[str, str]:
     """Which disease each letter stands for."""
-    return dict(zip("ABCDEF", random.Random(24).sample(sorted(CASES), len(CASES)), strict=True))
+    return dict(zip("ABCDEF", random.Random(24).sample(sorted(DISEASES), len(DISEASES)), strict=True))
 
 
 def logs() -> dict[str, list[dict[str, float]]]:
@@ -103,7 +103,7 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["log", *COLUMNS])
         for letter, disease in letters().items():
-            for row in train(CASES[disease].settings, photos, Path(scratch) / letter):
+            for row in train(DISEASES[disease].settings, photos, Path(scratch) / letter):
                 writer.writerow([letter, *(f"{row[name]:.4g}" if name in row else "" for name in COLUMNS)])
             file.flush()
             print(letter, "done", flush=True)

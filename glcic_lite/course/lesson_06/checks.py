@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glcic_lite.course.lesson_06.blind_logs import CASES, CURES, letters
+from glcic_lite.course.lesson_06.blind_logs import CURES, DISEASES, letters
 from glcic_lite.course.lesson_06.toy_run import ToyRun
 from glcic_lite.course.shared.checks import (
     NotAttempted,
@@ -557,12 +557,12 @@ def diagnoses(answers: dict) -> str:
             claimed, cure = given[letter]
         except (TypeError, ValueError):
             raise NotYet(f"Log {letter}: {form[0].lower()}{form[1:]}") from None
-        for word, list_name, known in ((claimed, "CASES", CASES), (cure, "CURES", CURES)):
+        for word, list_name, known in ((claimed, "DISEASES", DISEASES), (cure, "CURES", CURES)):
             if not isinstance(word, str) or word not in known:
                 raise NotYet(f"Log {letter}: {word!r} is not among the words in `{list_name}`.")
         if claimed != disease:
-            found.append(f'Log {letter} is not "{claimed}": there {CASES[claimed].sign}.')
-        elif cure not in CASES[disease].cures:
+            found.append(f'Log {letter} is not "{claimed}": there {DISEASES[claimed].sign}.')
+        elif cure not in DISEASES[disease].cures:
             found.append(f'Log {letter}: the disease is right, but "{cure}" does not treat it.')
     if found:
         raise NotYet(f"{len(right) - len(found)} of {len(right)} are right. {found[0]}")

@@ -185,7 +185,7 @@ def crops_figure(rows: Mapping[str, np.ndarray], height: float = 1.15) -> Figure
 def failure_figure(courses: Mapping[str, Sequence[Mapping[str, float]]], smooth: int) -> Figure:
     """Several runs side by side: discriminators' loss, their accuracy, ratio of the gradients, error in the hole."""
     figure, panels = plt.subplots(2, 2, figsize=(11.5, 6.4), layout="constrained", sharex=True)
-    axes = panels.flat
+    axes = panels.ravel()
     styles = ((OUTPUT, "-"), (HIGHLIGHT, "--"), (WRONG, ":"), (WEIGHT, "-."))
     for (name, rows), (colour, style) in zip(courses.items(), styles, strict=False):
         x = [row["iteration"] for row in rows]

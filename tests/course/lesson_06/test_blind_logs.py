@@ -21,9 +21,9 @@ def phase(rows, number, column):
 
 
 def test_there_are_six_logs_of_different_runs(by_disease):
-    assert set(by_disease) == set(blind_logs.CASES) and len(by_disease) == 6
+    assert set(by_disease) == set(blind_logs.DISEASES) and len(by_disease) == 6
     for disease, rows in by_disease.items():
-        settings = blind_logs.CASES[disease].settings
+        settings = blind_logs.DISEASES[disease].settings
         assert rows[-1]["iteration"] == settings.iterations
         assert [sum(row["phase"] == n for row in rows) for n in (1, 2, 3)] == pytest.approx(
             [length / blind_logs.LOG_EVERY for length in (settings.phase_1, settings.phase_2, settings.phase_3)], abs=1
@@ -57,11 +57,11 @@ def test_each_disease_shows_its_sign(by_disease):
 
 def test_letters_are_the_same_every_time_and_in_no_telling_order():
     assert blind_logs.letters() == blind_logs.letters()
-    assert list(blind_logs.letters().values()) not in (list(blind_logs.CASES), sorted(blind_logs.CASES))
+    assert list(blind_logs.letters().values()) not in (list(blind_logs.DISEASES), sorted(blind_logs.DISEASES))
 
 
 def test_every_case_has_a_cure_that_can_be_chosen():
-    for case in blind_logs.CASES.values():
+    for case in blind_logs.DISEASES.values():
         assert case.cures and set(case.cures) <= set(blind_logs.CURES)
 
 
@@ -85,3 +85,11 @@ def test_training_gives_the_columns_of_the_logs(tmp_path):
     rows = blind_logs.train(short, photos, tmp_path / "run")
     assert [row["phase"] for row in rows] == [1, 2, 3]
     assert set(blind_logs.COLUMNS) <= rows[-1].keys()
+
+
+def test_the_ratio_of_the_gradients_is_drawn_for_every_failure(by_disease):
+    courses = {name: [row for row in by_disease[name] if row["phase"] > 1] for name in ("healthy", "alpha too large")}
+    figure = figures.failure_figure(courses, smooth=2)
+    (ratio,) = [ax for ax in figure.axes if ax.get_title() == "ratio of the gradients"]
+    assert [np.nanmax(line.get_ydata()) > 50 for line in ratio.lines if line.get_label()[0] != "_"] == [False, True]
+    assert len(figure.axes) == 4 and all(ax.get_title() for ax in figure.axes)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_06 import checks
-from glcic_lite.course.lesson_06.blind_logs import CASES, letters
+from glcic_lite.course.lesson_06.blind_logs import DISEASES, letters
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.networks import composite
 
@@ -258,7 +258,7 @@ def checkpoint(functions):
 
 # Exercise 6
 
-TRUE = {letter: (disease, CASES[disease].cures[0]) for letter, disease in letters().items()}
+TRUE = {letter: (disease, DISEASES[disease].cures[0]) for letter, disease in letters().items()}
 LETTER = {disease: letter for letter, disease in letters().items()}
 
 
@@ -444,7 +444,7 @@ WRONG = [
     (checks.diagnoses, diagnosed(("alpha too large", "healthy", "go on")), "stay in range"),
     (checks.diagnoses, diagnosed(("alpha too large", "alpha too large", "larger alpha")), "does not treat it"),
     (checks.diagnoses, diagnosed(("network too fast", "network too fast", "Slower Network")), "words in `CURES`"),
-    (checks.diagnoses, diagnosed(("network too fast", 3, "slower network")), "words in `CASES`"),
+    (checks.diagnoses, diagnosed(("network too fast", 3, "slower network")), "words in `DISEASES`"),
     (checks.diagnoses, {**TRUE, "B": None}, "without a diagnosis: B"),
     (checks.diagnoses, {**TRUE, "B": "healthy"}, "pair is expected"),
     (checks.diagnoses, "healthy", "pair is expected"),
