@@ -74,11 +74,10 @@ def plan(settings: Settings, card: Card) -> Plan:
 
 
 def cards_table() -> str:
-    """The paper's training on each card, in Markdown; `taste` is the 400 iterations of section 4."""
+    """The paper's training on each card, in Markdown; 400 iterations are the taste of section 4."""
     taste = replace(PAPER, phase_1=200, phase_2=100, phase_3=100)
     lines = [
-        "| card | memory, GB | peak, TFLOP/s | batch | `accumulation` | counted, GB | section 4, minutes "
-        "| all 500,000 iterations, days | time |",
+        "| card | GB | peak, TFLOP/s | batch | `accumulation` | GB counted | 400 iterations, min | 500,000, days | |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name, card in CARDS.items():
@@ -86,6 +85,6 @@ def cards_table() -> str:
         lines.append(
             f"| {name} | {card.memory / 1e9:.0f} | {card.peak / 1e12:.0f} | {PAPER.batch_size} | {whole.accumulation} "
             f"| {whole.bytes / 1e9:.1f} | {short.seconds / 60:.1f} | {whole.seconds / 86400:.1f} "
-            f"| {'steps measured' if name == MEASURED else 'reckoned'} |"
+            f"| {'from measured steps' if name == MEASURED else 'reckoned'} |"
         )
     return "\n".join(lines)
