@@ -177,8 +177,8 @@ CLAIMS = (
     Claim(
         "S12",
         "The network finds the features by itself; the two discriminators raise the quality.",
-        "Small networks trained equally long with no discriminator, one of the two, and both; then for longer with both, "
-        "beside a twin with alpha 0.",
+        "Small networks trained equally long with no discriminator, one of the two, and both; then for longer with "
+        "both, beside a twin with alpha 0.",
         (Section(9, "5.2 · The discriminators"),),
         IN_PART,
         "Nobody told it what an edge is. The discriminators bring texture, with each of three seeds, but two or three "
