@@ -181,7 +181,7 @@ CLAIMS = (
         "both, beside a twin with alpha 0.",
         (Section(9, "5.2 · The discriminators"),),
         IN_PART,
-        "Nobody told it what an edge is. The discriminators bring texture, with each of three seeds, but two or three "
+        "Nobody told it what an edge is. The discriminators bring texture, with each of three seeds, but two to four "
         "hundredths of the photo's; the training in which much more came has no twin without them.",
     ),
     Claim(
