@@ -117,7 +117,7 @@ def test_the_map_shows_what_is_done(file, tmp_path):
 
 
 def test_the_map_of_the_course_knows_every_exercise():
-    assert " of 45 exercises" in progress_map(progress.NOTEBOOKS)
+    assert " of 47 exercises" in progress_map(progress.NOTEBOOKS)
 
 
 def test_a_record_begins_empty():

@@ -28,12 +28,12 @@ def test_collect_prints_a_table_and_writes_a_csv(tmp_path):
     assert "○○✓○○" in result.output and "○○✗○○" in result.output and "Running" not in result.output
     with open(tmp_path / "done.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 90 and sum(row["state"] == "correct" for row in rows) == 1
+    assert len(rows) == 94 and sum(row["state"] == "correct" for row in rows) == 1
 
 
 def test_progress_shows_the_map(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "0 of 45 exercises passed" in call("classroom", "progress").output
+    assert "0 of 47 exercises passed" in call("classroom", "progress").output
 
 
 def test_times_names_every_lesson():
