@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import nbformat
 import pytest
 
 from glcic_lite.course.lesson_06 import cards
 from glcic_lite.course.lesson_06.training_costs import cost
+from glcic_lite.files import NOTEBOOKS
 from glcic_lite.training import PAPER
 
 
@@ -32,6 +34,15 @@ def test_the_measured_card_takes_what_was_measured_and_the_others_by_their_peaks
         share = cards.CARDS[cards.MEASURED].peak / cards.CARDS[name].peak
         assert plan.seconds == pytest.approx(measured * share)
     assert 0.1 < cards.share_of_peak() < 0.5
+
+
+def test_steps_and_taste_are_those_of_the_lesson():
+    cells = [cell.source for cell in nbformat.read(NOTEBOOKS / "06_training_on_cuda.ipynb", as_version=4).cells]
+    rows = [line.split("|") for cell in cells for line in cell.splitlines() if line.startswith("|")]
+    first = next(n for n, row in enumerate(rows) if row[1].strip() == f"{cards.MEASURED}, PAPER")
+    found = {int(row[2]): float(row[5]) for row in rows[first : first + 2]}
+    assert found == cards.STEP_SECONDS
+    assert any(", ".join(f"{name}={count}" for name, count in cards.TASTE.items()) in cell for cell in cells)
 
 
 def test_a_card_without_room_is_refused():
