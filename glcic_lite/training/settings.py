@@ -58,6 +58,7 @@ class Phases:
     phase_3: int = 400_000
     alpha: float = 0.0004  # weight of the GAN loss in phase 3
     through_blending: bool = False  # losses and discriminators see the painting blended, as `complete` returns it
+    error_floor: float = 0.0  # if not 0, phase 1 descends `logarithmic_loss` with this floor
     batch_size: int = 96  # over all processes
     accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
 
@@ -203,6 +204,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "phase_2": (0, 10**9),
     "phase_3": (0, 10**9),
     "alpha": (0, 1e6),
+    "error_floor": (0, 1),
     "batch_size": (1, 65_536),
     "accumulation": (1, 65_536),
     "learning_rate": (0, 1e20),  # lesson 06 shows what absurd rates do

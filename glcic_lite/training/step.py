@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
+from glcic_lite.method.losses import discriminator_loss, gan_loss, logarithmic_loss, reconstruction_loss
 from glcic_lite.method.networks import (
     CompletionNetwork,
     ContextDiscriminator,
@@ -185,10 +185,12 @@ class TrainingStep:
     # The three phases, each for one part of a batch: the last one ends in the optimizers' steps.
 
     def _reconstruction_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
-        """Phase 1: the completion network alone, on the squared error in the hole."""
-        painting = self._paint(self.network, batch)
-        loss = reconstruction_loss(painting, batch["photo"], batch["mask"])
-        self._descend(loss, self.optimizer, "network_gradient", last, norms)
+        """Phase 1: the completion network alone, on the squared error in the hole, or the logarithm of that."""
+        painting, floor = self._paint(self.network, batch), self.settings.error_floor
+        compared = painting, batch["photo"], batch["mask"]
+        loss = reconstruction_loss(*compared)
+        descended = logarithmic_loss(*compared, floor) if floor else loss
+        self._descend(descended, self.optimizer, "network_gradient", last, norms)
         return {"reconstruction": loss}
 
     def _discriminator_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from glcic_lite.evaluation.metrics import PSNR_LIMIT
-from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
+from glcic_lite.method.losses import discriminator_loss, gan_loss, logarithmic_loss, reconstruction_loss
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
 from glcic_lite.training.run_folder import RunFolder
@@ -38,6 +38,43 @@ def test_reconstruction_loss_is_the_mean_over_photos_of_the_mean_over_each_hole(
     output[1, :, 4:6, :] = 1
     output[:, :, 2:4, :] = 9  # outside the holes: does not count
     assert reconstruction_loss(output, photo, mask).item() == pytest.approx((0.25 + 0.5) / 2)
+
+
+def test_the_logarithmic_loss_is_the_mean_of_logarithms_and_takes_small_errors_as_seriously_as_large_ones():
+    photo, mask = torch.zeros(2, 3, 8, 8), torch.ones(2, 1, 8, 8)
+    output = torch.full((2, 3, 8, 8), 0.5)
+    output[1] = 0.01
+    output.requires_grad_()
+    loss = logarithmic_loss(output, photo, mask, 1e-3)
+    assert loss.item() == pytest.approx((np.log(0.25 + 1e-3) + np.log(1e-4 + 1e-3)) / 2, rel=1e-5)
+    loss.backward()
+    # The derivative of log(d ** 2 + floor) is 2 d / (d ** 2 + floor), shared by all numbers of both photos.
+    expected = [2 * d / (d**2 + 1e-3) / output.numel() for d in (0.5, 0.01)]
+    assert output.grad[:, 0, 0, 0].tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_error_floor_changes_what_phase_1_descends_and_not_what_it_logs(start):
+    """The weights move along the logarithmic loss; the log has the squared error, to be compared with other runs."""
+    plain, floored = start(phases(1, 0, 0)), start(phases(1, 0, 0, error_floor=0.01), "floored")
+    batch = next(floored.batches())
+    floored.step.normalise_by_batch()
+    output = floored.bare_network(batch["photo"], batch["mask"])
+    weights = [p for p in floored.bare_network.parameters() if p.requires_grad]
+    loss = logarithmic_loss(output, batch["photo"], batch["mask"], 0.01)
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)])
+    seen = {}
+    for trainer in (plain, floored):
+        trainer.step.normalise_by_batch()
+        seen[trainer] = trainer.iterate(iter([batch]), measure=True)
+    assert seen[floored]["network_gradient"].item() == pytest.approx(expected.norm().item(), rel=1e-3)
+    assert seen[floored]["reconstruction"].item() == pytest.approx(seen[plain]["reconstruction"].item(), rel=1e-5)
+    assert seen[plain]["network_gradient"].item() != pytest.approx(expected.norm().item(), rel=0.1)
+
+
+def test_runs_that_knew_no_error_floor_have_none():
+    older = LITE.to_dict()
+    del older["error_floor"]
+    assert Settings.from_dict(older).error_floor == PAPER.error_floor == 0
 
 
 def test_discriminator_loss_is_small_when_real_is_called_real_and_completed_completed():
