@@ -1,7 +1,5 @@
 """Which processor to compute on, and in which number format: decided here and nowhere else."""
 
-import contextlib
-import ctypes
 import time
 from functools import cache
 
@@ -48,22 +46,6 @@ def bfloat16_is_faster(device_type: str) -> bool:
                 F.conv2d(x, w, padding=1)
                 best[dtype] = min(best[dtype], time.perf_counter() - start)
     return best[torch.bfloat16] < 0.8 * best[torch.float32]
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let this process keep memory that tensors on the CPU have freed, for the next ones, instead of handing it back.
-
-    Every step of a training frees its tensors and asks for as many again. The C library gives blocks of over 128 KiB
-    back to the system at once, and the system then clears each page anew when it is first touched. Blocks of up to
-    32 MiB, the most that can be asked for, are kept. Only Linux with glibc can be told so; elsewhere nothing happens.
-    """
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # as malloc.h numbers them
-    with contextlib.suppress(OSError, TypeError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(mmap_threshold, 32 * 2**20)
-        mallopt(trim_threshold, 2**31 - 1)
-        mallopt(top_pad, 64 * 2**20)
 
 
 def describe(device: torch.device) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from glcic_lite.device import bfloat16_is_faster, keep_freed_memory
+from glcic_lite.device import bfloat16_is_faster
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.method.photos import save_image
 from glcic_lite.training.checkpoints import checkpoint_size, is_finite, load_checkpoint, save_checkpoint
@@ -148,8 +148,6 @@ class Trainer:
             raise RunError(f"precision {precision}: {error}") from error
         self.accelerator = _accelerator(self.choices)
         self.device = self.accelerator.device
-        if self.device.type == "cpu":
-            keep_freed_memory()
         self._agree_with_other_processes()
         self.precision = self.choices.precision
         if self.precision == first_precision == "bf16" and not bfloat16_is_faster(self.device.type):
