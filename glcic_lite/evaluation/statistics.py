@@ -118,7 +118,8 @@ def verdict_over_seeds(
     if len(set(words)) > 1:
         return UNDECIDED, "the seeds disagree: " + ", ".join(words)
     word = words[0]
-    return word, f"every one of {len(there)} seeds says so" + (f" ({small:g}{unit})" if word == NO_DIFFERENCE else "")
+    agreed = f"every one of {len(there)} seeds says"
+    return word, f"{small:g}{unit}, as {agreed}" if word == NO_DIFFERENCE else f"{agreed} so"
 
 
 def decimals(interval: Interval, least: int = 2) -> int:
