@@ -126,7 +126,8 @@ def test_a_click_moves_a_slider_and_nothing_jumps(explorer):
         at, low, high = (float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "min", "max"))
         share = 0.1 if at > (low + high) / 2 else 0.9
         explorer.notebook.page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
-        moved += explorer.has_changed(settings, 0.3)
+        # Not every slider has room to move in, but a busy browser must not pass for one that has none.
+        moved += explorer.has_changed(settings, 0.3 if moved >= 2 else 3)
         explorer.wait_for_picture()
         assert explorer.place() == before, "the picture or what stands below it has moved"
     assert moved >= 2  # some sliders may have no room to move in at the others' settings

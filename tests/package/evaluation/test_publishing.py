@@ -278,7 +278,7 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     boxes = [hole for hole in HOLES if hole.startswith("box")]
     assert "Against FSR learning pays from 96 pixels on" in text
     assert [h for h in where(shipped_rows, HOLDS, "FSR fast") if h in boxes] == ["box 96", "box 128", "box 192"]
-    assert "there is one size at which it does, by a quarter of a decibel" in text
+    assert "against the smoothest fill of all it pays at one size, by a quarter of a decibel" in text
     (hole,) = where(shipped_rows, HOLDS, "harmonic")
     lead = paired_differences(shipped_rows, "network, blended", "harmonic", hole=hole).values()
     assert 0.2 < np.mean(list(lead)) < 0.3
