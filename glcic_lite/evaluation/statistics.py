@@ -105,7 +105,7 @@ def verdict_over_seeds(
         small, unit: as for `paired_verdict`.
 
     Returns:
-        One of the four verdicts, and one sentence that says why.
+        One of the four verdicts, and one sentence that says why; `NO_DIFFERENCE` is followed by its size there.
     """
     there = [seed for seed in seeds if seed in better and seed in worse]
     if len(there) < len(seeds):
