@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from glcic_lite.method.masks import Box, free_form_strokes, hole_box, local_patch, random_box
+from glcic_lite.method.masks import free_form_strokes, hole_box, local_patch, random_box
 from glcic_lite.training.blended_loss import rim_pixels
 from glcic_lite.training.crops import PhotoCrops, Window
 from glcic_lite.training.settings import Settings
@@ -51,6 +51,8 @@ class TrainingSamples(Dataset):
         mask: (1, S, S), 1 in the hole.
         fake_patch: (2,) top and left corner of the local patch, centred on the hole.
         real_patch: (2,) corner of a random patch of the same size, the local discriminator's real example.
+        judged: (2,) corner of what the global discriminator sees, centred on the hole; only if the settings have a
+            `global_size`.
 
     `samples[range(first, last)]` is a batch of them: the same with a first axis for the samples, and photos in memory
     with the channels last. Arguments and errors are those of `PhotoCrops`.
@@ -84,11 +86,12 @@ class TrainingSamples(Dataset):
         Instead of a crop's pixels it says where they lie, after `photos_for` has found room for the photos.
         """
         count, size, patch = len(numbers), self.settings.crop_size, self.settings.local_size
+        whole = size, size
         pixels = np.empty((0 if self._in_one_block else count, size, size, 3), dtype=np.uint8)
         start, row = np.empty((2, count), dtype=np.int64)
         order = np.tile(np.arange(3), (count, 1))
         masks, mirrored = np.empty((count, 1, size, size), dtype=bool), np.empty(count, dtype=bool)
-        fake_patches, real_patches = np.empty((2, count, 2), dtype=np.int64)
+        fake_patches, real_patches, judged = np.empty((3, count, 2), dtype=np.int64)
         colour, contrast = np.zeros((count, 3, 1, 1), dtype=np.float32), np.ones((count, 1, 1, 1), dtype=np.float32)
         for n, index in enumerate(numbers):
             random = self.crops.generator(index)
@@ -98,13 +101,17 @@ class TrainingSamples(Dataset):
             if self.settings.lowered_contrast and random.random() < self.settings.lowered_contrast:
                 colour[n, :, 0, 0], contrast[n] = lower_contrast(random)
             masks[n] = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
-            fake: Box = local_patch(hole_box(masks[n, 0]), patch, (size, size))
-            fake_patches[n] = fake.top, fake.left
+            hole = hole_box(masks[n, 0])
+            for corners, side in ((fake_patches, patch), (judged, self.settings.judged_size)):
+                around = local_patch(hole, side, whole)
+                corners[n] = around.top, around.left
             real_patches[n] = random.integers(0, size - patch, size=2, endpoint=True)
             start[n], row[n], mirrored[n] = window.start, window.row, window.mirrored
             if not self._in_one_block:
                 _copy(window, order[n], pixels[n])
         arrays = {"mask": masks, "fake_patch": fake_patches, "real_patch": real_patches}
+        if self.settings.global_size:
+            arrays |= {"judged": judged}
         if self._in_one_block:
             arrays |= {"start": start, "row": row, "mirrored": mirrored, "order": order}
         else:
@@ -130,7 +137,7 @@ class TrainingSamples(Dataset):
         if "contrast" in drawn:
             colour, contrast = drawn["colour"], drawn["contrast"]
             photo = torch.where(contrast < 1, colour + contrast * (photo - colour), photo)
-        rest = {name: drawn[name] for name in ("fake_patch", "real_patch", "rim") if name in drawn}
+        rest = {name: drawn[name] for name in ("fake_patch", "real_patch", "judged", "rim") if name in drawn}
         return {"photo": photo, "mask": drawn["mask"].float(), **rest}
 
 

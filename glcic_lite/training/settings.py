@@ -22,6 +22,7 @@ class Samples:
     """The training samples: section 4 of the paper. Lengths are in pixels."""
 
     crop_size: int = 256
+    global_size: int | None = None  # side of what the global discriminator sees, about the hole; None: the whole crop
     local_size: int = 128
     short_edge: tuple[int, int] = (256, 384)
     scales_per_octave: int = 0  # lengths of the short edge from one to its half, photos resized once; 0: any length
@@ -39,14 +40,26 @@ class Samples:
             raise ValueError(f"stroke_width {self.stroke_width} must be two rising numbers")
         if self.stroke_share and self.stroke_width[1] > self.crop_size:
             raise ValueError(f"stroke_width {self.stroke_width} does not fit into crops of {self.crop_size}")
-        if self.crop_size % 64 or self.local_size % 32:
-            raise ValueError("crop_size must be a multiple of 64 and local_size of 32: the discriminators halve them")
+        if self.crop_size % 64 or self.judged_size % 64 or self.local_size % 32:
+            raise ValueError(
+                "crop_size and global_size must be multiples of 64 and local_size of 32: the networks halve them"
+            )
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
             raise ValueError(f"photos with a short edge of {self.short_edge} give no crops of {self.crop_size}")
         if not self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
             raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
-        if self.local_size > self.crop_size:
-            raise ValueError(f"a local patch of {self.local_size} does not fit into crops of {self.crop_size}")
+        if self.judged_size > self.crop_size:
+            raise ValueError(f"global_size {self.judged_size} does not fit into crops of {self.crop_size}")
+        if self.local_size > self.judged_size:
+            raise ValueError(
+                f"a local patch of {self.local_size} does not fit into the {self.judged_size} pixels that the global "
+                "discriminator sees"
+            )
+
+    @property
+    def judged_size(self) -> int:
+        """Side of what the global discriminator sees: `global_size`, or the whole crop as in the paper."""
+        return self.global_size or self.crop_size
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,8 @@ class Phases:
     phase_3: int = 400_000
     alpha: float = 0.0004  # weight of the GAN loss in phase 3
     through_blending: bool = False  # losses and discriminators see the painting blended, as `complete` returns it
-    error_floor: float = 0.0  # if not 0, phase 1 descends `logarithmic_loss` with this floor
+    error_floor: float = 0.0  # if not 0, the network descends `logarithmic_loss` with this floor, and alpha weighs that
+    gan_in_grey: bool = False  # the GAN loss may change how bright a pixel is, but not its colour
     batch_size: int = 96  # over all processes
     accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
 
@@ -177,6 +191,7 @@ _TYPES = {
     str: (lambda value: isinstance(value, str), "text"),
     int: (_is_whole, "a whole number, 0 or more"),
     float: (_is_number, "a number, 0 or more"),
+    int | None: (lambda value: value is None or _is_whole(value), "a whole number, 0 or more, or null"),
     float | None: (lambda value: value is None or _is_number(value), "a number, 0 or more, or null"),
     tuple[int, int]: (
         lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)),
@@ -189,6 +204,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "width": (1 / 256, 16),
     "discriminator_width": (1 / 256, 16),
     "crop_size": (64, 4096),
+    "global_size": (64, 4096),
     "local_size": (32, 4096),
     "short_edge": (1, 65_536),
     "scales_per_octave": (0, 100),

@@ -9,7 +9,13 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from glcic_lite.method.losses import discriminator_loss, gan_loss, logarithmic_loss, reconstruction_loss
+from glcic_lite.method.losses import (
+    discriminator_loss,
+    gan_loss,
+    grey_gradient,
+    logarithmic_loss,
+    reconstruction_loss,
+)
 from glcic_lite.method.networks import (
     CompletionNetwork,
     ContextDiscriminator,
@@ -101,7 +107,7 @@ class TrainingStep:
         if start_from is not None:
             _load_weights(network, start_from)
         width = s.discriminator_width or s.width
-        discriminator = ContextDiscriminator(s.crop_size, s.local_size, width, s.use_global, s.use_local)
+        discriminator = ContextDiscriminator(s.judged_size, s.local_size, width, s.use_global, s.use_local)
         if discriminators_from is not None:
             _load_weights(discriminator, discriminators_from)
         network, discriminator = (x.to(memory_format=choices.memory_format) for x in (network, discriminator))
@@ -186,12 +192,9 @@ class TrainingStep:
 
     def _reconstruction_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 1: the completion network alone, on the squared error in the hole, or the logarithm of that."""
-        painting, floor = self._paint(self.network, batch), self.settings.error_floor
-        compared = painting, batch["photo"], batch["mask"]
-        loss = reconstruction_loss(*compared)
-        descended = logarithmic_loss(*compared, floor) if floor else loss
+        error, descended = self._errors(self._paint(self.network, batch), batch)
         self._descend(descended, self.optimizer, "network_gradient", last, norms)
-        return {"reconstruction": loss}
+        return {"reconstruction": error}
 
     def _discriminator_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 2: the discriminators alone."""
@@ -201,7 +204,7 @@ class TrainingStep:
 
     def _joint_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 3: first the discriminators, then the network on squared error plus alpha times the GAN loss."""
-        photo, mask = batch["photo"], batch["mask"]
+        mask = batch["mask"]
         painting = self._paint(self.network, batch)
         losses = self._train_discriminator(batch, painting, last, norms)
         completed = self._completed(painting, batch)
@@ -210,11 +213,12 @@ class TrainingStep:
         norms.watch("reconstruction", compared, mask)
         # The network's backward pass must leave no gradient in the discriminators for their next step to add in.
         with _frozen(self._discriminator_weights):
-            fooling = gan_loss(self._discriminate(self.bare_discriminator, batch, completed)[1])
-            reconstruction = reconstruction_loss(compared, photo, mask)
-            loss = reconstruction + self.settings.alpha * fooling
+            shown = grey_gradient(completed) if self.settings.gan_in_grey else completed
+            fooling = gan_loss(self._discriminate(self.bare_discriminator, batch, shown)[1])
+            error, descended = self._errors(compared, batch)
+            loss = descended + self.settings.alpha * fooling
             self._descend(loss, self.optimizer, "network_gradient", last, norms)
-        return {"reconstruction": reconstruction, "gan": fooling, **losses}
+        return {"reconstruction": error, "gan": fooling, **losses}
 
     # What the phases are made of
 
@@ -224,6 +228,12 @@ class TrainingStep:
         with self.choices.autocast:
             output = network(photo, mask).float()
         return blended(output, photo, mask, batch.get("rim")) if self.settings.through_blending else output
+
+    def _errors(self, painting: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The squared error in the holes, which is logged, and what the network descends: that, or its logarithm."""
+        compared, floor = (painting, batch["photo"], batch["mask"]), self.settings.error_floor
+        error = reconstruction_loss(*compared)
+        return error, logarithmic_loss(*compared, floor) if floor else error
 
     def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """The completed photos: the hole from the painting, the rest from the photo."""
@@ -262,6 +272,8 @@ class TrainingStep:
         photos = torch.cat([batch["photo"], completed])
         corners = torch.cat([batch["real_patch"], batch["fake_patch"]])
         patches = cut_patches(photos, corners, self.settings.local_size)
+        if "judged" in batch:
+            photos = cut_patches(photos, batch["judged"].repeat(2, 1), self.settings.judged_size)
         batches = 1 if self.settings.judged_together else 2
         with self.choices.autocast:
             logits = [

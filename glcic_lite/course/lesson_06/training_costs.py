@@ -77,11 +77,11 @@ def passes(settings: Settings) -> tuple[Pass, Pass]:
     with torch.device("meta"):
         network = CompletionNetwork(s.width, dilated=s.dilated, mask_channel=s.mask_channel)
         width = s.discriminator_width or s.width
-        discriminator = ContextDiscriminator(s.crop_size, s.local_size, width, s.use_global, s.use_local)
+        discriminator = ContextDiscriminator(s.judged_size, s.local_size, width, s.use_global, s.use_local)
         # Two photos, halved below: batch normalisation needs more than one value a channel.
         photo, mask = torch.zeros(2, 3, s.crop_size, s.crop_size), torch.zeros(2, 1, s.crop_size, s.crop_size)
-        patch = torch.zeros(2, 3, s.local_size, s.local_size)
-        counts = one_pass(network, photo, mask), one_pass(discriminator, photo, patch)
+        seen, patch = (torch.zeros(2, 3, side, side) for side in (s.judged_size, s.local_size))
+        counts = one_pass(network, photo, mask), one_pass(discriminator, seen, patch)
     return tuple(Pass(x.operations / 2, x.kept // 2, x.parameters) for x in counts)
 
 

@@ -10,7 +10,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from glcic_lite.evaluation.metrics import PSNR_LIMIT
-from glcic_lite.method.losses import discriminator_loss, gan_loss, logarithmic_loss, reconstruction_loss
+from glcic_lite.method.losses import (
+    discriminator_loss,
+    gan_loss,
+    grey_gradient,
+    logarithmic_loss,
+    reconstruction_loss,
+)
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
 from glcic_lite.training.run_folder import RunFolder
@@ -71,10 +77,14 @@ def test_an_error_floor_changes_what_phase_1_descends_and_not_what_it_logs(start
     assert seen[plain]["network_gradient"].item() != pytest.approx(expected.norm().item(), rel=0.1)
 
 
-def test_runs_that_knew_no_error_floor_have_none():
+def test_runs_that_knew_fewer_settings_are_as_they_were():
     older = LITE.to_dict()
-    del older["error_floor"]
-    assert Settings.from_dict(older).error_floor == PAPER.error_floor == 0
+    for name in ("error_floor", "gan_in_grey", "global_size"):
+        del older[name]
+    older = Settings.from_dict(older)
+    assert older.error_floor == PAPER.error_floor == 0
+    assert older.gan_in_grey is PAPER.gan_in_grey is False
+    assert older.global_size is PAPER.global_size is None and older.judged_size == older.crop_size
 
 
 def test_discriminator_loss_is_small_when_real_is_called_real_and_completed_completed():
@@ -137,7 +147,11 @@ def test_impossible_settings_are_refused(values):
      ({"alpha": float("nan")}, "alpha"), ({"width": float("inf")}, "width"),
      ({"phase_1": 2.5}, "phase_1 must be a whole number"), ({"dilated": 1}, "dilated must be true or false"),
      ({"stroke_share": 1.5}, "stroke_share is a share"), ({"short_edge": 80}, "short_edge must be two whole numbers"),
-     ({"short_edge": [80, 90, 100]}, "two whole numbers"), ({"optimizer": None}, "optimizer must be text")],
+     ({"short_edge": [80, 90, 100]}, "two whole numbers"), ({"optimizer": None}, "optimizer must be text"),
+     ({"global_size": 128}, "global_size 128 does not fit"), ({"global_size": 2.0}, "whole number, 0 or more, or null"),
+     ({"global_size": 32}, "global_size must be 64"), ({"crop_size": 128, "short_edge": (128, 130), "global_size": 96},
+     "multiples of 64"), ({"crop_size": 128, "short_edge": (128, 130), "global_size": 64, "local_size": 96},
+     "does not fit into the 64 pixels")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):
@@ -288,6 +302,21 @@ def test_the_fake_patch_covers_the_hole_and_the_real_one_lies_anywhere(photos_fo
     assert len(corners.unique(dim=0)) > 30
 
 
+WIDE = dict(crop_size=128, short_edge=(128, 140), hole_sides=(16, 40))
+
+
+def test_what_the_global_discriminator_sees_lies_about_the_hole_and_changes_nothing_else(photos_folder):
+    settings = dataclasses.replace(TINY, stroke_share=0, **WIDE)
+    whole = TrainingSamples(photos_folder / "train", settings)
+    part = TrainingSamples(photos_folder / "train", dataclasses.replace(settings, global_size=64))
+    for i in range(30):
+        sample = part[i]
+        top, left = sample.pop("judged").tolist()
+        assert 0 <= top <= 64 and 0 <= left <= 64
+        assert sample["mask"][:, top : top + 64, left : left + 64].sum() == sample["mask"].sum()
+        assert same(sample, whole[i])
+
+
 def test_samples_are_the_same_with_and_without_workers(photos_folder):
     samples = TrainingSamples(photos_folder / "train", TINY)
     alone, shared = (list(DataLoader(samples, sampler=range(6), batch_size=3, num_workers=n)) for n in (0, 2))
@@ -352,17 +381,44 @@ def test_the_networks_step_in_phase_3_leaves_the_discriminators_weights_alone(st
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.bare_discriminator.parameters(), strict=True))
 
 
-def test_alpha_weighs_the_gan_loss(start, tmp_path):
-    """With alpha at zero phase 3 trains the network on the reconstruction loss alone; with a large one it does not."""
+@pytest.mark.parametrize("floor", [0.0, 0.01])
+def test_alpha_weighs_the_gan_loss(start, tmp_path, floor):
+    """With alpha at zero phase 3 trains the network on the squared error alone, or its logarithm; else it does not."""
     results = {}
     for alpha in (0.0, 10.0):
-        trainer = start(phases(0, 0, 1, alpha=alpha), name=f"alpha-{alpha}")
+        trainer = start(phases(0, 0, 1, alpha=alpha, error_floor=floor), name=f"alpha-{alpha}")
         one_iteration(trainer)
         results[alpha] = state_of(trainer.bare_network)[0]
-    alone = start(phases(1, 0, 0, learning_rate_decay=0.0), name="alone")
+    alone = start(phases(1, 0, 0, learning_rate_decay=0.0, error_floor=floor), name="alone")
     one_iteration(alone)
     assert same(results[0.0], alone.bare_network.state_dict())
     assert not same(results[10.0], results[0.0])
+
+
+def test_a_grey_gradient_leaves_the_pictures_and_flows_back_as_the_mean_over_the_colours():
+    pictures = torch.rand(2, 3, 4, 4, requires_grad=True)
+    weights = torch.rand(2, 3, 4, 4)
+    shown = grey_gradient(pictures)
+    assert torch.equal(shown, pictures)
+    (shown * weights).sum().backward()
+    assert torch.allclose(pictures.grad, weights.mean(1, keepdim=True).expand_as(weights))
+
+
+@pytest.mark.parametrize("in_grey", [False, True])
+def test_the_gan_loss_may_be_kept_from_changing_colours(start, in_grey):
+    trainer = start(phases(0, 0, 1, alpha=1e5, gan_in_grey=in_grey))
+    arrived, seen = [], []
+
+    def listen(module, given, output):
+        output.register_hook(arrived.append)
+
+    trainer.bare_network.register_forward_hook(listen)
+    trainer.bare_discriminator.register_forward_pre_hook(lambda module, pictures: seen.append(pictures[0]))
+    one_iteration(trainer)
+    (gradient,) = arrived
+    tint = (gradient - gradient.mean(1, keepdim=True)).norm() / gradient.norm()
+    assert tint < 0.01 if in_grey else tint > 0.1
+    assert torch.equal(*seen)  # both halves of the step show the discriminators the same colours
 
 
 @pytest.mark.parametrize("phase", [2, 3])
@@ -384,6 +440,19 @@ def test_discriminators_see_photos_and_completed_photos_never_the_bare_output(st
     assert seen[0][0].grad_fn is None, "the discriminators' step reaches into the network"
     if phase == 3:
         assert seen[1][0].grad_fn is not None
+
+
+def test_the_network_may_see_more_of_a_photo_than_its_discriminators(start):
+    trainer = start(phases(0, 0, 1, global_size=64, **WIDE))
+    painted, judged = [], []
+    trainer.bare_network.register_forward_pre_hook(lambda module, pictures: painted.append(pictures[0]))
+    trainer.bare_discriminator.register_forward_pre_hook(lambda module, pictures: judged.append(pictures))
+    batch = next(trainer.batches())
+    one_iteration(trainer)
+    assert torch.equal(painted[0], batch["photo"]) and painted[0].shape[2:] == (128, 128)
+    for photos, patches in judged:
+        assert torch.equal(photos.chunk(2)[0], cut_patches(batch["photo"], batch["judged"], 64))
+        assert torch.equal(patches.chunk(2)[0], cut_patches(batch["photo"], batch["real_patch"], 32))
 
 
 @pytest.mark.parametrize("discriminators", [{"use_local": False}, {"use_global": False}])
