@@ -26,17 +26,17 @@ def reconstruction_loss(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
     return hole_errors(output, photo, mask).mean()
 
 
-def logarithmic_loss(output: Tensor, photo: Tensor, mask: Tensor, floor: float) -> Tensor:
+def logarithmic_loss(errors: Tensor, floor: float) -> Tensor:
     """The mean logarithm of the photos' squared errors, this course's addition to the paper.
 
     PSNR is a logarithm, too, and averaged over photos. A few busy photos make up most of the squared error (more than
     half comes from a quarter of the test photos, `weights/lite/evaluation.csv`); with the logarithm all have their say.
 
     Args:
+        errors: (N,), from `hole_errors`.
         floor: is added to each error first: errors far below it hardly count.
-        output, photo, mask: as for `hole_errors`.
     """
-    return (hole_errors(output, photo, mask) + floor).log().mean()
+    return (errors + floor).log().mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

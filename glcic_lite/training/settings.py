@@ -71,6 +71,7 @@ class Phases:
     phase_3: int = 400_000
     alpha: float = 0.0004  # weight of the GAN loss in phase 3
     through_blending: bool = False  # losses and discriminators see the painting blended, as `complete` returns it
+    bare_share: float = 0.0  # with `through_blending`: the weight of the bare painting's error beside the blended one's
     error_floor: float = 0.0  # if not 0, the network descends `logarithmic_loss` with this floor, and alpha weighs that
     gan_in_grey: bool = False  # the GAN loss may change how bright a pixel is, but not its colour
     batch_size: int = 96  # over all processes
@@ -79,6 +80,8 @@ class Phases:
     def _check_phases(self) -> None:
         if self.batch_size % self.accumulation:
             raise ValueError(f"a batch of {self.batch_size} cannot be computed in {self.accumulation} equal parts")
+        if self.bare_share and not self.through_blending:
+            raise ValueError("bare_share needs through_blending: without it, the bare painting's error is all there is")
         if not self.iterations:
             raise ValueError("phase_1, phase_2 and phase_3 are all 0, so there is nothing to train")
 
@@ -220,6 +223,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "phase_2": (0, 10**9),
     "phase_3": (0, 10**9),
     "alpha": (0, 1e6),
+    "bare_share": (0, 1e6),
     "error_floor": (0, 1),
     "batch_size": (1, 65_536),
     "accumulation": (1, 65_536),

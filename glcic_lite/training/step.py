@@ -13,8 +13,8 @@ from glcic_lite.method.losses import (
     discriminator_loss,
     gan_loss,
     grey_gradient,
+    hole_errors,
     logarithmic_loss,
-    reconstruction_loss,
 )
 from glcic_lite.method.networks import (
     CompletionNetwork,
@@ -192,20 +192,22 @@ class TrainingStep:
 
     def _reconstruction_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 1: the completion network alone, on the squared error in the hole, or the logarithm of that."""
-        error, descended = self._errors(self._paint(self.network, batch), batch)
+        output = self._paint(self.network, batch)
+        error, descended = self._errors(output, self._seen(output, batch), batch)
         self._descend(descended, self.optimizer, "network_gradient", last, norms)
         return {"reconstruction": error}
 
     def _discriminator_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 2: the discriminators alone."""
         with torch.no_grad():
-            painting = self._paint(self.bare_network, batch)
+            painting = self._seen(self._paint(self.bare_network, batch), batch)
         return self._train_discriminator(batch, painting, last, norms)
 
     def _joint_step(self, batch: dict, last: bool, norms: GradientNorms) -> dict[str, Tensor]:
         """Phase 3: first the discriminators, then the network on squared error plus alpha times the GAN loss."""
         mask = batch["mask"]
-        painting = self._paint(self.network, batch)
+        output = self._paint(self.network, batch)
+        painting = self._seen(output, batch)
         losses = self._train_discriminator(batch, painting, last, norms)
         completed = self._completed(painting, batch)
         compared = painting.view_as(painting)  # the same numbers; only the squared error's gradient passes through here
@@ -215,7 +217,7 @@ class TrainingStep:
         with _frozen(self._discriminator_weights):
             shown = grey_gradient(completed) if self.settings.gan_in_grey else completed
             fooling = gan_loss(self._discriminate(self.bare_discriminator, batch, shown)[1])
-            error, descended = self._errors(compared, batch)
+            error, descended = self._errors(output, compared, batch)
             loss = descended + self.settings.alpha * fooling
             self._descend(loss, self.optimizer, "network_gradient", last, norms)
         return {"reconstruction": error, "gan": fooling, **losses}
@@ -223,17 +225,27 @@ class TrainingStep:
     # What the phases are made of
 
     def _paint(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """What the network paints, (N, 3, S, S) float32; blended, if the losses are to see it so."""
-        photo, mask = batch["photo"], batch["mask"]
+        """What the network paints, (N, 3, S, S) float32."""
         with self.choices.autocast:
-            output = network(photo, mask).float()
-        return blended(output, photo, mask, batch.get("rim")) if self.settings.through_blending else output
+            return network(batch["photo"], batch["mask"]).float()
 
-    def _errors(self, painting: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The squared error in the holes, which is logged, and what the network descends: that, or its logarithm."""
-        compared, floor = (painting, batch["photo"], batch["mask"]), self.settings.error_floor
-        error = reconstruction_loss(*compared)
-        return error, logarithmic_loss(*compared, floor) if floor else error
+    def _seen(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The painting as losses and discriminators see it: as it is or, with `through_blending`, blended."""
+        if not self.settings.through_blending:
+            return output
+        return blended(output, batch["photo"], batch["mask"], batch.get("rim"))
+
+    def _errors(self, output: Tensor, painting: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The squared error in the holes, which is logged, and what the network descends.
+
+        Args:
+            output: the bare painting, which counts by `bare_share`.
+            painting: as `_seen` makes it.
+        """
+        s, photo, mask = self.settings, batch["photo"], batch["mask"]
+        errors = hole_errors(painting, photo, mask)
+        descended = errors + s.bare_share * hole_errors(output, photo, mask) if s.bare_share else errors
+        return errors.mean(), logarithmic_loss(descended, s.error_floor) if s.error_floor else descended.mean()
 
     def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """The completed photos: the hole from the painting, the rest from the photo."""

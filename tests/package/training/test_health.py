@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from glcic_lite.method.losses import gan_loss, reconstruction_loss
+from glcic_lite.method.losses import gan_loss, hole_errors, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training import TrainingError, health
 from glcic_lite.training.health import Watch
@@ -243,9 +243,9 @@ def test_a_loss_that_is_no_number_is_named_with_its_iteration_before_anything_is
     trainer = start(phases(6, 0, 0), log_every=log_every, validate_every=100, checkpoint_minutes=0)
 
     def explode(output, photo, mask):
-        return reconstruction_loss(output, photo, mask) * (float("inf") if trainer.progress.iteration == 1 else 1)
+        return hole_errors(output, photo, mask) * (float("inf") if trainer.progress.iteration == 1 else 1)
 
-    monkeypatch.setattr("glcic_lite.training.step.reconstruction_loss", explode)
+    monkeypatch.setattr("glcic_lite.training.step.hole_errors", explode)
     with pytest.raises(TrainingError, match="iteration 2: the reconstruction loss is no longer a number"):
         trainer.train()
     assert trainer.progress.iteration == told_at

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 
-from glcic_lite.method.losses import reconstruction_loss
+from glcic_lite.method.losses import hole_errors
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator
 from glcic_lite.method.photos import PhotoError
 from glcic_lite.method.pretrained import WeightsError
@@ -281,7 +281,7 @@ def test_after_an_interrupt_in_the_middle_of_a_joint_step_training_goes_on(start
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("glcic_lite.training.step.reconstruction_loss", interrupted)
+        patch.setattr("glcic_lite.training.step.hole_errors", interrupted)
         with pytest.raises(KeyboardInterrupt):
             trainer.train(progress=False)
     weights = list(trainer.bare_discriminator.parameters())
@@ -460,10 +460,10 @@ def test_a_loss_that_is_no_number_stops_the_run_with_advice_and_sound_checkpoint
     trainer = start(checkpoint_minutes=0)
 
     def explode(output, photo, mask):
-        loss = reconstruction_loss(output, photo, mask)
+        loss = hole_errors(output, photo, mask)
         return loss * float("nan") if trainer.progress.iteration == 2 else loss
 
-    monkeypatch.setattr("glcic_lite.training.step.reconstruction_loss", explode)
+    monkeypatch.setattr("glcic_lite.training.step.hole_errors", explode)
     with pytest.raises(
         TrainingError, match="iteration 3: the reconstruction loss is no longer a number.*learning rate"
     ):

@@ -14,11 +14,13 @@ from glcic_lite.method.losses import (
     discriminator_loss,
     gan_loss,
     grey_gradient,
+    hole_errors,
     logarithmic_loss,
     reconstruction_loss,
 )
 from glcic_lite.method.networks import CompletionNetwork
 from glcic_lite.training import LESSON, LITE, PAPER, Settings
+from glcic_lite.training.blended_loss import blended
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.samples import TrainingSamples, cut_patches
 from glcic_lite.training.step import TrainingStep
@@ -51,7 +53,7 @@ def test_the_logarithmic_loss_is_the_mean_of_logarithms_and_takes_small_errors_a
     output = torch.full((2, 3, 8, 8), 0.5)
     output[1] = 0.01
     output.requires_grad_()
-    loss = logarithmic_loss(output, photo, mask, 1e-3)
+    loss = logarithmic_loss(hole_errors(output, photo, mask), 1e-3)
     assert loss.item() == pytest.approx((np.log(0.25 + 1e-3) + np.log(1e-4 + 1e-3)) / 2, rel=1e-5)
     loss.backward()
     # The derivative of log(d ** 2 + floor) is 2 d / (d ** 2 + floor), shared by all numbers of both photos.
@@ -66,7 +68,7 @@ def test_an_error_floor_changes_what_phase_1_descends_and_not_what_it_logs(start
     floored.step.normalise_by_batch()
     output = floored.bare_network(batch["photo"], batch["mask"])
     weights = [p for p in floored.bare_network.parameters() if p.requires_grad]
-    loss = logarithmic_loss(output, batch["photo"], batch["mask"], 0.01)
+    loss = logarithmic_loss(hole_errors(output, batch["photo"], batch["mask"]), 0.01)
     expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)])
     seen = {}
     for trainer in (plain, floored):
@@ -77,12 +79,30 @@ def test_an_error_floor_changes_what_phase_1_descends_and_not_what_it_logs(start
     assert seen[plain]["network_gradient"].item() != pytest.approx(expected.norm().item(), rel=0.1)
 
 
+@pytest.mark.parametrize("phase", [1, 3])
+def test_the_bare_painting_may_count_beside_the_blended_one(start, phase):
+    """What is logged stays the blended painting's error, to be compared with other runs."""
+    settings = phases(int(phase == 1), 0, int(phase == 3), through_blending=True, bare_share=0.5, alpha=0)
+    trainer = start(settings)
+    batch = next(trainer.batches())
+    trainer.step.normalise_by_batch()
+    photo, mask = batch["photo"], batch["mask"]
+    output = trainer.bare_network(photo, mask)
+    seen = reconstruction_loss(blended(output, photo, mask), photo, mask)
+    loss = seen + 0.5 * reconstruction_loss(output, photo, mask)
+    weights = [p for p in trainer.bare_network.parameters() if p.requires_grad]
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]).norm()
+    values = trainer.iterate(iter([batch]), measure=True)
+    assert values["reconstruction"].item() == pytest.approx(seen.item(), rel=1e-4)
+    assert values["network_gradient"].item() == pytest.approx(expected.item(), rel=1e-3)
+
+
 def test_runs_that_knew_fewer_settings_are_as_they_were():
     older = LITE.to_dict()
-    for name in ("error_floor", "gan_in_grey", "global_size"):
+    for name in ("bare_share", "error_floor", "gan_in_grey", "global_size"):
         del older[name]
     older = Settings.from_dict(older)
-    assert older.error_floor == PAPER.error_floor == 0
+    assert older.error_floor == PAPER.error_floor == older.bare_share == PAPER.bare_share == 0
     assert older.gan_in_grey is PAPER.gan_in_grey is False
     assert older.global_size is PAPER.global_size is None and older.judged_size == older.crop_size
 
@@ -148,6 +168,7 @@ def test_impossible_settings_are_refused(values):
      ({"phase_1": 2.5}, "phase_1 must be a whole number"), ({"dilated": 1}, "dilated must be true or false"),
      ({"stroke_share": 1.5}, "stroke_share is a share"), ({"short_edge": 80}, "short_edge must be two whole numbers"),
      ({"short_edge": [80, 90, 100]}, "two whole numbers"), ({"optimizer": None}, "optimizer must be text"),
+     ({"bare_share": 0.1}, "bare_share needs through_blending"),
      ({"global_size": 128}, "global_size 128 does not fit"), ({"global_size": 2.0}, "whole number, 0 or more, or null"),
      ({"global_size": 32}, "global_size must be 64"), ({"crop_size": 128, "short_edge": (128, 130), "global_size": 96},
      "multiples of 64"), ({"crop_size": 128, "short_edge": (128, 130), "global_size": 64, "local_size": 96},
