@@ -14,8 +14,8 @@ from glcic_lite.device import choose_device, describe
 from glcic_lite.evaluation.fills import NETWORK_FILLS
 from glcic_lite.evaluation.protocol import HoleCase, evaluate
 from glcic_lite.evaluation.statistics import (
-    NO_DIFFERENCE,
     VERDICTS,
+    amount,
     averages,
     mean_interval,
     paired_differences,
@@ -290,8 +290,7 @@ def verdict_lines(rows: list[dict], metric: str = "psnr", small: float = 0.5, un
         for hole in holes:
             differences = paired_differences(rows, "network, blended", fill, metric, hole)
             found.setdefault(verdict(mean_interval(list(differences.values())), small), []).append(hole)
-        words = {NO_DIFFERENCE: f"{NO_DIFFERENCE} {small:g}{unit}"}
-        parts = (f"{words.get(word, word)} in {', '.join(found[word])}" for word in VERDICTS if word in found)
+        parts = (f"{word}{amount(word, small, unit)} in {', '.join(found[word])}" for word in VERDICTS if word in found)
         lines.append(f"- above {fill}: {'; '.join(parts)}")
     return "\n".join(lines)
 

@@ -64,6 +64,11 @@ def verdict(differences: Interval, small: float = 0.0) -> str:
     return NO_DIFFERENCE if max(-low, high) < small else UNDECIDED
 
 
+def amount(word: str, small: float, unit: str = "") -> str:
+    """What follows a verdict: the size, such as " 0.5 dB", after "no difference larger than", and nothing after others."""
+    return f" {small:g}{unit}" if word == NO_DIFFERENCE else ""
+
+
 def paired_verdict(claim: str, better: ArrayLike, worse: ArrayLike = 0.0, unit: str = "", small: float = 0.0) -> str:
     """One line: the verdict on the claim that `better` is larger than `worse`, and the numbers that it rests on.
 
@@ -77,10 +82,10 @@ def paired_verdict(claim: str, better: ArrayLike, worse: ArrayLike = 0.0, unit: 
     difference = np.asarray(better, dtype=float) - np.asarray(worse, dtype=float)
     interval = mean_interval(difference)
     word = verdict(interval, small)
-    amount = f" {small:g}{unit}" if word == NO_DIFFERENCE else ""
     spec = f"+.{decimals(interval)}f"
+    larger = np.count_nonzero(difference > 0)
     return (
-        f"{claim}: {word.upper()}{amount}. In {np.count_nonzero(difference > 0)} of {difference.size} pairs; "
+        f"{claim}: {word.upper()}{amount(word, small, unit)}. In {larger} of {difference.size} pairs; "
         f"mean difference {interval.mean:{spec}}{unit}, interval {interval.ends(spec, unit)}"
     )
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUIET, WEIGHT, WRONG, show_picture
-from glcic_lite.evaluation.statistics import NO_DIFFERENCE, averages, decimals, mean_interval, verdict
+from glcic_lite.evaluation.statistics import amount, averages, decimals, mean_interval, verdict
 from glcic_lite.method.masks import Box, hole_box
 
 # Each fill has the same colour, mark and line in every figure of the lesson; the network is green, as in all lessons.
@@ -209,9 +209,8 @@ def verdicts_table(
                 continue
             interval = mean_interval(of_claim[case])
             word = verdict(interval, limit)
-            amount = f" {limit:g}" if word == NO_DIFFERENCE else ""
             spec = f"+.{decimals(interval)}f"
-            texts.append(f"**{word}{amount}**<br>{interval.mean:{spec}} ({interval.ends(spec)})")
+            texts.append(f"**{word}{amount(word, limit)}**<br>{interval.mean:{spec}} ({interval.ends(spec)})")
         lines.append(f"| {claim} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
