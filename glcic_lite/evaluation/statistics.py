@@ -65,7 +65,7 @@ def verdict(differences: Interval, small: float = 0.0) -> str:
 
 
 def amount(word: str, small: float, unit: str = "") -> str:
-    """What follows a verdict: the size, such as " 0.5 dB", after "no difference larger than", and nothing after others."""
+    """What follows a verdict: " 0.5 dB", its size, after "no difference larger than"; nothing after the others."""
     return f" {small:g}{unit}" if word == NO_DIFFERENCE else ""
 
 
