@@ -375,7 +375,7 @@ def parts_figure(
     least: float,
     baselines: dict[str, dict[str, float]],
 ) -> Figure:
-    """How networks were trained (`draw_training`), and a panel of `draw_seeds` for each measure, by its label.
+    """How networks were trained (`draw_training`), and a panel of `draw_runs` for each measure, by its label.
 
     Args:
         baselines: label of a panel to name of a fill to its mean there.
@@ -383,7 +383,7 @@ def parts_figure(
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained", width_ratios=(1.2, 1, 1))
     draw_training(axes[0], logs)
     for ax, (label, values) in zip(axes[1:], panels.items(), strict=True):
-        draw_seeds(ax, values, label, least, baselines[label])
+        draw_runs(ax, values, label, least, baselines[label])
     axes[2].set_yticklabels([])
     return figure
 
@@ -391,10 +391,10 @@ def parts_figure(
 def middles_figure(
     panels: dict[str, dict[str, dict[int, float]]], least: float, baselines: Sequence[dict[str, float]]
 ) -> Figure:
-    """A panel of `draw_seeds` for each kind of hole, by its label, all with the same rows; baselines in their order."""
+    """A panel of `draw_runs` for each kind of hole, by its label, all with the same rows; baselines in their order."""
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.4), layout="constrained", sharey=True, squeeze=False)
     for ax, (label, values), lines in zip(axes[0], panels.items(), baselines, strict=True):
-        draw_seeds(ax, values, label, least, lines)
+        draw_runs(ax, values, label, least, lines)
     return figure
 
 
@@ -404,21 +404,21 @@ def discriminators_figure(
     step: float,
     baselines: dict[str, dict[str, float]],
 ) -> Figure:
-    """A panel of `draw_seeds` for each measure, by its label; the last one is the seam, `step` the photos' own.
+    """A panel of `draw_runs` for each measure, by its label; the last one is the seam, `step` the photos' own.
 
     Args:
         baselines: as for `parts_figure`.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), layout="constrained", sharey=True)
     for ax, (label, values), span in zip(axes, panels.items(), least, strict=True):
-        draw_seeds(ax, values, label, span, baselines[label])
+        draw_runs(ax, values, label, span, baselines[label])
     axes[-1].set_xlim(left=min(0.9 * step, *(0.9 * value for value in baselines[label].values())))
     axes[-1].axvline(step, color="black", linestyle=":")
     axes[-1].text(step, -0.45, " the photos'", fontsize=10, va="center")
     return figure
 
 
-def draw_seeds(
+def draw_runs(
     ax: Axes,
     values: dict[str, dict[int, float]],
     label: str,

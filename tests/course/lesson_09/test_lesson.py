@@ -117,7 +117,7 @@ def test_figures_draw_what_they_are_given():
     panels = figures.curves_figure([16, 32], {"left": curves, "texture": curves}, "side", shaded=(24, 32, "here")).axes
     assert [line.get_ydata().tolist() for line in panels[0].lines] == [[2.0, 3.0], [0.0, 0.0]]
     assert panels[1].get_ylim() == (0, 1.1)
-    figures.draw_seeds(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB", baselines={"mean colour": 9.0})
+    figures.draw_runs(axes[1], {"full": {0: 1.0, 1: 3.0}, "less": {0: 0.5}}, "dB", baselines={"mean colour": 9.0})
     assert "mean colour" in [text.get_text() for text in axes[1].texts] and axes[1].get_xlim()[1] > 9
     dots = [line.get_xdata().item() for line in axes[1].lines if line.get_marker() == "o"]
     assert dots == [1.0, 3.0, 0.5]
