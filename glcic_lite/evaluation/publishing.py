@@ -102,7 +102,7 @@ THROUGH_BLENDING = """
 
 In the last run, the losses judged each painting after it was blended into its photo, as `complete` returns it, and the
 discriminators saw it so, too (the setting `through_blending`, this course's addition to the paper). So look at the
-blended result: the bare output (`blend=False`) may have a tint, which nothing in that run told it to avoid."""
+blended result: the bare output (`blend=False`) may have a tint, {tint}."""
 
 
 def publish(
@@ -211,7 +211,10 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
     """
     run, history = RunFolder(folder), Path(folder) / "history.md"
     settings, _ = run.settings()
-    log = run.rows("log.csv")
+    log, share = run.rows("log.csv"), settings.bare_share
+    tint = "which nothing in that run told it to avoid"
+    if share:
+        tint = f"as its own error counted only {share:g} times as much"
     phases = [
         f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}"
         for phase, count in iterations_of_phases(log).items()
@@ -230,7 +233,7 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
         low=settings.hole_sides[0],
         high=settings.hole_sides[1],
         strokes=settings.stroke_share,
-        blending=THROUGH_BLENDING if settings.through_blending else "",
+        blending=THROUGH_BLENDING.format(tint=tint) if settings.through_blending else "",
         history=f"\n\n{history.read_text(encoding='utf-8').strip()}" if history.exists() else "",
         machine=machine or f"{describe(choose_device())}, {platform.machine()}",
         table=markdown_table(run.rows("evaluation.csv")),

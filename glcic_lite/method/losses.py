@@ -30,7 +30,8 @@ def logarithmic_loss(errors: Tensor, floor: float) -> Tensor:
     """The mean logarithm of the photos' squared errors, this course's addition to the paper.
 
     PSNR is a logarithm, too, and averaged over photos. A few busy photos make up most of the squared error (more than
-    half comes from a quarter of the test photos, `weights/lite/evaluation.csv`); with the logarithm all have their say.
+    half comes from a quarter of the test photos, `weights/lite/evaluation.csv`); with the logarithm every photo has its
+    say.
 
     Args:
         errors: (N,), from `hole_errors`.

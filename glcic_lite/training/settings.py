@@ -42,7 +42,7 @@ class Samples:
             raise ValueError(f"stroke_width {self.stroke_width} does not fit into crops of {self.crop_size}")
         if self.crop_size % 64 or self.judged_size % 64 or self.local_size % 32:
             raise ValueError(
-                "crop_size and global_size must be multiples of 64 and local_size of 32: the networks halve them"
+                "crop_size and global_size must be multiples of 64 and local_size of 32: the discriminators halve them"
             )
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
             raise ValueError(f"photos with a short edge of {self.short_edge} give no crops of {self.crop_size}")

@@ -209,14 +209,15 @@ class TrainingStep:
         output = self._paint(self.network, batch)
         painting = self._seen(output, batch)
         losses = self._train_discriminator(batch, painting, last, norms)
-        completed = self._completed(painting, batch)
-        compared = painting.view_as(painting)  # the same numbers; only the squared error's gradient passes through here
+        # Grey before it is cut off at black and white, so that a channel beyond them gets the others' gradient, too.
+        shown = grey_gradient(painting) if self.settings.gan_in_grey else painting
+        completed = self._completed(shown, batch)
+        compared = painting.view_as(painting)  # the same numbers; only its error's gradient passes through here
         norms.watch("gan", completed, mask)
         norms.watch("reconstruction", compared, mask)
         # The network's backward pass must leave no gradient in the discriminators for their next step to add in.
         with _frozen(self._discriminator_weights):
-            shown = grey_gradient(completed) if self.settings.gan_in_grey else completed
-            fooling = gan_loss(self._discriminate(self.bare_discriminator, batch, shown)[1])
+            fooling = gan_loss(self._discriminate(self.bare_discriminator, batch, completed)[1])
             error, descended = self._errors(output, compared, batch)
             loss = descended + self.settings.alpha * fooling
             self._descend(loss, self.optimizer, "network_gradient", last, norms)

@@ -303,10 +303,13 @@ def test_a_card_says_if_the_losses_saw_the_painting_blended(tmp_path):
     shutil.copytree(SHIPPED_WEIGHTS, folder, ignore=shutil.ignore_patterns("discriminators", "*.jpg"))
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     cards = []
-    for blending in (False, True):
-        (folder / "settings.json").write_text(json.dumps(settings | {"through_blending": blending}))
+    for blending, share in ((False, 0), (True, 0), (True, 0.2)):
+        changes = {"through_blending": blending, "bare_share": share}
+        (folder / "settings.json").write_text(json.dumps(settings | changes))
         cards.append(model_card(folder, "lite", 162, "a machine"))
-    without, with_it = cards
+    without, with_it, with_share = cards
+    assert "nothing in that run told it to avoid" in with_it and "its own error counted" not in with_it
+    assert "its own error counted only 0.2 times as much" in with_share and "told it to avoid" not in with_share
     assert "`through_blending`" not in without.split("## Evaluation")[0]
     assert "judged each painting after it was blended into its photo" in with_it.split("## Evaluation")[0]
     assert "`validation.csv`.\n\nIn the last run, the losses" in with_it

@@ -425,9 +425,10 @@ def test_a_grey_gradient_leaves_the_pictures_and_flows_back_as_the_mean_over_the
     assert torch.allclose(pictures.grad, weights.mean(1, keepdim=True).expand_as(weights))
 
 
+@pytest.mark.parametrize("through_blending", [False, True])
 @pytest.mark.parametrize("in_grey", [False, True])
-def test_the_gan_loss_may_be_kept_from_changing_colours(start, in_grey):
-    trainer = start(phases(0, 0, 1, alpha=1e5, gan_in_grey=in_grey))
+def test_the_gan_loss_may_be_kept_from_changing_colours(start, in_grey, through_blending):
+    trainer = start(phases(0, 0, 1, alpha=1e5, gan_in_grey=in_grey, through_blending=through_blending))
     arrived, seen = [], []
 
     def listen(module, given, output):
@@ -471,6 +472,7 @@ def test_the_network_may_see_more_of_a_photo_than_its_discriminators(start):
     batch = next(trainer.batches())
     one_iteration(trainer)
     assert torch.equal(painted[0], batch["photo"]) and painted[0].shape[2:] == (128, 128)
+    assert len(judged) == 2
     for photos, patches in judged:
         assert torch.equal(photos.chunk(2)[0], cut_patches(batch["photo"], batch["judged"], 64))
         assert torch.equal(patches.chunk(2)[0], cut_patches(batch["photo"], batch["real_patch"], 32))
