@@ -211,10 +211,10 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
     """
     run, history = RunFolder(folder), Path(folder) / "history.md"
     settings, _ = run.settings()
-    log, share = run.rows("log.csv"), settings.bare_share
+    log = run.rows("log.csv")
     tint = "which nothing in that run told it to avoid"
-    if share:
-        tint = f"as its own error counted only {share:g} times as much"
+    if settings.bare_share:
+        tint = f"as its own error counted only {settings.bare_share:g} times as much"
     phases = [
         f"phase {phase} {f'{count:,} iterations' if count else 'has not begun'}"
         for phase, count in iterations_of_phases(log).items()

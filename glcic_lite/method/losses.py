@@ -34,7 +34,7 @@ def logarithmic_loss(errors: Tensor, floor: float) -> Tensor:
     say.
 
     Args:
-        errors: (N,), from `hole_errors`.
+        errors: (N,), squared errors, as `hole_errors` gives them.
         floor: is added to each error first: errors far below it hardly count.
     """
     return (errors + floor).log().mean()

@@ -86,12 +86,15 @@ class TrainingSamples(Dataset):
         Instead of a crop's pixels it says where they lie, after `photos_for` has found room for the photos.
         """
         count, size, patch = len(numbers), self.settings.crop_size, self.settings.local_size
-        whole = size, size
+        around_the_hole = {"fake_patch": patch}  # sides of squares centred on it
+        if self.settings.global_size:
+            around_the_hole["judged"] = self.settings.global_size
+        corners = {name: np.empty((count, 2), dtype=np.int64) for name in around_the_hole}
         pixels = np.empty((0 if self._in_one_block else count, size, size, 3), dtype=np.uint8)
         start, row = np.empty((2, count), dtype=np.int64)
         order = np.tile(np.arange(3), (count, 1))
         masks, mirrored = np.empty((count, 1, size, size), dtype=bool), np.empty(count, dtype=bool)
-        fake_patches, real_patches, judged = np.empty((3, count, 2), dtype=np.int64)
+        real_patches = np.empty((count, 2), dtype=np.int64)
         colour, contrast = np.zeros((count, 3, 1, 1), dtype=np.float32), np.ones((count, 1, 1, 1), dtype=np.float32)
         for n, index in enumerate(numbers):
             random = self.crops.generator(index)
@@ -102,16 +105,14 @@ class TrainingSamples(Dataset):
                 colour[n, :, 0, 0], contrast[n] = lower_contrast(random)
             masks[n] = random_hole(random, self.settings, self.settings.phase(index // self.settings.batch_size))
             hole = hole_box(masks[n, 0])
-            for corners, side in ((fake_patches, patch), (judged, self.settings.judged_size)):
-                around = local_patch(hole, side, whole)
-                corners[n] = around.top, around.left
+            for name, side in around_the_hole.items():
+                square = local_patch(hole, side, (size, size))
+                corners[name][n] = square.top, square.left
             real_patches[n] = random.integers(0, size - patch, size=2, endpoint=True)
             start[n], row[n], mirrored[n] = window.start, window.row, window.mirrored
             if not self._in_one_block:
                 _copy(window, order[n], pixels[n])
-        arrays = {"mask": masks, "fake_patch": fake_patches, "real_patch": real_patches}
-        if self.settings.global_size:
-            arrays |= {"judged": judged}
+        arrays = {"mask": masks, "real_patch": real_patches, **corners}
         if self._in_one_block:
             arrays |= {"start": start, "row": row, "mirrored": mirrored, "order": order}
         else:
