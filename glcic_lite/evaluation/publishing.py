@@ -58,9 +58,9 @@ completed = complete("photo.jpg", "mask.png", network)
 ## Training
 
 {iterations:,} iterations, {hours:.1f} hours of computing: {phases}.
-In batches of {batch_size} crops of {crop_size} x {crop_size} pixels, with boxes of {low} to {high} pixels or, for
-{strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (after several runs,
-those of the last one), the losses in `log.csv`, the validation in `validation.csv`.{blending}{history}
+In batches of {batch_size} crops of {crop_size} x {crop_size} pixels{judged}, with boxes of {low} to {high}
+pixels or, for {strokes:.0%} of the crops, brush strokes. These and all other settings are in `settings.json` (after several
+runs, those of the last one), the losses in `log.csv`, the validation in `validation.csv`.{blending}{history}
 
 `discriminators/` holds the global and the local discriminator that it was trained against, as they were when its
 training ended (unless the text above says otherwise), for `ContextDiscriminator.from_pretrained`. Before phase 2 there
@@ -93,8 +93,8 @@ output, and the blended result](completions.jpg)
 
 ## Limits
 
-- The middle of a box of 48 pixels is already soft: "texture" in the table says how much is missing. Holes larger than
-  {high} pixels, which it never saw in training, come out soft.
+- "Texture" in the table says how much of the photo's is there; not all of it need be right: look at the pictures, for
+  grain too. Holes larger than {high} pixels, which it never saw in training, come out soft.
 - It knows no objects. It continues texture, edges and colour; it does not invent faces, windows or animals.
 - {photos} photos are few. It has not learned what they do not show (text, people's faces, interiors).
 """
@@ -228,6 +228,7 @@ def model_card(folder: str | os.PathLike, name: str, train_photos: int, machine:
         iterations=int(log[-1]["iteration"]),
         batch_size=settings.batch_size,
         crop_size=settings.crop_size,
+        judged=f", of which the global discriminator sees {settings.global_size}" if settings.global_size else "",
         hours=float(log[-1]["seconds"]) / 3600,
         phases=", ".join(phases),
         low=settings.hole_sides[0],

@@ -235,7 +235,8 @@ class ContextDiscriminator(nn.Module, Pretrained):
     """Both discriminators and the layer that joins them (section 3.3, Table 2c): is this photo real?
 
     Args:
-        global_size, local_size: sides of the whole photo and of the patch, in pixels; 256 and 128 in the paper.
+        global_size, local_size: sides of what each of the two sees, in pixels: the whole training photo, 256, and the
+            patch around the hole, 128, in the paper.
         width: scales every channel; at 1 both together have 45,063,681 parameters.
         use_global, use_local: False leaves one discriminator out, for the comparison in lessons 05 and 09.
     """

@@ -412,7 +412,7 @@ def discriminators_figure(
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), layout="constrained", sharey=True)
     for ax, (label, values), span in zip(axes, panels.items(), least, strict=True):
         draw_runs(ax, values, label, span, baselines[label])
-    axes[-1].set_xlim(left=min(0.9 * step, *(0.9 * value for value in baselines[label].values())))
+    axes[-1].set_xlim(left=min(0.9 * step, *(0.8 * value for value in baselines[label].values())))
     axes[-1].axvline(step, color="black", linestyle=":")
     axes[-1].text(step, -0.45, " the photos'", fontsize=10, va="center")
     return figure

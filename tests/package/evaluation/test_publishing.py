@@ -244,8 +244,10 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     text, first = (" ".join(words.split()) for words in (README, lesson("00_complete_a_photo")))
     means = {(row["fill"], row["hole"]): row for row in averages(shipped_rows)}
 
-    assert "In every hole the network has a higher PSNR than Telea's fill and the shift-map" in text
-    assert all(set(where(shipped_rows, HOLDS, other)) == set(HOLES) for other in ("Telea", "shift-map"))
+    assert "In every hole the network has a higher PSNR than the shift-map" in text
+    assert set(where(shipped_rows, HOLDS, "shift-map")) == set(HOLES)
+    assert "than Telea's fill in all but boxes of 32 pixels" in text
+    assert set(where(shipped_rows, HOLDS, "Telea")) == set(HOLES) - {"box 32"}
     assert "(FSR) in boxes of 96 pixels and more, while in smaller ones and in strokes these photos cannot tell" in text
     assert where(shipped_rows, HOLDS, "FSR fast") == large
     assert set(where(shipped_rows, UNDECIDED, "FSR fast")) == set(small)
@@ -253,12 +255,12 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     assert where(shipped_rows, HOLDS, "harmonic") == ["box 128"]
     assert where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
     for words in (text, first):
-        assert "a third to a half of the photo's texture" in words
-    assert all(0.3 < means["network, blended", hole]["texture"] < 0.55 for hole in small)
-    assert "nearly all the texture" in text and "2.5 dB or more" in text
+        assert "more than half of the photo's texture" in words
+    assert all(0.55 < means["network, blended", hole]["texture"] < 0.7 for hole in small)
+    assert "nearly all the texture" in text and "2.4 dB or more" in text
     for hole in HOLES:
         assert 0.75 < means["shift-map", hole]["texture"] < 1.05
-        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.5
+        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.4
 
     assert "in large boxes fewer than a single flat colour" in first
     for hole in large:
@@ -278,12 +280,13 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     boxes = [hole for hole in HOLES if hole.startswith("box")]
     assert "Against FSR learning pays from 96 pixels on" in text
     assert [h for h in where(shipped_rows, HOLDS, "FSR fast") if h in boxes] == ["box 96", "box 128", "box 192"]
-    assert "against the smoothest fill of all it pays at one size, by a quarter of a decibel" in text
+    assert "against the smoothest fill of all it pays at one size, by four tenths of a decibel" in text
     (hole,) = where(shipped_rows, HOLDS, "harmonic")
     lead = paired_differences(shipped_rows, "network, blended", "harmonic", hole=hole).values()
-    assert 0.2 < np.mean(list(lead)) < 0.3
+    assert 0.35 < np.mean(list(lead)) < 0.45
     assert not where(shipped_rows, DOES_NOT_HOLD, "harmonic")
     small = [row for row in shipped_rows if row["hole"] in SMALL_HOLES]
+    means = {(row["fill"], row["hole"]): row for row in averages(small)}
 
     def over_all_four(other, metric="psnr", small_difference=0.5):
         differences = paired_differences(small, "network, blended", other, metric)
@@ -293,9 +296,12 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     assert {over_all_four(other) for other in ("Telea", "Navier-Stokes", "shift-map")} == {HOLDS}
     assert "from the harmonic fill it differs by less than half a decibel" in text
     assert over_all_four("harmonic") == NO_DIFFERENCE and over_all_four("FSR fast") == UNDECIDED
-    assert "more texture than the harmonic fill, and less than FSR" in text
-    assert over_all_four("harmonic", "texture", 0.05) == HOLDS
-    assert over_all_four("FSR fast", "texture", 0.05) == DOES_NOT_HOLD
+    assert "more texture than Telea's fill, and twice that of the harmonic one; whether more than FSR" in text
+    assert {over_all_four(other, "texture", 0.05) for other in ("harmonic", "Telea")} == {HOLDS}
+    assert all(
+        means["network, blended", hole]["texture"] > 1.9 * means["harmonic", hole]["texture"] for hole in SMALL_HOLES
+    )
+    assert over_all_four("FSR fast", "texture", 0.05) == UNDECIDED
 
 
 def test_a_card_says_if_the_losses_saw_the_painting_blended(tmp_path):
