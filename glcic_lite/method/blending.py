@@ -3,8 +3,8 @@
 The paper (section 3.4) names two steps, fast marching and Poisson blending. `complete` takes only the second. In the
 authors' program fast marching fills the hole so that OpenCV's `seamlessClone`, whose edge lies inside the hole, has
 something to rest on; the solver here rests on the photo's own pixels around the hole and reads nothing inside it.
-Measured on the holes of `evaluation.protocol`, marching a band along the rim before or after the Poisson solve lowered
-PSNR and SSIM (lesson 07 shows it).
+Measured on the holes of `evaluation.protocol`, marching a band along the rim before the Poisson solve lowered PSNR and
+SSIM, and after it brought nothing (lesson 07 shows it).
 """
 
 from collections.abc import Callable

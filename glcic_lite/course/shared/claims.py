@@ -164,7 +164,8 @@ CLAIMS = (
         (Section(9, "4.2 · The distance from what is known"), Section(9, "5.2 · The discriminators"),
          Section(9, "5.3 · The seam, and what removes it")),
         IN_PART,
-        "Colours meet at the edge, thanks to the blending; texture fades behind it.",
+        "Colours meet at the edge, thanks to the blending; behind it is six tenths of the photo's texture, not always "
+        "of the right kind.",
     ),
     Claim(
         "S11",
@@ -172,7 +173,7 @@ CLAIMS = (
         "Eyes, towers and arches covered and completed; texture by depth.",
         (Section(9, "4.2 · The distance from what is known"), Section(9, "6 · Where it fails")),
         NOT_HERE,
-        "Nothing appears that the rim does not hint at: 162 photos do not teach what an eye is.",
+        "Texture appears, but no shape that the rim does not hint at: 162 photos do not teach what an eye is.",
     ),
     Claim(
         "S12",
@@ -199,8 +200,8 @@ CLAIMS = (
         "Faces of animals, picked by hand, covered and completed, beside seeded holes of the same size elsewhere.",
         (Section(8, "3.5 · A face"), Section(9, "6 · Where it fails")),
         HERE,
-        "No covered eye comes back; it is continued as fur or as background. The training photos show no kind of face "
-        "often enough to learn it.",
+        "No covered eye comes back; it is continued as fur, as grain or as background. The training photos show no "
+        "kind of face often enough to learn it.",
     ),
     Claim(
         "L3",

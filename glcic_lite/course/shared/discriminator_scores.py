@@ -43,7 +43,7 @@ def crops_with_holes(count: int, seed: int = 5) -> list[CropWithHole]:
 
 
 def fills(network: CompletionNetwork) -> dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
-    """Ways to fill a hole, by name. "photo" leaves the truth in it; discriminators are trained against "network"."""
+    """Ways to fill a hole, by name. "photo" leaves the truth in it; discriminators are trained against the network."""
     return {
         "photo": lambda photo, mask: photo.copy(),
         "mean colour": mean_fill,

@@ -257,10 +257,10 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     for words in (text, first):
         assert "more than half of the photo's texture" in words
     assert all(0.55 < means["network, blended", hole]["texture"] < 0.7 for hole in small)
-    assert "nearly all the texture" in text and "2.4 dB or more" in text
+    assert "nearly all the texture" in text and "2.3 dB or more" in text
     for hole in HOLES:
         assert 0.75 < means["shift-map", hole]["texture"] < 1.05
-        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.4
+        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.3
 
     assert "in large boxes fewer than a single flat colour" in first
     for hole in large:
@@ -296,17 +296,17 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     assert {over_all_four(other) for other in ("Telea", "Navier-Stokes", "shift-map")} == {HOLDS}
     assert "from the harmonic fill it differs by less than half a decibel" in text
     assert over_all_four("harmonic") == NO_DIFFERENCE and over_all_four("FSR fast") == UNDECIDED
-    assert "more texture than Telea's fill, and twice that of the harmonic one; whether more than FSR" in text
+    assert "more texture than Telea's fill, and far more than the harmonic one; whether more than FSR" in text
     assert {over_all_four(other, "texture", 0.05) for other in ("harmonic", "Telea")} == {HOLDS}
     assert all(
-        means["network, blended", hole]["texture"] > 1.9 * means["harmonic", hole]["texture"] for hole in SMALL_HOLES
+        means["network, blended", hole]["texture"] > 0.25 + means["harmonic", hole]["texture"] for hole in SMALL_HOLES
     )
     assert over_all_four("FSR fast", "texture", 0.05) == UNDECIDED
 
 
 def test_a_card_says_if_the_losses_saw_the_painting_blended(tmp_path):
     folder = tmp_path / "weights"
-    shutil.copytree(SHIPPED_WEIGHTS, folder, ignore=shutil.ignore_patterns("discriminators", "*.jpg"))
+    shutil.copytree(SHIPPED_WEIGHTS, folder, ignore=shutil.ignore_patterns("discriminators", "*.jpg", "history.md"))
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     cards = []
     for blending, share in ((False, 0), (True, 0), (True, 0.2)):
