@@ -61,11 +61,11 @@ completed = complete("photo.jpg", "mask.png", network)
 In batches of {batch_size} crops of {crop_size} x {crop_size} pixels{judged}, with boxes of
 {low} to {high} pixels or, for {strokes:.0%} of the crops, brush strokes. These and all other settings are in
 `settings.json` (after several runs, those of the last one), the losses in `log.csv`, the validation in
-`validation.csv`.{blending}{history}
+`validation.csv`.{blending}
 
 `discriminators/` holds the global and the local discriminator that it was trained against, as they were when its
-training ended (unless the text above says otherwise), for `ContextDiscriminator.from_pretrained`. Before phase 2 there
-are none.
+training ended (unless the text below says otherwise), for `ContextDiscriminator.from_pretrained`. Before phase 2 there
+are none.{history}
 
 ## Evaluation
 

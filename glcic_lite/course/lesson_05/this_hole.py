@@ -35,7 +35,7 @@ LOG = Path(__file__).with_name("this_hole.csv")
 MEASURES = ("texture", "psnr")
 CLOSE = 72  # side of what is shown close up, in pixels
 
-# Holes like those of the network's own last training, but boxes only: the local patch is centred on one.
+# Holes much like those of the network's own last training, but boxes only: the local patch is centred on one.
 SAMPLES = replace(
     LITE, hole_sides=(24, 64), holes=1, stroke_share=0.0, shuffled_colours=0.0, lowered_contrast=0.0, phase_1=0
 )
