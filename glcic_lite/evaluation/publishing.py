@@ -45,8 +45,9 @@ CARD = """
 # {name}: completion network, width {width}
 
 The completion network of Iizuka, Simo-Serra and Ishikawa (*Globally and Locally Consistent Image Completion*, 2017),
-{parameters:,} parameters, trained by `python -m glcic_lite train` on the {photos} photos in `data/photos/train`. The
-photos' authors and licences are listed in `data/photos/ATTRIBUTION.csv`; the weights are under the MIT licence.
+{parameters:,} parameters, trained on the {photos} photos in `data/photos/train`, by `python -m glcic_lite train` unless
+the text below says otherwise. The photos' authors and licences are listed in `data/photos/ATTRIBUTION.csv`; the weights
+are under the MIT licence.
 
 ```python
 from glcic_lite import CompletionNetwork, complete

@@ -242,8 +242,8 @@ PAPER = Settings()
 # where colours are permuted at random, it has to take them from around the hole. In phase 3 the discriminators must
 # learn faster than the network, or it paints stripes along the edges of the hole (tried with a `network_momentum` of
 # 0.5). Narrow ones cost little. The shipped weights got their texture in crops of 192 with a `global_size` of 128, with
-# `error_floor`, `gan_in_grey` and `bare_share`, the course's additions, as
-# `half_hour/phases_2_and_3.json` has them. Why: `weights/lite/history.md`.
+# `error_floor`, `gan_in_grey` and `bare_share`, as `half_hour/phases_2_and_3.json` has them, too. All four are the
+# course's additions; `weights/lite/history.md` says why.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,
