@@ -1,18 +1,51 @@
 """The two losses of the paper (section 3.4), and what this course adds to them."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Weights of a smooth mean over nine pixels, the binomial coefficients: with alternating signs they let through what
+# changes its sign from pixel to pixel, and nothing of an even slope or bend.
+SMOOTH = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
+ALTERNATING = SMOOTH * torch.tensor([1.0, -1] * 4 + [1])
 
-def hole_errors(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
+
+def hole_errors(output: Tensor, photo: Tensor, mask: Tensor, colour_weight: float = 1.0) -> Tensor:
     """The squared error of each photo, averaged over its hole and the three colours: (N,).
 
     Args:
         output, photo: (N, 3, H, W) in [0, 1].
         mask: (N, 1, H, W), 1 in the hole; no hole may be empty.
+        colour_weight: how much an error in colour counts beside one in grey, 0 or more. 1 is the plain squared error;
+            anything else is this course's addition. A pixel's squared error is three times the square of its mean error
+            over red, green and blue (grey), plus the squares of what each of the three errs beyond that mean (colour).
+            The second part is multiplied by this.
     """
-    squared_error = ((output - photo).float() * mask).square().sum(dim=(1, 2, 3))
+    difference = (output - photo).float()
+    if colour_weight != 1:
+        grey = difference.mean(dim=1, keepdim=True)
+        difference = grey + colour_weight**0.5 * (difference - grey)
+    squared_error = (difference * mask).square().sum(dim=(1, 2, 3))
     return squared_error / (3 * mask.sum(dim=(1, 2, 3)))
+
+
+def mesh_errors(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
+    """The part of each photo's squared error that is a mesh, repeating every two pixels: (N,).
+
+    Of the error in the hole, what alternates from column to column, from row to row, or like a chessboard; this
+    course's addition to the paper. Photos have little of that. A network that doubles its picture's size at the end
+    (`deconv`) makes it easily, as each pixel of a 2 x 2 block has filters of its own.
+
+    Arguments are those of `hole_errors`.
+    """
+    error = ((output - photo).float() * mask).flatten(0, 1)[:, None]  # (3 N, 1, H, W)
+    smooth, alternating = (kernel.to(error.device) for kernel in (SMOOTH, ALTERNATING))
+    energy = torch.zeros((), device=error.device)
+    for down, across in ((smooth, alternating), (alternating, smooth), (alternating, alternating)):
+        mesh = F.conv2d(error, down.view(1, 1, -1, 1), padding=(4, 0))
+        mesh = F.conv2d(mesh, across.view(1, 1, 1, -1), padding=(0, 4))
+        energy = energy + mesh.square().sum(dim=(1, 2, 3))
+    return energy.unflatten(0, (-1, 3)).sum(dim=1) / (3 * mask.sum(dim=(1, 2, 3)))
 
 
 def reconstruction_loss(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
@@ -29,9 +62,8 @@ def reconstruction_loss(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
 def logarithmic_loss(errors: Tensor, floor: float) -> Tensor:
     """The mean logarithm of the photos' squared errors, this course's addition to the paper.
 
-    PSNR is a logarithm, too, and averaged over photos. A few busy photos make up most of the squared error (more than
-    half comes from a quarter of the test photos, `weights/lite/evaluation.csv`); with the logarithm every photo has its
-    say.
+    PSNR is a logarithm, too, and averaged over photos. A few busy photos make up much of the squared error (about half
+    comes from a quarter of the test photos, `weights/lite/evaluation.csv`); with the logarithm every photo has its say.
 
     Args:
         errors: (N,), squared errors, as `hole_errors` gives them.

@@ -24,8 +24,9 @@ LOG_COLUMNS = (
     "logit_spread",  # standard deviation of their logits, real and completed together
     "network_gradient",  # norm of the gradient of all weights of the completion network
     "discriminator_gradient",  # the same of the discriminators
-    # At the completed photo: the gradient of alpha times the GAN loss over that of the squared error (with an
-    # `error_floor`, of its logarithm; what `bare_share` adds is left out).
+    # At the completed photo: the gradient of alpha times the GAN loss over that of the error that the network descends
+    # (with `colour_weight`, `mesh_weight` and, with an `error_floor`, as a logarithm; what `bare_share` adds is left
+    # out).
     "gradient_ratio",
 )
 

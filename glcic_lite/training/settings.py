@@ -73,6 +73,8 @@ class Phases:
     through_blending: bool = False  # losses and discriminators see the painting blended, as `complete` returns it
     bare_share: float = 0.0  # with `through_blending`: the weight of the bare painting's error beside the blended one's
     error_floor: float = 0.0  # if not 0, the network descends `logarithmic_loss` with this floor, and alpha weighs that
+    colour_weight: float = 1.0  # how much an error in colour counts beside one in grey (`losses.hole_errors`)
+    mesh_weight: float = 0.0  # how much an error that repeats every two pixels counts besides (`losses.mesh_errors`)
     gan_in_grey: bool = False  # the GAN loss may change how bright a pixel is, but not its colour
     batch_size: int = 96  # over all processes
     accumulation: int = 1  # a batch is computed in this many parts, one after the other, where memory is short
@@ -225,6 +227,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "alpha": (0, 1e6),
     "bare_share": (0, 1e6),
     "error_floor": (0, 1),
+    "colour_weight": (0, 1e6),
+    "mesh_weight": (0, 1e6),
     "batch_size": (1, 65_536),
     "accumulation": (1, 65_536),
     "learning_rate": (0, 1e20),  # lesson 06 shows what absurd rates do
@@ -242,8 +246,9 @@ PAPER = Settings()
 # where colours are permuted at random, it has to take them from around the hole. In phase 3 the discriminators must
 # learn faster than the network, or it paints stripes along the edges of the hole (tried with a `network_momentum` of
 # 0.5). Narrow ones cost little. The shipped weights got their texture in crops of 192 with a `global_size` of 128, with
-# `error_floor`, `gan_in_grey` and `bare_share`, as `half_hour/phases_2_and_3.json` has them, too. All four are the
-# course's additions; `weights/lite/history.md` says why.
+# `error_floor`, `gan_in_grey` and `bare_share`; with `colour_weight` they lost most of its coloured grain, and with
+# `mesh_weight` a fine mesh. `half_hour/phases_2_and_3.json` has all six, which are the course's additions;
+# `weights/lite/history.md` says why.
 LITE = Settings(
     width=0.5,
     discriminator_width=0.25,

@@ -15,6 +15,7 @@ from glcic_lite.method.losses import (
     grey_gradient,
     hole_errors,
     logarithmic_loss,
+    mesh_errors,
 )
 from glcic_lite.method.networks import (
     CompletionNetwork,
@@ -237,16 +238,21 @@ class TrainingStep:
         return blended(output, batch["photo"], batch["mask"], batch.get("rim"))
 
     def _errors(self, output: Tensor, painting: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The squared error in the holes, which is logged, and what the network descends.
+        """The plain squared error in the holes, which is logged, and what the network descends, with all its weights.
 
         Args:
             output: the bare painting, which counts by `bare_share`.
             painting: as `_seen` makes it.
         """
         s, photo, mask = self.settings, batch["photo"], batch["mask"]
-        errors = hole_errors(painting, photo, mask)
-        descended = errors + s.bare_share * hole_errors(output, photo, mask) if s.bare_share else errors
-        return errors.mean(), logarithmic_loss(descended, s.error_floor) if s.error_floor else descended.mean()
+        errors = hole_errors(painting, photo, mask, s.colour_weight)
+        mesh = s.mesh_weight * mesh_errors(painting, photo, mask) if s.mesh_weight else 0
+        with torch.no_grad():
+            logged = (errors if s.colour_weight == 1 else hole_errors(painting, photo, mask)).mean()
+        if s.bare_share:
+            errors = errors + s.bare_share * hole_errors(output, photo, mask, s.colour_weight)
+        errors = errors + mesh
+        return logged, logarithmic_loss(errors, s.error_floor) if s.error_floor else errors.mean()
 
     def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """The completed photos: the hole from the painting, the rest from the photo."""

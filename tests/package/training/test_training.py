@@ -16,6 +16,7 @@ from glcic_lite.method.losses import (
     grey_gradient,
     hole_errors,
     logarithmic_loss,
+    mesh_errors,
     reconstruction_loss,
 )
 from glcic_lite.method.networks import CompletionNetwork
@@ -79,6 +80,74 @@ def test_an_error_floor_changes_what_phase_1_descends_and_not_what_it_logs(start
     assert seen[plain]["network_gradient"].item() != pytest.approx(expected.norm().item(), rel=0.1)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0, 4.0])
+def test_the_weight_of_colour_leaves_errors_in_grey_as_they_are(weight):
+    random = torch.Generator().manual_seed(0)
+    photo = torch.rand(2, 3, 8, 8, generator=random)
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[..., 2:6, 3:7] = 1
+    grey = torch.rand(2, 1, 8, 8, generator=random).expand(-1, 3, -1, -1)
+    colour = torch.rand(2, 3, 8, 8, generator=random)
+    colour = colour - colour.mean(dim=1, keepdim=True)
+    errors = [hole_errors(photo + error, photo, mask, weight) for error in (grey, colour, grey + colour)]
+    torch.testing.assert_close(errors[0], hole_errors(photo + grey, photo, mask))
+    torch.testing.assert_close(errors[1], weight * hole_errors(photo + colour, photo, mask))
+    torch.testing.assert_close(errors[2], errors[0] + errors[1])
+
+
+@pytest.mark.parametrize("down, across", [(0, 1), (1, 0), (1, 1)])
+def test_what_alternates_from_pixel_to_pixel_is_a_mesh(down, across):
+    """Columns, rows and a chessboard count with nearly all of their squared error, each photo for itself."""
+    y, x = torch.arange(64)[:, None], torch.arange(64)
+    pattern = (1 - 2 * ((down * y + across * x) % 2)).float().expand(2, 3, 64, 64)
+    photo, mask = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)), torch.ones(2, 1, 64, 64)
+    amplitude = torch.tensor([0.1, 0.3]).view(2, 1, 1, 1)
+    ratio = mesh_errors(photo + amplitude * pattern, photo, mask) / amplitude.flatten() ** 2
+    assert ((ratio > 0.85) & (ratio < 1.0)).all(), ratio
+
+
+def test_slopes_bends_and_coarser_patterns_are_no_mesh():
+    y, x = torch.arange(64)[:, None] / 64, torch.arange(64) / 64
+    errors = torch.stack([x + 0 * y, 3 * y**2 - 2 * x * y, (16 * torch.pi * x).sin() + 0 * y, 0.7 + 0 * x * y])
+    errors = errors[:, None].expand(-1, 3, -1, -1)
+    photo, mask = torch.zeros_like(errors), torch.ones(4, 1, 64, 64)
+    share = mesh_errors(errors, photo, mask) / hole_errors(errors, photo, mask)
+    assert (share < 0.01).all(), share
+
+
+def test_errors_outside_the_hole_make_no_mesh():
+    photo, mask = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    mask[..., 8:24, 8:24] = 1
+    chessboard = (1 - 2 * ((torch.arange(32)[:, None] + torch.arange(32)) % 2)).float().expand(1, 3, -1, -1)
+    assert mesh_errors(chessboard * (1 - mask), photo, mask).item() == 0
+    assert mesh_errors(chessboard * mask, photo, mask).item() > 0.5
+
+
+@pytest.mark.parametrize("phase", [1, 3])
+@pytest.mark.parametrize("share, floor", [(0, 0), (0.5, 0.01)])
+def test_colour_and_mesh_count_in_what_the_network_descends_and_not_in_the_log(start, phase, share, floor):
+    trainer = start(
+        phases(
+            int(phase == 1), 0, int(phase == 3), alpha=0,
+            through_blending=True, bare_share=share, colour_weight=3.0, mesh_weight=5.0, error_floor=floor,
+        )
+    )  # fmt: skip
+    batch = next(trainer.batches())
+    trainer.step.normalise_by_batch()
+    photo, mask = batch["photo"], batch["mask"]
+    output = trainer.bare_network(photo, mask)
+    painting = blended(output, photo, mask)
+    errors = hole_errors(painting, photo, mask, 3.0) + share * hole_errors(output, photo, mask, 3.0)
+    errors = errors + 5.0 * mesh_errors(painting, photo, mask)
+    loss = logarithmic_loss(errors, floor) if floor else errors.mean()
+    weights = [p for p in trainer.bare_network.parameters() if p.requires_grad]
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]).norm()
+    plain = reconstruction_loss(painting, photo, mask).item()
+    values = trainer.iterate(iter([batch]), measure=True)
+    assert values["reconstruction"].item() == pytest.approx(plain, rel=1e-4)
+    assert values["network_gradient"].item() == pytest.approx(expected.item(), rel=1e-3)
+
+
 @pytest.mark.parametrize("phase", [1, 3])
 def test_the_bare_painting_may_count_beside_the_blended_one(start, phase):
     """What is logged stays the blended painting's error, to be compared with other runs."""
@@ -99,11 +168,12 @@ def test_the_bare_painting_may_count_beside_the_blended_one(start, phase):
 
 def test_runs_that_knew_fewer_settings_are_as_they_were():
     older = LITE.to_dict()
-    for name in ("bare_share", "error_floor", "gan_in_grey", "global_size"):
+    for name in ("bare_share", "colour_weight", "error_floor", "gan_in_grey", "global_size", "mesh_weight"):
         del older[name]
     older = Settings.from_dict(older)
     assert older.error_floor == PAPER.error_floor == older.bare_share == PAPER.bare_share == 0
     assert older.gan_in_grey is PAPER.gan_in_grey is False
+    assert older.colour_weight == PAPER.colour_weight == 1 and older.mesh_weight == PAPER.mesh_weight == 0
     assert older.global_size is PAPER.global_size is None and older.judged_size == older.crop_size
 
 
@@ -441,6 +511,23 @@ def test_the_gan_loss_may_be_kept_from_changing_colours(start, in_grey, through_
     tint = (gradient - gradient.mean(1, keepdim=True)).norm() / gradient.norm()
     assert tint < 0.01 if in_grey else tint > 0.1
     assert torch.equal(*seen)  # both halves of the step show the discriminators the same colours
+
+
+def test_a_channel_beyond_white_gets_the_others_share_of_the_grey_gradient(start):
+    """Where red is cut off at white it has no gradient of its own; taken without it, the mean would change colours."""
+    trainer = start(phases(0, 0, 1, alpha=1e5, gan_in_grey=True, through_blending=True))
+    batch, arrived = next(trainer.batches()), []
+
+    def redden(module, given, output):
+        output = output + 2 * torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1) * batch["mask"]  # the rim stays as it is
+        output.register_hook(arrived.append)
+        return output
+
+    trainer.bare_network.register_forward_hook(redden)
+    trainer.step.iterate(iter([batch]), 0)
+    (gradient,) = arrived
+    tint = (gradient - gradient.mean(1, keepdim=True)).norm() / gradient.norm()
+    assert gradient.norm() > 0 and tint < 0.01
 
 
 @pytest.mark.parametrize("phase", [2, 3])
