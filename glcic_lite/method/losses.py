@@ -1,13 +1,10 @@
 """The two losses of the paper (section 3.4), and what this course adds to them."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-# Weights of a smooth mean over nine pixels, the binomial coefficients: with alternating signs they let through what
-# changes its sign from pixel to pixel, and nothing of an even slope or bend.
-SMOOTH = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
-ALTERNATING = SMOOTH * torch.tensor([1.0, -1] * 4 + [1])
 
 
 def hole_errors(output: Tensor, photo: Tensor, mask: Tensor, colour_weight: float = 1.0) -> Tensor:
@@ -33,19 +30,29 @@ def mesh_errors(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
     """The part of each photo's squared error that is a mesh, repeating every two pixels: (N,).
 
     Of the error in the hole, what alternates from column to column, from row to row, or like a chessboard; this
-    course's addition to the paper. Photos have little of that. A network that doubles its picture's size at the end
-    (`deconv`) makes it easily, as each pixel of a 2 x 2 block has filters of its own.
+    course's addition to the paper. Photos have little of that. A network whose last layers double the size of its
+    picture makes it easily: in a transposed convolution each pixel of a 2 x 2 block has weights of its own.
 
     Arguments are those of `hole_errors`.
     """
     error = ((output - photo).float() * mask).flatten(0, 1)[:, None]  # (3 N, 1, H, W)
-    smooth, alternating = (kernel.to(error.device) for kernel in (SMOOTH, ALTERNATING))
+    smooth, alternating = _mesh_kernels(error.device)
     energy = torch.zeros((), device=error.device)
     for down, across in ((smooth, alternating), (alternating, smooth), (alternating, alternating)):
         mesh = F.conv2d(error, down.view(1, 1, -1, 1), padding=(4, 0))
         mesh = F.conv2d(mesh, across.view(1, 1, 1, -1), padding=(0, 4))
         energy = energy + mesh.square().sum(dim=(1, 2, 3))
     return energy.unflatten(0, (-1, 3)).sum(dim=1) / (3 * mask.sum(dim=(1, 2, 3)))
+
+
+@lru_cache  # a copy to a GPU in every step would make the processor wait for it
+def _mesh_kernels(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Weights of a smooth mean over nine pixels, the binomial coefficients, and the same with alternating signs.
+
+    These let through what changes its sign from pixel to pixel, and nothing of an even slope or bend.
+    """
+    smooth = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1], device=device) / 256
+    return smooth, smooth * torch.tensor([1.0, -1] * 4 + [1], device=device)
 
 
 def reconstruction_loss(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:

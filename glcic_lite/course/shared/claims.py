@@ -164,7 +164,7 @@ CLAIMS = (
         (Section(9, "4.2 · The distance from what is known"), Section(9, "5.2 · The discriminators"),
          Section(9, "5.3 · The seam, and what removes it")),
         IN_PART,
-        "Colours meet at the edge, thanks to the blending; behind it is six tenths of the photo's texture, not always "
+        "Colours meet at the edge, thanks to the blending; behind it is about half of the photo's texture, not always "
         "of the right kind.",
     ),
     Claim(

@@ -244,23 +244,20 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     text, first = (" ".join(words.split()) for words in (README, lesson("00_complete_a_photo")))
     means = {(row["fill"], row["hole"]): row for row in averages(shipped_rows)}
 
-    assert "In every hole the network has a higher PSNR than the shift-map" in text
-    assert set(where(shipped_rows, HOLDS, "shift-map")) == set(HOLES)
-    assert "than Telea's fill in all but boxes of 32 pixels" in text
-    assert set(where(shipped_rows, HOLDS, "Telea")) == set(HOLES) - {"box 32"}
+    assert "In every hole the network has a higher PSNR than the shift-map and Telea's fill" in text
+    assert set(where(shipped_rows, HOLDS, "shift-map")) == set(where(shipped_rows, HOLDS, "Telea")) == set(HOLES)
     assert "(FSR) in boxes of 96 pixels and more, while in smaller ones and in strokes these photos cannot tell" in text
     assert where(shipped_rows, HOLDS, "FSR fast") == large
     assert set(where(shipped_rows, UNDECIDED, "FSR fast")) == set(small)
-    assert "Against the harmonic fill, the smoothest of all, only boxes of 128 pixels decide, for the network" in text
-    assert where(shipped_rows, HOLDS, "harmonic") == ["box 128"]
-    assert where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
+    assert "and the harmonic fill, the smoothest of all, these photos name no winner in any hole" in text
+    assert where(shipped_rows, HOLDS, "harmonic") == where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
     for words in (text, first):
-        assert "more than half of the photo's texture" in words
-    assert all(0.55 < means["network, blended", hole]["texture"] < 0.7 for hole in small)
-    assert "nearly all the texture" in text and "2.3 dB or more" in text
+        assert "about half of the photo's texture" in words
+    assert all(0.4 < means["network, blended", hole]["texture"] < 0.6 for hole in small)
+    assert "nearly all the texture" in text and "2.5 dB or more" in text
     for hole in HOLES:
         assert 0.75 < means["shift-map", hole]["texture"] < 1.05
-        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.3
+        assert means["network, blended", hole]["psnr"] - means["shift-map", hole]["psnr"] > 2.5
 
     assert "in large boxes fewer than a single flat colour" in first
     for hole in large:
@@ -280,11 +277,12 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     boxes = [hole for hole in HOLES if hole.startswith("box")]
     assert "Against FSR learning pays from 96 pixels on" in text
     assert [h for h in where(shipped_rows, HOLDS, "FSR fast") if h in boxes] == ["box 96", "box 128", "box 192"]
-    assert "against the smoothest fill of all it pays at one size, by four tenths of a decibel" in text
-    (hole,) = where(shipped_rows, HOLDS, "harmonic")
-    lead = paired_differences(shipped_rows, "network, blended", "harmonic", hole=hole).values()
-    assert 0.35 < np.mean(list(lead)) < 0.45
-    assert not where(shipped_rows, DOES_NOT_HOLD, "harmonic")
+    assert "against the smoothest fill of all, at no size for certain: at 48, 128 and 192 pixels" in text
+    assert "the mean is about three tenths of a decibel ahead, and its interval still touches zero" in text
+    assert where(shipped_rows, HOLDS, "harmonic") == where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
+    for hole in boxes:
+        lead = np.mean([*paired_differences(shipped_rows, "network, blended", "harmonic", hole=hole).values()])
+        assert (0.25 < lead < 0.35) == (hole in ("box 48", "box 128", "box 192"))
     small = [row for row in shipped_rows if row["hole"] in SMALL_HOLES]
     means = {(row["fill"], row["hole"]): row for row in averages(small)}
 
@@ -299,7 +297,7 @@ def test_what_lesson_09_says_of_the_contest_was_measured(shipped_rows):
     assert "more texture than Telea's fill, and far more than the harmonic one; whether more than FSR" in text
     assert {over_all_four(other, "texture", 0.05) for other in ("harmonic", "Telea")} == {HOLDS}
     assert all(
-        means["network, blended", hole]["texture"] > 0.25 + means["harmonic", hole]["texture"] for hole in SMALL_HOLES
+        means["network, blended", hole]["texture"] > 0.2 + means["harmonic", hole]["texture"] for hole in SMALL_HOLES
     )
     assert over_all_four("FSR fast", "texture", 0.05) == UNDECIDED
 
