@@ -25,8 +25,8 @@ LOG_COLUMNS = (
     "network_gradient",  # norm of the gradient of all weights of the completion network
     "discriminator_gradient",  # the same of the discriminators
     # At the completed photo: the gradient of alpha times the GAN loss over that of the error that the network descends
-    # (with `colour_weight`, `mesh_weight` and, with an `error_floor`, as a logarithm; what `bare_share` adds is left
-    # out).
+    # (weighed by `colour_weight` and `mesh_weight`; with an `error_floor`, its logarithm; what `bare_share` adds is
+    # left out).
     "gradient_ratio",
 )
 

@@ -246,12 +246,12 @@ class TrainingStep:
         """
         s, photo, mask = self.settings, batch["photo"], batch["mask"]
         errors = hole_errors(painting, photo, mask, s.colour_weight)
-        mesh = s.mesh_weight * mesh_errors(painting, photo, mask) if s.mesh_weight else 0
         with torch.no_grad():
             logged = (errors if s.colour_weight == 1 else hole_errors(painting, photo, mask)).mean()
         if s.bare_share:
             errors = errors + s.bare_share * hole_errors(output, photo, mask, s.colour_weight)
-        errors = errors + mesh
+        if s.mesh_weight:
+            errors = errors + s.mesh_weight * mesh_errors(painting, photo, mask)
         return logged, logarithmic_loss(errors, s.error_floor) if s.error_floor else errors.mean()
 
     def _completed(self, painting: Tensor, batch: dict[str, Tensor]) -> Tensor:

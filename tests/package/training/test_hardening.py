@@ -212,9 +212,9 @@ def test_training_goes_on_where_nobody_reads_the_progress_bar(start, monkeypatch
      ("crop_size", 2**40), ("local_size", 0), ("local_size", 10**30), ("short_edge", (10**30, 10**30)),
      ("hole_sides", (0, 5)), ("holes", 0), ("holes", 10**30), ("stroke_width", (10**30, 10**30)),
      ("stroke_width", (0, 5)), ("stroke_width", (5, 65)), ("lowered_contrast", 1.1), ("least_contrast", 1e9),
-     ("seed", 10**400), ("phase_1", 10**30), ("alpha", 1e300), ("colour_weight", -1), ("batch_size", 0),
-     ("batch_size", 10**30), ("accumulation", 0), ("accumulation", 10**9), ("learning_rate", 1e30),
-     ("learning_rate_end", 2), ("learning_rate_decay", 1.5), ("joint_learning_rate", 1e30),
+     ("seed", 10**400), ("phase_1", 10**30), ("alpha", 1e300), ("colour_weight", -1), ("mesh_weight", -1),
+     ("batch_size", 0), ("batch_size", 10**30), ("accumulation", 0), ("accumulation", 10**9),
+     ("learning_rate", 1e30), ("learning_rate_end", 2), ("learning_rate_decay", 1.5), ("joint_learning_rate", 1e30),
      ("joint_learning_rate_end", 3), ("discriminator_learning_rate", 1e30), ("averaging", 1)],
 )  # fmt: skip
 def test_a_setting_out_of_bounds_names_itself_in_a_short_line(field, value):

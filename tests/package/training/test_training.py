@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from glcic_lite.evaluation.metrics import PSNR_LIMIT
 from glcic_lite.method.losses import (
+    _mesh_kernels,
     discriminator_loss,
     gan_loss,
     grey_gradient,
@@ -121,6 +122,18 @@ def test_errors_outside_the_hole_make_no_mesh():
     chessboard = (1 - 2 * ((torch.arange(32)[:, None] + torch.arange(32)) % 2)).float().expand(1, 3, -1, -1)
     assert mesh_errors(chessboard * (1 - mask), photo, mask).item() == 0
     assert mesh_errors(chessboard * mask, photo, mask).item() > 0.5
+
+
+def test_a_mesh_that_was_measured_first_can_still_be_trained_away():
+    _mesh_kernels.cache_clear()
+    photo, mask = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    painting = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        measured = mesh_errors(painting, photo, mask)
+    painting.requires_grad_()
+    errors = mesh_errors(painting, photo, mask)
+    errors.sum().backward()
+    assert errors.item() == measured.item() and painting.grad.norm() > 0
 
 
 @pytest.mark.parametrize("phase", [1, 3])
