@@ -16,6 +16,7 @@ from glcic_lite.commands.doctor import doctor
 from glcic_lite.commands.evaluate import evaluate
 from glcic_lite.commands.import_weights import import_weights
 from glcic_lite.commands.mix import mix
+from glcic_lite.commands.options import one_line
 from glcic_lite.commands.publish import publish
 from glcic_lite.commands.slides import slides
 from glcic_lite.commands.train import train
@@ -56,7 +57,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # not every terminal can show every file's name
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    warnings.showwarning = lambda message, *where: print(f"glcic_lite: {message}", file=sys.stderr)
+    warnings.showwarning = lambda message, *where: print(f"glcic_lite: {one_line(message)}", file=sys.stderr)
     try:
         status = app(standalone_mode=False)  # standalone, typer would print errors itself, in four lines
     except typer.TyperException as error:
@@ -65,7 +66,7 @@ def main() -> None:
         problem = str(error)
     else:
         sys.exit(status)
-    print(f"glcic_lite: {' '.join(problem.split())}", file=sys.stderr)
+    print(f"glcic_lite: {one_line(problem)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import os
 import re
+import reprlib
 import shutil
 import stat
 import tempfile
@@ -38,6 +40,29 @@ def read_text(path: str | os.PathLike, largest: int = LARGEST_TEXT) -> str:
         raise OSError(f"{path}: larger than {largest:,} bytes, the limit for such a file")
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
+
+
+def read_json(path: str | os.PathLike) -> dict:
+    """The names and values in a small JSON file.
+
+    Raises:
+        OSError: as for `read_text`.
+        ValueError: it is no JSON, holds something else than names with values, or names something twice.
+    """
+
+    def once(pairs: list[tuple[str, object]]) -> dict:
+        names = [name for name, _ in pairs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{reprlib.repr(twice[0])} is there twice")
+        return dict(pairs)
+
+    try:
+        values = json.loads(read_text(path).removeprefix("\ufeff"), object_pairs_hook=once)
+    except RecursionError as error:
+        raise ValueError("its parts lie too deep in one another") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"names with values are expected, not {reprlib.repr(values)}")
+    return values
 
 
 def expect_regular(path: str | os.PathLike) -> None:

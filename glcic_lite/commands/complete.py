@@ -1,5 +1,6 @@
 """python -m glcic_lite complete: a photo, or a folder of photos."""
 
+import os
 import sys
 import time
 from fractions import Fraction
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glcic_lite.commands.options import Weights, expect_folder_for
+from glcic_lite.commands.options import Weights, expect_folder_for, given_path, one_line
 from glcic_lite.files import SHIPPED_WEIGHTS
 
 if TYPE_CHECKING:
@@ -24,22 +25,28 @@ def scale_named(name: str) -> "Scale":
         scale: Scale = "auto" if name == "auto" else float(Fraction(name))
         given_reduction(scale)
     except (ValueError, ZeroDivisionError) as error:
-        raise typer.BadParameter(f"{name!r} is none of auto, 1, 1/2, 1/3, 1/4, ...") from error
+        raise typer.BadParameter(f"{name!r} is none of auto, 1, 1/2, 1/3, 1/4 and so on") from error
     return scale
 
 
 def complete(
-    photo: Annotated[Path, typer.Argument(help="The photo, or a folder of photos.")],
+    photo: Annotated[Path, typer.Argument(parser=given_path, help="The photo, or a folder of photos.")],
     mask: Annotated[
         Path,
         typer.Argument(
+            parser=given_path,
             help="The mask: white where the hole is, of the photo's size; for a folder of photos a folder of masks "
-            "named like them, or one mask for all."
+            "named like them, or one mask for all.",
         ),
     ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", help="Where to write the completed photo, .png or .jpg; or a folder for results."),
+        typer.Option(
+            "-o",
+            "--out",
+            parser=given_path,
+            help="Where to write the completed photo, .png or .jpg; or a folder for results.",
+        ),
     ],
     weights: Weights = str(SHIPPED_WEIGHTS),
     blend: Annotated[bool, typer.Option(help="Remove the tint between hole and photo.")] = True,
@@ -72,6 +79,8 @@ def complete(
         ending = f".{(file_format or 'png').lower().removeprefix('.')}"
         complete_every_photo(photo, mask, out, weights, blend, **how, ending=ending, quality=quality)
         return
+    if not os.path.lexists(photo):
+        raise FileNotFoundError(f"{photo}: no such file or folder")
     for name, value in (("--format", file_format), ("--mask-suffix", mask_suffix)):
         if value is not None:
             raise typer.BadParameter(f"{name} is for a folder of photos, and {photo} is not a folder")
@@ -85,9 +94,9 @@ def complete(
     if keep_alpha:
         result = with_alpha(photo, result, hole)
     save_image(result, out, quality)
-    print(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s")
+    print(one_line(f"{out}: {result.width} x {result.height}, {time.perf_counter() - start:.1f} s"))
     if not hole.any():
-        print(f"{mask}: {masks.why_no_hole(mask)}")
+        print(one_line(f"{mask}: {masks.why_no_hole(mask)}"))
 
 
 def complete_every_photo(photos: Path, masks: Path, out: Path, weights: str, blend: bool, **how: Any) -> None:
@@ -103,12 +112,14 @@ def complete_every_photo(photos: Path, masks: Path, out: Path, weights: str, ble
             photos, masks, out, network, blend, on_start=bar.reset, on_each=lambda target: bar.update(), **how
         )
     for reason in report.left_out:
-        print(f"glcic_lite: left out: {' '.join(reason.split())}", file=sys.stderr)
+        print(f"glcic_lite: left out: {one_line(reason)}", file=sys.stderr)
     if not (report.completed or report.already_there):
         raise PhotoError(f"{photos}: none of the photos could be completed{advice(report)}")
     print(
-        f"{out}: {len(report.completed)} completed, {len(report.already_there)} already there, "
-        f"{len(report.left_out)} left out"
+        one_line(
+            f"{out}: {len(report.completed)} completed, {len(report.already_there)} already there, "
+            f"{len(report.left_out)} left out"
+        )
     )
 
 

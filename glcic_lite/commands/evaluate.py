@@ -8,6 +8,9 @@ import typer
 from glcic_lite.commands.options import DATA_FOLDER, Weights, expect_folder_for
 from glcic_lite.files import SHIPPED_WEIGHTS
 
+# Headings and formats of what is measured only if it is asked for.
+MORE_COLUMNS = {"colour_texture": ("colours", "7.2f"), "mesh": ("mesh dB", "7.1f"), "lpips": ("LPIPS", "7.3f")}
+
 
 def evaluate(
     photos: Annotated[Path, typer.Argument(help="A folder of photos never trained on.")] = DATA_FOLDER / "test",
@@ -25,6 +28,14 @@ def evaluate(
     again: Annotated[
         bool, typer.Option("--again", help="Measure slow classical fills even if they are known.")
     ] = False,
+    grain: Annotated[
+        bool,
+        typer.Option(
+            "--grain",
+            help="Measure two flaws that the other numbers miss: coloured grain (texture of the colours alone) and a "
+            "mesh of single pixels (decibels above the photo). Slow classical fills are then measured again.",
+        ),
+    ] = False,
     lpips: Annotated[
         Path | None,
         typer.Option(
@@ -39,6 +50,7 @@ def evaluate(
     from glcic_lite.commands.bars import progress_bar
     from glcic_lite.evaluation import protocol
     from glcic_lite.evaluation.lpips import hole_lpips
+    from glcic_lite.evaluation.metrics import GRAIN_METRICS
     from glcic_lite.evaluation.statistics import averages
     from glcic_lite.files import csv_text, write_text
     from glcic_lite.method.networks import CompletionNetwork
@@ -52,7 +64,7 @@ def evaluate(
         unknown = set(given or ()) - set(there)
         if unknown:
             raise typer.BadParameter(f"{', '.join(sorted(unknown))}; there are {'; '.join(there)}", param_hint=option)
-    measure = hole_lpips(lpips) if lpips else None
+    more = (GRAIN_METRICS if grain else {}) | ({"lpips": hole_lpips(lpips)} if lpips else {})
     network = CompletionNetwork.from_pretrained(weights)
     with progress_bar("hole") as bar:
         rows = protocol.evaluate(
@@ -63,18 +75,18 @@ def evaluate(
             holes=hole or None,
             fills=fill or protocol.FILLS,
             known=[] if again else protocol.read_rows(known) if known else None,
-            lpips=measure,
+            more=more,
         )
     print(
         f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "
-        f"{'texture':>8} {'L1':>6} {'seconds':>8}" + (f" {'LPIPS':>6}" if measure else "")
+        f"{'texture':>8} {'L1':>6} {'seconds':>8}" + "".join(f" {MORE_COLUMNS[name][0]:>7}" for name in more)
     )
     for row in averages(rows):
         interval = f"({row['psnr_interval'].ends()})"
         print(
             f"{row['hole']:10} {row['fill']:26} {row['photos']:6d} {row['psnr']:8.2f} {interval:>16} "
             f"{row['ssim']:6.3f} {row['haarpsi']:7.3f} {row['texture']:8.2f} {row['l1']:6.1f} {row['seconds']:8.2f}"
-            + (f" {row['lpips']:6.3f}" if measure else "")
+            + "".join(f" {row[name]:{MORE_COLUMNS[name][1]}}" for name in more)
         )
     if out:
         write_text(out, csv_text(rows))

@@ -93,6 +93,9 @@ def complete_folder(
     photos, masks, out = Path(photos), Path(masks), Path(out)
     if os.path.realpath(out) in (os.path.realpath(photos), os.path.realpath(masks)):
         raise PhotoError(f"{out}: results need a folder of their own, not that of the photos or masks")
+    nearest = next(folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder))
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{out}: results need a folder, and {nearest} is not one")
     if Path(f"results{ending}").suffix != ending:
         raise PhotoError(f"{ending}: not the ending of a picture's name; use .png or .jpg")
     picture_format(f"results*{ending}")

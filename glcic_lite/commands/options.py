@@ -1,12 +1,13 @@
 """Options that several commands share, and how their values are read. Light: `--help` must not wait for PyTorch."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glcic_lite.files import DATA, expect_writable, read_text
+from glcic_lite.files import DATA, expect_writable, read_json
 
 if TYPE_CHECKING:
     from glcic_lite.training import Settings
@@ -24,25 +25,38 @@ Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
 PrecisionOption = Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")]
 
 
+def given_path(text: str) -> Path:
+    """A path on the command line. An empty one, such as an unset variable, would count as the current folder."""
+    if not text:
+        raise typer.BadParameter("a path is expected, and this one is empty")
+    return Path(text)
+
+
+given_path.__name__ = "path"  # as the help shows it
+
+
+def one_line(text: object) -> str:
+    """A message as a terminal can show it: in one line, and without characters that would steer it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", " ".join(str(text).split()))
+
+
 def settings_named(name: str) -> "Settings":
     """The training settings of this name, or those in this JSON file.
 
     Raises:
         RunError: neither such a name nor such a file, or the file holds no valid settings.
     """
-    import json
-
     from glcic_lite.training import SETTINGS, RunError, Settings
 
     if name in SETTINGS:
         return SETTINGS[name]
     try:
-        values = json.loads(read_text(name))
+        values = read_json(name)
         values.pop("precision", None)  # recorded in a run's settings.json, but an option of its own on the command line
         return Settings.from_dict(values)
     except FileNotFoundError as error:
         raise RunError(f"settings {name!r}: neither one of {', '.join(SETTINGS)} nor a file") from error
-    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         raise RunError(f"settings {name}: {error}") from error
 
 

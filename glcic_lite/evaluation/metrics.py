@@ -8,12 +8,16 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 
+from glcic_lite.method.losses import mesh_kernels
 from glcic_lite.method.masks import hole_box
 
 PSNR_LIMIT = 100.0  # dB; what a mean counts where hole and photo are equal: here, and in the validation of a training
 FLAT = 0.25  # grey levels per pixel
+LEAST_MESH = 1e-4  # grey levels squared
 
 
 def hole_psnr(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
@@ -104,6 +108,44 @@ def gradient(photo: np.ndarray) -> np.ndarray:
     return np.hypot(down, across)
 
 
+def colour_texture_ratio(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    """`gradient_energy_ratio` of the colours alone, of each pixel without its grey: above 1 for coloured grain.
+
+    NaN where the photo's own is below `FLAT`, as in a grey photo.
+    """
+    window = _around(mask, 2)
+    hole = mask[window]
+    real, painted = (_colour_gradient(picture[window])[hole].mean() for picture in (photo, filled))
+    return float(painted / real) if real >= FLAT else float("nan")
+
+
+def _colour_gradient(photo: np.ndarray) -> np.ndarray:
+    """Gradient magnitude, over all three colours, of what is left of each pixel without its grey: (H, W)."""
+    colours = photo.astype(np.float64)
+    down, across = np.gradient(colours - colours.mean(axis=2, keepdims=True), axis=(0, 1))
+    return np.sqrt((down**2 + across**2).sum(axis=2))
+
+
+def hole_mesh(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    """How much more than the photo alternates from pixel to pixel in the hole, in decibels: above 0 for a fine mesh.
+
+    The energy, in grey, of what `mesh_kernels` let through. `gradient_energy_ratio` does not see it: a gradient
+    compares a pixel's two neighbours, not the pixel with its neighbour. Fog is far below 0. NaN where the photo has
+    next to none of it, as in an even sky.
+    """
+    window = _around(mask, 4)
+    hole = mask[window]
+    real, painted = (_alternating(picture[window])[hole].mean() for picture in (photo, filled))
+    return float(10 * np.log10(max(painted, LEAST_MESH) / real)) if real >= LEAST_MESH else float("nan")
+
+
+def _alternating(photo: np.ndarray) -> np.ndarray:
+    """Energy at each pixel of what alternates from column to column, row to row or like a chessboard: (H, W)."""
+    grey = torch.from_numpy(photo.astype(np.float32).mean(axis=2))[None, None]
+    waves = F.conv2d(F.pad(grey, (4, 4, 4, 4), mode="replicate"), mesh_kernels(grey.device))
+    return waves.square().sum(dim=1)[0].numpy()
+
+
 def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     """Rows and columns of the hole's bounding box and a margin around it, clipped to the photo."""
     box = hole_box(mask)
@@ -121,6 +163,9 @@ METRICS: dict[str, Measure] = {
     "texture": gradient_energy_ratio,
     "l1": hole_l1,
 }
+
+# Two more, of flaws that those do not see: for `evaluate --grain`.
+GRAIN_METRICS: dict[str, Measure] = {"colour_texture": colour_texture_ratio, "mesh": hole_mesh}
 
 
 def measure_all(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> dict[str, float]:

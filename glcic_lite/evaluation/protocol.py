@@ -14,7 +14,7 @@ import io
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +106,7 @@ def evaluate(
     holes: Collection[str] | None = None,
     fills: Iterable[str] = FILLS,
     known: Iterable[dict] | None = None,
-    lpips: Measure | None = None,
+    more: Mapping[str, Measure] | None = None,
 ) -> list[dict]:
     """Fill every hole of `hole_cases` in every way and measure the result.
 
@@ -120,17 +120,18 @@ def evaluate(
         fills: which of `CLASSICAL_FILLS` and `NETWORK_FILLS`.
         known: rows of earlier calls; those of slow classical fills are taken from here where photo and hole are equal
             to the last pixel. None: those of `CLASSICAL_ROWS`.
-        lpips: one more metric, from `hole_lpips`. Nothing is known of it, so slow fills are measured again.
+        more: further metrics by name, such as `GRAIN_METRICS` or one from `hole_lpips`. Nothing is known of them, so
+            slow fills are measured again.
 
     Returns:
         One row for each hole and fill: photo, hole, fill, case (the digest), psnr (dB), ssim, haarpsi, texture (ratio),
-        l1 (grey levels), lpips if it was asked for, seconds (that the fill took, on the machine where it was measured).
+        l1 (grey levels), those of `more`, seconds (that the fill took, on the machine where it was measured).
 
     Raises:
         PhotoError: no photo in the folder can be used.
         FillError: a fill cannot run in this installation.
     """
-    more = {"lpips": lpips} if lpips else {}
+    more = more or {}
     ways, measured = _ways(fills, network), _by_case(read_rows(CLASSICAL_ROWS) if known is None else known)
     rows: list[dict] = []
     for case in hole_cases(folder, seed, large=True):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t
 
-from glcic_lite.evaluation.metrics import METRICS, PSNR_LIMIT
+from glcic_lite.evaluation.metrics import GRAIN_METRICS, METRICS, PSNR_LIMIT
 
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 NO_DIFFERENCE, UNDECIDED = "no difference larger than", "undecided"
@@ -150,7 +150,7 @@ def averages(rows: list[dict]) -> list[dict]:
     means = []
     for (hole, fill), group in groups.items():
         mean = {"hole": hole, "fill": fill, "photos": len(group)}
-        for metric in (*METRICS, "lpips"):
+        for metric in (*METRICS, *GRAIN_METRICS, "lpips"):
             if metric in group[0]:
                 values = [value for row in group if not np.isnan(value := _number(row, metric))]
                 mean[f"{metric}_interval"] = mean_interval(values)

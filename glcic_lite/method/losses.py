@@ -36,13 +36,13 @@ def mesh_errors(output: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
     Arguments are those of `hole_errors`.
     """
     error = ((output - photo).float() * mask).flatten(0, 1)[:, None]  # (3 N, 1, H, W)
-    energy = F.conv2d(error, _mesh_kernels(error.device), padding=4).square().sum(dim=(1, 2, 3))
+    energy = F.conv2d(error, mesh_kernels(error.device), padding=4).square().sum(dim=(1, 2, 3))
     return energy.unflatten(0, (-1, 3)).sum(dim=1) / (3 * mask.sum(dim=(1, 2, 3)))
 
 
 @lru_cache  # a copy to a GPU in every step would make the processor wait for it
 @torch.inference_mode(False)  # whoever measures may ask first, and what is made then could not be trained through
-def _mesh_kernels(device: torch.device) -> Tensor:
+def mesh_kernels(device: torch.device) -> Tensor:
     """Three filters for columns, rows and a chessboard that alternate from pixel to pixel: (3, 1, 9, 9).
 
     Each is a smooth mean over nine pixels, the binomial coefficients, down times across. With alternating signs that

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from glcic_lite.method.photos import PhotoError, PhotoSource, finite_values, open_image
+from glcic_lite.method.photos import PhotoError, PhotoSource, levels, open_image
 
 
 class MaskError(ValueError):
@@ -103,9 +103,10 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
     if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit: half of the largest value the file can mean
         name = str(source) if isinstance(source, str | os.PathLike) else "the mask"
-        values = finite_values(image, name)
-        top = 65535 if values.max() > 255 else 255 if values.max() > 1 else 1
-        return values >= top / 2
+        values, white = levels(image, name)
+        if image.mode.startswith("I;16") and values.max() <= 255:  # only 0 and 1, or 0 and 255, as programs write masks
+            white = 255.0 if values.max() > 1 else 1.0
+        return values >= white / 2
     try:
         if image.has_transparency_data:
             image = image.convert("RGBA")

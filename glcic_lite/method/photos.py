@@ -66,7 +66,9 @@ def open_image(source: PhotoSource, max_pixels: int = MAX_PIXELS, least_edge: in
         return _upright(source, _name(source), max_pixels, None, ours=False)
     if not isinstance(source, str | os.PathLike):
         hint = _tensor_hint(source) if hasattr(source, "permute") else ""
-        raise PhotoError(f"a path, a PIL image or a numpy array is expected, not a {type(source).__name__}{hint}")
+        raise PhotoError(
+            f"a path, a PIL image or a numpy array is expected, but this is of type {type(source).__name__}{hint}"
+        )
     with _opened(source, max_pixels) as image:  # closes the file, and leaves the pixels
         return _upright(image, _name(source), max_pixels, least_edge, ours=True)
 
@@ -227,12 +229,11 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
 
 def _levels_to_rgb(image: Image.Image, name: str, tones: np.ndarray | None) -> Image.Image:
     """A picture of one channel with more than 256 levels, as RGB, or as RGBA if one of them is transparent."""
-    values = finite_values(image, name)
-    top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
-    if image.mode == "F" and values.max() <= 1:
-        top = 1.0
+    values, top = levels(image, name)
+    if image.mode == "I" and top == 1:  # a photo of whole numbers has at least 256 levels; a mask may have two
+        top = 255.0
     transparent = values == image.info.get("transparency")  # a level that a PNG may name
-    values = values.clip(0, top) * (255 / top)
+    values = values * (255 / top)
     if tones is not None:
         values = np.interp(values, np.arange(256), tones)
     photo = Image.fromarray(np.rint(values).astype(np.uint8)).convert("RGB")
@@ -260,16 +261,29 @@ def with_alpha(source: PhotoSource, completed: Image.Image, hole: np.ndarray) ->
     return photo
 
 
-def finite_values(image: Image.Image, name: str) -> np.ndarray:
-    """The numbers of a picture of one channel, as float64 (H, W).
+def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
+    """The numbers of a picture of one channel with 16 or 32 bits, as float64 (H, W), and which of them is white.
+
+    White is 65535 in 16 bits. Of 32 bits a file does not say it: the smallest of 1, 255 and 65535 that none exceeds.
 
     Raises:
-        PhotoError: some are infinite or NaN.
+        PhotoError: some are infinite, NaN, or outside of 0 to 65535, or fractions go a little beyond 1 or 255: then
+            nobody can say what is white.
     """
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
-    return values
+    if image.mode.startswith("I;16"):
+        return values, 65535.0
+    least, most = values.min(), values.max()
+    white = next((white for white in (1.0, 255.0, 65535.0) if most <= white), 0.0)
+    beyond = next((white for white in (1.0, 255.0) if white < most < 2 * white), None) if image.mode == "F" else None
+    if least < 0 or not white or beyond:
+        raise PhotoError(
+            f"{name}: a picture in mode {image.mode} must hold numbers from 0 to 1, to 255 or to 65535; these go from "
+            f"{least:.6g} to {most:.6g}" + (f", a little beyond {beyond:g}: cut them off there" if beyond else "")
+        )
+    return values, white
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

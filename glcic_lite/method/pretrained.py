@@ -20,7 +20,7 @@ from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from glcic_lite.files import LARGEST_TEXT, expect_writable, write_text, written_beside
+from glcic_lite.files import LARGEST_TEXT, expect_writable, read_json, write_text, written_beside
 
 HUB = "hf:"  # begins the names of weights on the Hugging Face Hub; every other name is a folder
 LARGEST_WEIGHT = 1e8
@@ -92,7 +92,7 @@ class Pretrained(
                         f"no {needed} in this folder "
                         "(pickled weights such as .pt, .pth or .bin are not opened: they can run code)"
                     )
-            _expect_weights(Path(folder))
+            _expect_weights(Path(folder), {*inspect.signature(cls.__init__).parameters} - {"self"} | {"fingerprint"})
             return super().from_pretrained(folder, **kwargs)
         except WeightsError as error:
             raise WeightsError(f"{name}: {error}") from error
@@ -108,6 +108,9 @@ class Pretrained(
             if name in kwargs:
                 _check_kind(name, kwargs[name], parameter.default)
         state = load_file(Path(model_id) / "model.safetensors", device=str(map_location))
+        for name, value in state.items():
+            if value.is_complex():
+                raise WeightsError(f"{name} holds complex numbers")
         with torch.device("meta"):  # shapes alone: config.json may ask for more memory than there is
             cls(**kwargs).load_state_dict(state, strict=strict, assign=True)
         network = cls(**kwargs)
@@ -136,6 +139,8 @@ def check_weights(network: Any) -> None:
             raise WeightsError("some of these weights are NaN or infinite")
         if value.is_floating_point() and value.numel() and value.abs().max() > LARGEST_WEIGHT:
             raise WeightsError(f"{name} has values above {LARGEST_WEIGHT:g}, which no training leaves behind")
+        if name == "mean_colour" and not ((value >= 0) & (value <= 1)).all():
+            raise WeightsError("mean_colour must be three numbers from 0 to 1")
         if name.endswith("running_var") and (value < 0).any():
             raise WeightsError(f"{name} has negative values, and a variance has none")
     if hasattr(network, "prepare"):
@@ -152,7 +157,7 @@ def _check_kind(name: str, value: object, default: object) -> None:
     """Refuse an argument of another kind than its default: PyTorch takes "no" for true."""
 
     def is_number(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_WEIGHT
 
     if isinstance(default, bool):
         wanted, good = "true or false", isinstance(value, bool)
@@ -197,8 +202,8 @@ def what_instead(start: bytes) -> str | None:
     return next((what for beginning, what in OTHER_FILES.items() if text.startswith(beginning)), None)
 
 
-def _expect_weights(folder: Path) -> None:
-    """Say what the two files are where they are plainly something else."""
+def _expect_weights(folder: Path, names: set[str]) -> None:
+    """Say what the two files are where they are plainly something else; config.json may hold these names only."""
     for name in _FILES:
         with open(folder / name, "rb") as file:
             start = file.read(512)
@@ -207,6 +212,12 @@ def _expect_weights(folder: Path) -> None:
             raise WeightsError(f"{name} in this folder is {what}")
     if os.path.getsize(folder / "config.json") > LARGEST_TEXT:
         raise WeightsError(f"config.json in this folder has more than {LARGEST_TEXT:,} bytes")
+    try:
+        unknown = sorted(set(read_json(folder / "config.json")) - names)
+    except ValueError as error:
+        raise WeightsError(f"config.json in this folder cannot be read: {error}") from error
+    if unknown:  # a slip in a name would otherwise give another network
+        raise WeightsError(f"{unknown[0][:60]!r} in config.json is unknown here")
 
 
 def new_folder(out: str | Path) -> Path:

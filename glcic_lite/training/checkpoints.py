@@ -11,11 +11,14 @@ from accelerate.utils.other import load as load_numbers
 from safetensors import SafetensorError
 from torch import nn
 
-from glcic_lite.training.log import TrainingError, first_line
+from glcic_lite.training.log import Progress, TrainingError, first_line
 from glcic_lite.training.run_folder import RunError, RunFolder
 
-# What torch, pickle and safetensors raise for files that are missing, cut off or of another network.
-_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
+# What torch, pickle and safetensors raise for files that are missing, cut off, of another network or of another kind.
+_UNREADABLE = (
+    OSError, RuntimeError, ValueError, TypeError, AttributeError, LookupError, EOFError, pickle.UnpicklingError,
+    SafetensorError,
+)  # fmt: skip
 
 
 def checkpoint_size(network: nn.Module, discriminator: nn.Module) -> int:
@@ -67,6 +70,9 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             accelerator.load_state(str(checkpoint))
+        done = {x.iteration for x in accelerator._custom_objects if isinstance(x, Progress)}
+        if done - {int(checkpoint.name)}:
+            raise ValueError(f"it says that it belongs to iteration {done.pop()}")
         _expect_random_state(checkpoint / f"random_states_{accelerator.process_index}.pkl")
         if not is_finite(accelerator):
             raise ValueError("its weights contain NaN or infinity")

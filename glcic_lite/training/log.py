@@ -54,10 +54,35 @@ class Progress:
 
     def load_state_dict(self, state: dict) -> None:
         scaler, saved = self.scaler, state.get("scaler")
+        _expect_progress(vars(self) | state)
         vars(self).update(state)  # what a checkpoint of an earlier version lacks keeps its first value
         self.scaler = scaler
         if saved and scaler is not None and scaler.is_enabled():  # a run may be resumed in another precision
             scaler.load_state_dict(saved)
+
+
+def _expect_progress(state: dict) -> None:
+    """Raise `ValueError` unless this may be the state of a run: a file of the right format can hold anything."""
+
+    def is_number(value: object, least: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and value >= least
+
+    def are_losses(values: object) -> bool:
+        return isinstance(values, dict) and all(is_number(value, -math.inf) for value in values.values())
+
+    good = {
+        "iteration": isinstance(state["iteration"], int) and state["iteration"] >= 0,
+        "seconds": is_number(state["seconds"], 0) and math.isfinite(state["seconds"]),
+        "best_psnr": is_number(state["best_psnr"], -math.inf),
+        "window": isinstance(state["window"], list) and all(map(are_losses, state["window"])),
+        "watched": isinstance(state["watched"], list)
+        and all(isinstance(x, list | tuple) and len(x) == 3 and are_losses(x[2]) for x in state["watched"]),
+        "photos": state["photos"] is None
+        or (isinstance(state["photos"], list | tuple) and [type(x) for x in state["photos"]] == [int, int]),
+    }
+    for name, is_good in good.items():
+        if not is_good:
+            raise ValueError(f"what it holds for {name!r} is not what a run leaves there")
 
 
 class TrainingLog:

@@ -19,12 +19,13 @@ import errno
 import io
 import json
 import os
+import reprlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from glcic_lite.files import csv_text, read_text, write_text
+from glcic_lite.files import csv_text, read_json, read_text, write_text
 from glcic_lite.training.settings import Settings
 
 LARGEST_LOG = 2**30  # bytes
@@ -152,12 +153,14 @@ class RunFolder:
             RunError: there is no run here, or its settings cannot be read.
         """
         try:
-            values = json.loads(read_text(self.path / "settings.json"))
+            values = read_json(self.path / "settings.json")
             precision = values.pop("precision", None)
+            if not isinstance(precision, str | None):
+                raise ValueError(f"precision must be text, not {reprlib.repr(precision)}")
             return Settings.from_dict(values), precision
         except FileNotFoundError as error:
             raise RunError(f"{self.path}: no run to resume here") from error
-        except (ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
+        except (ValueError, TypeError, OSError) as error:
             raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
 
     def _checkpoints(self) -> list[Path]:

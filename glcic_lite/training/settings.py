@@ -46,7 +46,9 @@ class Samples:
             )
         if not self.crop_size <= self.short_edge[0] <= self.short_edge[1]:
             raise ValueError(f"photos with a short edge of {self.short_edge} give no crops of {self.crop_size}")
-        if not self.hole_sides[0] <= self.hole_sides[1] <= self.crop_size:
+        if not self.hole_sides[0] <= self.hole_sides[1]:
+            raise ValueError(f"hole_sides {self.hole_sides} must be two rising numbers")
+        if not self.hole_sides[1] <= self.crop_size:
             raise ValueError(f"hole_sides {self.hole_sides} do not fit into crops of {self.crop_size}")
         if self.judged_size > self.crop_size:
             raise ValueError(f"global_size {self.judged_size} does not fit into crops of {self.crop_size}")
@@ -178,7 +180,7 @@ class Settings(Optimizers, Phases, Samples, Networks):
             raise ValueError(f"settings must be names with values, not {reprlib.repr(values)}")
         unknown = set(values) - {x.name for x in fields(cls)}
         if unknown:
-            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown settings: {', '.join(map(reprlib.repr, sorted(unknown)))}")
         return cls(**values)
 
 

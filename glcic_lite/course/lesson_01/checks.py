@@ -220,17 +220,26 @@ def _seen(network: nn.Module, size: int, corner: bool = False, last: bool = Fals
 
 
 class _Chain(nn.Module):
-    """Convolutions in a row with weights that cannot cancel; square input, one channel."""
+    """Convolutions in a row with weights that cannot cancel; square input, one channel.
 
-    def __init__(self, layers: Sequence[tuple[int, int, int]]):
+    Args:
+        layers: (kernel, stride, dilation) of each.
+        flat: whether the kernels are one row high, so that only columns are mixed.
+    """
+
+    def __init__(self, layers: Sequence[tuple[int, int, int]], flat: bool = False):
         super().__init__()
-        self.stack = layers
+        self.stack, self.flat = layers, flat
         self.layers = nn.Sequential(
             *(
-                nn.Conv2d(1, 1, kernel, stride=stride, padding=dilation * (kernel - 1) // 2, dilation=dilation)
+                nn.Conv2d(
+                    1, 1, (1 if flat else kernel, kernel), stride=stride,
+                    padding=(0 if flat else dilation * (kernel - 1) // 2, dilation * (kernel - 1) // 2),
+                    dilation=dilation,
+                )
                 for kernel, stride, dilation in layers
             )
-        ).double()
+        ).double()  # fmt: skip
         with torch.no_grad():
             for layer in self.layers:
                 layer.weight.copy_(torch.rand_like(layer.weight) + 0.5)
@@ -240,7 +249,8 @@ class _Chain(nn.Module):
 
 
 def _shown_stack(network: _Chain, size: int) -> str:
-    return f"a network of (kernel, stride, dilation) = {network.stack} and size={size}"
+    flat = " with kernels one row high" * network.flat
+    return f"a network of (kernel, stride, dilation) = {network.stack}{flat} and size={size}"
 
 
 @exercise(
@@ -249,18 +259,22 @@ def _shown_stack(network: _Chain, size: int) -> str:
     [
         (lambda network, size: _conv_field(network.stack) ** 2,
          "you count pixels of the square; its side is asked for."),
+        (lambda network, size: _conv_field(network.stack) ** (1 if network.flat else 2),
+         "you count pixels of the square; its side is asked for."),
         (lambda network, size: _conv_field(network.stack) - 1,
          "the distance from the first to the last column is one less than the number of columns."),
         (lambda network, size: size, "every input pixel has a gradient: is one output pixel taken, or the sum of all?"),
         (lambda network, size: _touched(network.stack),
          "you count the columns that are read; those in the gaps between them belong to the field too."),
-        (lambda network, size: _touched(network.stack) ** 2,
+        (lambda network, size: _touched(network.stack) ** (1 if network.flat else 2),
          "you count the pixels that are read; the columns from the first to the last are asked for."),
         (lambda network, size: _seen(network, size, corner=True),
          "the output pixel in the corner is measured, half of whose field lies outside; take the one in the middle."),
         (lambda network, size: _seen(network, size, last=True),
          "that is the number of the last column; the distance from the first one is asked for."),
         (lambda network, size: (_conv_field(network.stack) - 1) // 2, "that is one side of the field; it has two."),
+        (lambda network, size: 1 if network.flat else _conv_field(network.stack),
+         "these are the rows that the output pixel depends on; the columns are asked for."),
     ],
     "Autograd and counting agree on {count} networks.",
     say=_shown_stack,
@@ -270,4 +284,5 @@ def measured_field():
     stacks = [[(3, 1, 1)], [(3, 1, 1), (3, 1, 2)], [(5, 1, 1), (3, 2, 1), (3, 1, 4)]]
     stacks += [[(random.choice([3, 5]), 1, random.choice([1, 2, 3])) for _ in range(3)] for _ in range(3)]
     for stack in stacks:
-        yield dict(network=_Chain(stack), size=65)
+        yield dict(network=_Chain(stack), size=random.choice([65, 69]))
+    yield dict(network=_Chain([(3, 1, 2), (5, 1, 1)], flat=True), size=61)

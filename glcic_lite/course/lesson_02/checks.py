@@ -128,7 +128,8 @@ def not_linear(pair) -> str:
     if one_by_one == together:
         raise NotYet(
             f"Pooled one by one and then added: {one_by_one:g}. Added first and then pooled: {together:g}. "
-            "These are equal, so this pair proves nothing: both maxima stand at the same place."
+            "These are equal, so this pair proves nothing"
+            + (": both maxima stand at the same place." if x.argmax() == y.argmax() else ".")
         )
     return (
         f"One by one: {one_by_one:g}; added first: {together:g}. A convolution (without bias) gives the same both "
@@ -203,6 +204,7 @@ def multiplications():
     yield dict(layers=[(3, 2, 4, 8)], height=8, width=8)
     # Two strides, of which one comes after another layer: so each slip gives another number.
     yield dict(layers=[(3, 1, 2, 3), (5, 2, 3, 4), (3, 2, 4, 2), (1, 1, 2, 5)], height=16, width=24)
+    yield dict(layers=[(3, 1, 2, 3), (5, 3, 3, 4)], height=9, width=12)
     for _ in range(12):
         layers, ins = [], random.choice([1, 3, 4])
         for _ in range(random.randint(1, 4)):
@@ -261,5 +263,5 @@ def _binomial(
 )  # fmt: skip
 def blur_pool():
     """`blur_pool(photo)`: 1-2-1 blur along both axes with reflected borders, then every second pixel."""
-    for shape in ((1, 1, 8, 8), (2, 3, 6, 10), (1, 4, 12, 4)):
+    for shape in ((1, 1, 8, 8), (2, 3, 6, 10), (1, 4, 12, 4), (1, 2, 7, 9)):
         yield dict(photo=torch.rand(shape))

@@ -204,7 +204,8 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
         )
     cause = ""
     between = (first + end - patch) // 2
-    if size > patch and start in (min(between, 0), max(min(between, 0), size - patch)):
+    inside = first > 0 and end < size  # at the border, other slips begin there as well
+    if inside and size > patch and start in (min(between, 0), max(min(between, 0), size - patch)):
         cause = (
             " Are `min` and `max` exchanged? One keeps the patch from beginning before 0, the other from ending late."
         )
@@ -214,7 +215,7 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
         cause = " It begins at the hole's centre; half the patch should lie before that."
     elif start == min(max((first + end) // 2 - patch, 0), size - patch):
         cause = " A whole patch lies before the hole's centre; it should be half of one."
-    elif start == min(max((end - first) // 2 - patch // 2, 0), size - patch):
+    elif inside and start == min(max((end - first) // 2 - patch // 2, 0), size - patch):
         cause = " (end − first) / 2 is half the hole's length, and not where its centre is."
     elif start in {
         min(max((first + end - 1 - odd) // 2 - half, 0), size - patch)

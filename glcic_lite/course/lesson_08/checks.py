@@ -1,6 +1,7 @@
 """The checks of lesson 08."""
 
 import io
+import time
 from collections.abc import Callable, Iterator
 
 import ipywidgets as widgets
@@ -10,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from glcic_lite.course.lesson_08.figures import newest_wins
-from glcic_lite.course.shared.checks import NotYet, call, check, exercise, plain, read_as, whole
+from glcic_lite.course.shared.checks import NotYet, call, check, exercise, kind_of, plain, read_as, whole
 from glcic_lite.mask_canvas import MaskCanvas
 from glcic_lite.mask_canvas.strokes import decode_runs, draw_stroke, encode_runs, grow
 from glcic_lite.method.masks import Box, hole_box
@@ -75,6 +76,7 @@ def mask_from_runs():
     for height, width in ((3, 5), (6, 4), (7, 7), (5, 9)):
         mask = _random_mask(random, height, width)
         mask[0, 0] = height == 7  # one begins with a hole: its first run has length 0
+        mask[-1, -1] = height == 6  # and one ends with a hole
         yield dict(runs=encode_runs(mask), width=width, height=height)
 
 
@@ -262,6 +264,9 @@ def _jump(seen: np.ndarray, mask: np.ndarray) -> float:
     return float(np.concatenate(differences).mean())
 
 
+PATIENCE = 2.0  # seconds to wait for the picture after a stroke
+
+
 @check("Exercise 5")
 def mini_studio(mini_studio: Callable) -> str:
     """`mini_studio(photo)`: a box with a MaskCanvas and an Image that holds the completed photo, as a PNG."""
@@ -271,7 +276,7 @@ def mini_studio(mini_studio: Callable) -> str:
     photo = Image.fromarray(pixels)
     made = call(mini_studio, photo, shown="a photo of 72 x 48 pixels", first=True)
     if not isinstance(made, widgets.Box):
-        raise NotYet(f"A box of widgets is expected (`widgets.HBox`), not a {type(made).__name__}.")
+        raise NotYet(f"A box of widgets is expected (`widgets.HBox`), not {kind_of(made)}.")
     parts = list(_parts(made))
     canvases = [part for part in parts if isinstance(part, MaskCanvas)]
     pictures = [part for part in parts if isinstance(part, widgets.Image)]
@@ -311,7 +316,11 @@ def mini_studio(mini_studio: Callable) -> str:
 
     before = None
     for number in range(3):
+        values = [part.value for part in pictures]
         mask = stroke(number)
+        patience = time.monotonic() + PATIENCE  # the callback may leave the work to a thread
+        while not canvas.error and [x.value for x in pictures] == values and time.monotonic() < patience:
+            time.sleep(0.02)
         when = f"After stroke {number + 1}" if number < 2 else "After the eraser and a stroke elsewhere"
         if number == 0:  # beside the completed photo there may be other pictures, such as the photo as it was
             picture = next(

@@ -66,7 +66,7 @@ def check(exercise: str) -> Callable:
             except NotYet as difference:
                 verdict = Verdict(exercise, NOT_YET, str(difference))
             except Exception as error:  # an answer that nobody has thought of; a traceback would help no learner
-                words = " ".join(str(error).split())[:120]
+                words = " ".join(str(error).split())[:120].rstrip(".")
                 verdict = Verdict(exercise, NOT_YET, f"Your answer is of a kind that cannot be compared: {words}.")
             _note(function, verdict)
             return verdict
@@ -188,7 +188,7 @@ def call(
     if function is None or function is ...:
         raise NotAttempted
     if not callable(function):
-        raise NotYet(f"A function is expected here, not {_kind(function)}.")
+        raise NotYet(f"A function is expected here, not {kind_of(function)}.")
     try:
         with out_of_reach(function, **(without or {})):
             given = _copies(args) if copies else args
@@ -196,13 +196,13 @@ def call(
             if isinstance(answer, Iterator):
                 answer = list(itertools.islice(answer, LONGEST))
     except OutOfReach as error:
-        raise NotYet(f"`{error}` does the whole exercise at once: the task asks you to do without it.") from None
+        raise NotYet(f"`{error}` does the whole exercise at once: the point is to do without it.") from None
     except (Exception, SystemExit) as error:
         if isinstance(error, NotImplementedError) and not str(error):  # torch's own say what is not implemented
             raise NotAttempted from None
         where = traceback.extract_tb(error.__traceback__)[1:]
         line = f", in the line `{where[0].line}`" if where and where[0].line else ""
-        first_line = (str(error).splitlines() or [""])[0][:160]
+        first_line = (str(error).splitlines() or [""])[0][:160].rstrip(".")
         raise NotYet(f"For {shown or 'a random input'} your code stopped with {type(error).__name__}: "
                      f"{first_line}{line}.") from None  # fmt: skip
     if answer is None or answer is ...:
@@ -250,7 +250,7 @@ def _number(value) -> int | float:
     if isinstance(value, Decimal):
         value = Fraction(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"a number is expected, not {_kind(value)}")
+        raise TypeError(f"a number is expected, not {kind_of(value)}")
     return int(value) if isinstance(value, numbers.Integral) else _shortest(value)
 
 
@@ -314,7 +314,7 @@ def read_tensor(answer, like: torch.Tensor, shown: str) -> torch.Tensor:
     elif isinstance(answer, np.ndarray) and answer.dtype.kind in "biufc":
         read = torch.from_numpy(np.ascontiguousarray(answer))
     if not isinstance(read, torch.Tensor):
-        raise NotYet(f"For {shown} an array or a tensor is expected, not {_kind(answer)}.")
+        raise NotYet(f"For {shown} an array or a tensor is expected, not {kind_of(answer)}.")
     return read.detach()
 
 
@@ -333,7 +333,7 @@ def expect_number(answer, shown: str) -> float:
     except (TypeError, ValueError, ArithmeticError):
         number = math.nan
     if number != number:
-        raise NotYet(f"For {shown} a number is expected, not {_kind(answer)}.")
+        raise NotYet(f"For {shown} a number is expected, not {kind_of(answer)}.")
     return number
 
 
@@ -449,13 +449,18 @@ def _copies(values: Sequence) -> list:
     ]
 
 
-def _kind(value) -> str:
+def kind_of(value) -> str:
+    """What to call something that is of the wrong kind, such as "a list" or "a tensor of shape (2, 3)"."""
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, float) and value != value:
         return "NaN"
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+        return f"an array of type {value.dtype}"
+    if type(value).__module__ == "torch.return_types" and hasattr(value, "values"):  # of max, sort and the like
+        return "a pair of values and their places: take its `.values`"
     name = type(value).__name__
-    article = "an" if name[0] in "aeiou" else "a"
+    article = "an" if name[0].lower() in "aeiou" or name == "ndarray" else "a"
     return {"NoneType": "None", "ellipsis": "dots", "bool": "True or False", "str": "text"}.get(
         name, f"{article} {name}"
     )

@@ -84,6 +84,18 @@ def whole_output(network, size):
     return int(columns[-1] - columns[0]) + 1
 
 
+def rows_instead(network, size):
+    photo = torch.ones(1, 1, size, size, requires_grad=True)
+    output = network(photo)[0, 0]
+    output[output.shape[0] // 2, output.shape[1] // 2].backward()
+    rows = photo.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    return int(rows[-1] - rows[0]) + 1
+
+
+def pixels_of_the_square(network, size):
+    return rows_instead(network, size) * right_measurement(network, size)
+
+
 def corner_pixel(network, size):
     photo = torch.ones(1, 1, size, size, requires_grad=True)
     network(photo)[0, 0, 0, 0].backward()
@@ -279,6 +291,8 @@ WRONG = [
     (checks.measured_field, lambda network, size: int(gradient_columns(network, size)[-1]) + 1, "last column"),
     (checks.measured_field, lambda network, size: right_measurement(network, size) // 2, "has two"),
     (checks.measured_field, corner_pixel, "in the corner"),
+    (checks.measured_field, rows_instead, "these are the rows"),
+    (checks.measured_field, pixels_of_the_square, "side is asked for"),
 ]
 
 

@@ -88,6 +88,14 @@ def one_axis(photo, down, across):
     return F.conv2d(padded, kernel.expand(channels, 1, 3, 3), stride=2, groups=channels)
 
 
+def even_sizes_only(photo):
+    return right_blur(photo)[..., : photo.shape[2] // 2, : photo.shape[3] // 2]
+
+
+def strides_of_two_only(layers, height, width):
+    return right_multiplications([(k, s if s == 2 else 1, i, o) for k, s, i, o in layers], height, width)
+
+
 RIGHT = [
     (checks.max_pool, right_max_pool),
     (checks.max_pool, lambda photo, size: photo.unfold(0, size, size).unfold(1, size, size).amax((2, 3))),
@@ -146,6 +154,9 @@ WRONG = [
     ),
     (checks.blur_pool, lambda photo: right_blur(photo, stride=1)[..., 1::2, ::2], "rows begin"),
     (checks.blur_pool, lambda photo: F.max_pool2d(photo, 2), "max pooling"),
+    (checks.blur_pool, even_sizes_only, "the shape should be (1, 2, 4, 5)"),
+    (checks.multiplications, strides_of_two_only, "too large"),
+    (checks.not_linear, ([[1e20, 0], [0, 0]], [[0, 0], [0, 1]]), "proves nothing."),
     (checks.max_pool, reshaped_wrongly, "reshape"),
     (checks.max_pool, starts_from_zero, "negative"),
     (checks.max_pool, lambda photo, size: photo[::size, ::size], "first pixel"),

@@ -161,7 +161,7 @@ class Network(nn.Module):
             photo, mask = (F.interpolate(x, size=(height + -height % 4, width + -width % 4)) for x in (photo, mask))
         if self.sizes == "pad above":
             photo, mask = (F.pad(x, (-width % 4, 0, -height % 4, 0)) for x in (photo, mask))
-        if self.sizes == "pad":
+        if self.sizes in ("pad", "minus zero"):
             photo, mask = (F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate") for x in (photo, mask))
         known = torch.where(mask > 0.5, 0.0, photo - (self.mean if self.subtract else 0))
         if self.multiply:
@@ -170,6 +170,8 @@ class Network(nn.Module):
         painted = self.layers(torch.cat(channels, dim=1) if self.told else known)
         if self.sizes in ("pad", "cut", "move"):
             painted = painted[..., :height, :width]
+        if self.sizes == "minus zero":
+            painted = painted[..., : -(-height % 4), : -(-width % 4)]
         if self.sizes == "pad above":
             painted = painted[..., -height:, -width:]
         if self.sizes.startswith("resize"):
@@ -312,6 +314,7 @@ WRONG = [
     (checks.repaired, variant(sizes="resize"), "4 of 5 are fixed"),
     (checks.repaired, variant(sizes="resize both"), "resized"),
     (checks.repaired, variant(sizes="move"), "moved"),
+    (checks.repaired, variant(sizes="minus zero"), "a slice that ends at -0"),
     (checks.repaired, variant(dilated=False), "dilation of row 7"),
     (checks.repaired, variant(bias=False), "no bias"),
     (checks.repaired, variant(order="norm"), "below zero"),

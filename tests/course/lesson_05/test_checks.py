@@ -88,6 +88,11 @@ def corners_exchanged(photos, outputs, masks, size):
     )
 
 
+def pinned_to_the_border(first, end, patch, size):
+    """Nothing is exchanged here, and half of no length is taken."""
+    return 0 if first == 0 and end < size else size - patch if end == size else patch_start(first, end, patch, size)
+
+
 RIGHT = [
     (checks.losses, losses),
     (checks.losses, with_entropy),
@@ -178,6 +183,7 @@ WRONG = [
     (checks.patch_start, lambda a, b, p, s: min(max(b - p // 2, 0), s - p), "lies between `first` and `end`"),
     (checks.patch_start, lambda a, b, p, s: float("inf"), "no pixel's number"),
     (checks.patch_start, lambda a, b, p, s: min(b, s - p), "too far to the right"),
+    (checks.patch_start, pinned_to_the_border, "too far to the right"),
     (checks.patch_start, lambda a, b, p, s: (s - p) // 2, "too far"),
     (checks.fakes, as_found, "both mistakes"),
     (checks.fakes, lambda p, o, m, s: (o, cut(o, m, s)), "the photo that counts"),

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from exercise_checks import ExerciseChecks
 from glcic_lite.course.lesson_06 import checks
@@ -65,6 +65,15 @@ def on_the_diagonal(count, size, sides, random):
     return masks
 
 
+def pushed_back(count, size, sides, random):
+    masks = torch.zeros(count, 1, size, size)
+    for mask in masks:
+        height, width = random.integers(*sides, 2, endpoint=True)
+        top, left = (min(random.integers(size), size - length) for length in (height, width))
+        mask[:, top : top + height, left : left + width] = 1
+    return masks
+
+
 def noisy(count, size, sides, random):
     return torch.from_numpy((random.random((count, 1, size, size)) < 0.2).astype(np.float32))
 
@@ -80,6 +89,11 @@ def weighted(output, photo, mask):
 def one_by_one(output, photo, mask):
     losses = [((o - p) ** 2)[:, m[0] > 0].mean() for o, p, m in zip(output, photo, mask, strict=True)]
     return sum(losses) / len(losses)
+
+
+def writing_into_its_arguments(output, photo, mask):
+    photo.sub_(output).mul_(mask)
+    return (photo.square().sum((1, 2, 3)) / mask.sum((1, 2, 3)) / 3).mean()
 
 
 def without_a_gradient(output, photo, mask):
@@ -251,6 +265,11 @@ def weights_only(run, saved):
     return unpack(run, {**saved, "network": own})
 
 
+def pack_in_eval(run):
+    run.network.eval()
+    return pack(run)
+
+
 def checkpoint(functions):
     """The check of the pair `checkpoint`, `resume`; what is no pair stands for both."""
     return checks.checkpoint(*functions) if isinstance(functions, tuple) else checks.checkpoint(functions, functions)
@@ -283,6 +302,15 @@ def fast(network, optimizer, scaler, photo, mask, dtype):
     scaler.step(optimizer)
     scaler.update()
     return loss.item()
+
+
+def by_batch_sampler(samples, batch_size, workers, cuda):
+    batches = BatchSampler(SequentialSampler(samples), batch_size, drop_last=False)
+    return DataLoader(samples, batch_sampler=batches, num_workers=workers, pin_memory=cuda)
+
+
+def always_in_bfloat16(network, optimizer, scaler, photo, mask, dtype):
+    return fast(network, optimizer, scaler, photo, mask, torch.bfloat16)
 
 
 def fast_with(**change):
@@ -322,20 +350,39 @@ RIGHT = [
     (checks.holes, with_limits(lambda size, sides, h, w: (size - h, size - w))),
     (checks.loss, weighted),
     (checks.loss, one_by_one),
+    (checks.loss, writing_into_its_arguments),
     (checks.timetable, timetable),
     (checks.timetable, lambda iteration, s: s.network_learning_rate(iteration)),
     (checks.joint_step, step),
     (checks.joint_step, step_by_autograd),
     (checks.joint_step, lambda *arguments: torch.stack(step(*arguments))),
     (checkpoint, (pack, unpack)),
+    (checkpoint, (pack, lambda run, saved: unpack(run, {**saved, "average": saved["average"].clone()}))),
     (checks.diagnoses, TRUE),
     (checks.diagnoses, {letter: list(TRUE[letter]) for letter in sorted(TRUE, reverse=True)}),
     (faster, (load, fast)),
     (faster, (load, checks.right_fast_step)),
+    (faster, (by_batch_sampler, fast)),
 ]
 
 # (check, wrong answer, words that the message must hold)
 WRONG = [
+    (checks.holes, lambda *a: holes(*a).bool(), "of type bool"),
+    (checks.holes, pushed_back, "pushed back inside"),
+    (faster, (load, always_in_bfloat16), "in the type that your function is given"),
+    (
+        faster,
+        (
+            lambda samples, size, workers, cuda: DataLoader(
+                samples, size, num_workers=workers, pin_memory=cuda, drop_last=True
+            ),
+            fast,
+        ),
+        "leaves some out",
+    ),
+    (checkpoint, (pack_in_eval, unpack), "saving changes it"),
+    (checkpoint, (lambda run: {"run": run}, unpack), "such as the `ToyRun` in yours"),
+    (checkpoint, (lambda run: {**pack(run), "generator": run.generator}, unpack), "such as the `Generator` in yours"),
     (checks.holes, lambda *a: holes(*a, one=True), "same hole"),
     (checks.holes, lambda *a: holes(*a, square=True), "squares"),
     (checks.holes, lambda *a: holes(*a, include=False), "upper end left out"),

@@ -1,6 +1,7 @@
 """The checks of lesson 08: the untouched stub, right answers, and wrong ones that learners really give."""
 
 import io
+import threading
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,6 +21,14 @@ from glcic_lite.mask_canvas import MaskCanvas
 def from_runs(runs, width, height, first=False):
     values = np.arange(len(runs)) % 2 == (0 if first else 1)
     return np.repeat(values, runs).reshape(height, width)
+
+
+def without_the_last_hole(runs, width, height):
+    mask, place = np.zeros(width * height, dtype=bool), runs[0]
+    for i in range(1, len(runs) - 1, 2):
+        mask[place : place + runs[i]] = True
+        place += runs[i] + runs[i + 1]
+    return mask.reshape(height, width)
 
 
 def from_runs_slowly(runs, width, height):
@@ -102,6 +111,7 @@ def mini_studio(
     size=None,
     observe=False,
     wrap=widgets.HBox,
+    thread=False,
 ):
     canvas = MaskCanvas(photo)
     picture = widgets.Image()
@@ -115,7 +125,7 @@ def mini_studio(
     if observe:
         canvas.observe(show, names="mask")
     elif listen:
-        canvas.on_stroke(show)
+        canvas.on_stroke((lambda *_: threading.Thread(target=show).start()) if thread else show)
     return wrap([canvas, picture])
 
 
@@ -155,6 +165,7 @@ RIGHT = [
     (checks.box, lambda mask: list(map(int, box(mask)))),
     (checks.mini_studio, mini_studio),
     (checks.mini_studio, lambda photo: mini_studio(photo, observe=True)),
+    (checks.mini_studio, lambda photo: mini_studio(photo, thread=True)),
     (checks.mini_studio, lambda photo: mini_studio(photo, wrap=lambda parts: widgets.HBox([widgets.Image(), *parts]))),
     (
         checks.mini_studio,
@@ -217,6 +228,8 @@ WRONG = [
     (checks.box, lambda mask: box(mask, end=2), "one too far"),
     (checks.box, lambda mask: (0, 0, mask.shape[1], mask.shape[0]), "whole photo"),
     (checks.mini_studio, lambda photo: MaskCanvas(photo), "box of widgets"),
+    (checks.mini_studio, lambda photo: photo, "not an Image."),
+    (checks.mask_from_runs, without_the_last_hole, "at [5, 3]"),
     (checks.mini_studio, lambda photo: widgets.HBox([widgets.Image()]), "`MaskCanvas` is missing"),
     (checks.mini_studio, lambda photo: widgets.HBox([MaskCanvas(photo)]), "`widgets.Image` is missing"),
     (checks.mini_studio, lambda photo: mini_studio(photo, listen=False), "empty"),

@@ -58,6 +58,12 @@ def interval_by_loop(ours, theirs, random):
     return np.quantile(means, 0.025), np.quantile(means, 0.975)
 
 
+def drawn_again_among_the_holes(ours, theirs, random):
+    (photos, holes), gains = ours.shape, ours - theirs
+    rows, columns = random.integers(photos, size=(5000, photos)), random.integers(holes, size=(5000, photos))
+    return np.percentile(gains[rows, columns].mean(axis=1), [2.5, 97.5])
+
+
 def unpaired(ours, theirs, random):
     ours, theirs = (
         values.mean(axis=1)[random.integers(0, len(values), (5000, len(values)))].mean(axis=1)
@@ -247,6 +253,7 @@ WRONG = [
     (checks.interval, lambda o, t, random: interval(o[:-1], t[:-1], random), "your interval"),
     (checks.interval, lambda o, t, random: interval(o[1:], t[1:], random), "your interval"),
     (checks.interval, unpaired, "drawn apart"),
+    (checks.interval, drawn_again_among_the_holes, "too wide"),
     (checks.interval, around_mean, "standard deviation"),
     (checks.interval, lambda *case: around_mean(*case, divisor=lambda n: n**0.5 / 1.96), "by formula"),
     (checks.interval, lambda *case: around_mean(*case, divisor=lambda n: n**0.5 / stats.t.ppf(0.975, n - 1)),
@@ -314,6 +321,7 @@ WRONG = [
     (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].mean(axis=0)), "made from the truth"),
     (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p.mean(axis=(0, 1))), "made from the truth"),
     (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p.mean()), "made from the truth"),
+    (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: np.median(p, axis=(0, 1))), "made from the truth"),
     (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m].max()), "made from the truth"),
     (checks.fair_psnr, lambda *case: fair(*case, hide=lambda p, m: p[m][0]), "made from the truth"),
     (

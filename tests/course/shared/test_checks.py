@@ -6,8 +6,19 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from glcic_lite.course.shared.checks import CORRECT, NOT_ATTEMPTED, NOT_YET, Verdict, check, exercise, plain, whole
+from glcic_lite.course.shared.checks import (
+    CORRECT,
+    NOT_ATTEMPTED,
+    NOT_YET,
+    Verdict,
+    check,
+    exercise,
+    kind_of,
+    plain,
+    whole,
+)
 
 
 def test_a_verdict_speaks_in_words_and_with_a_mark():
@@ -98,6 +109,39 @@ def test_what_must_be_kept_is_looked_at_afterwards():
 
     assert grown(lambda x: x + 1).state == CORRECT
     assert "Write into a copy" in grown(lambda x: x.add_(1)).message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.array([object()]), "an array of type object"),
+        (torch.rand(2, 3).max(1), "take its `.values`"),
+        (torch.rand(2, 3), "a tensor of shape (2, 3)"),
+        (Image.new("L", (1, 1)), "an Image"),
+        (np.zeros(3), "an ndarray"),
+        ({}, "a dict"),
+        ("x", "text"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_named(value, words):
+    assert words in kind_of(value)
+
+
+def test_a_message_has_one_full_stop_where_it_quotes_an_error():
+    @exercise(1, lambda x: x + 1)
+    def grown():
+        yield dict(x=1.0)
+
+    def failing(x):
+        raise RuntimeError("It ends like this.")
+
+    assert "this, in the line" in grown(failing).message
+
+    @check("Exercise 2")
+    def checked(function):
+        return failing(1)
+
+    assert checked(len).message == "Your answer is of a kind that cannot be compared: It ends like this."
 
 
 def test_what_is_out_of_reach_is_so_by_every_way_and_only_meanwhile():

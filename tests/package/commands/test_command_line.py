@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from glcic_lite import __main__ as command_line
 from glcic_lite.commands.doctor import checks, opencv_check
-from glcic_lite.evaluation.metrics import METRICS
+from glcic_lite.evaluation.metrics import GRAIN_METRICS, METRICS
 from glcic_lite.evaluation.protocol import FILLS
 from glcic_lite.method.masks import mask_image
 from glcic_lite.method.networks import ContextDiscriminator
@@ -176,6 +176,9 @@ def test_the_program_runs_as_a_module_without_a_traceback(folder):
         (["bench"], "Missing command"),
         (["complete", "photo.png"], "Missing argument 'mask'"),
         (["complete", "photo.png", "mask.png"], "--out"),
+        (["complete", "", "mask.png", "-o", "out.png"], "this one is empty"),
+        (["complete", "photo.png", "", "-o", "out.png"], "this one is empty"),
+        (["complete", "x.png", "m.png", "-o", "o.png", "--scale", "0"], "none of auto, 1, 1/2, 1/3, 1/4 and so on"),
         (["evaluate", "--sed", "3"], "--sed"),
         (["evaluate", "--seed", "three"], "--seed"),
         (["evaluate", "--seed", "-1"], "--seed"),
@@ -187,6 +190,11 @@ def test_a_call_that_makes_no_sense_is_refused_in_one_line(folder, run, argument
     assert out == ""
     assert_one_line(status, err, reason)
     assert "--help" in err
+
+
+def test_a_folder_of_photos_that_is_not_there_is_named_before_where_the_results_go(folder, run):
+    status, _, err = run("complete", "lost", "masks", "-o", "results")
+    assert_one_line(status, err, "lost: no such file or folder")
 
 
 def test_what_cannot_be_written_is_refused_before_the_work(folder, run, weights_folder, monkeypatch):
@@ -253,6 +261,19 @@ def test_evaluate_measures_only_what_is_asked_for_and_takes_what_is_known(folder
     assert status == 0 and "77.00" in out
     status, out, _ = run(*asked, "--fill", "shift-map", "--known", "told.csv", "--again")
     assert status == 0 and "77.00" not in out
+
+
+def test_evaluate_measures_grain_if_asked(folder, run, weights_folder, photos_folder):
+    asked = ("evaluate", photos_folder / "test", "--weights", weights_folder, "--hole", "box 32", "--fill", "harmonic")
+    status, out, _ = run(*asked, "--grain", "-o", "rows.csv")
+    assert status == 0 and out.splitlines()[0].endswith("seconds colours mesh dB")
+    with open("rows.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == {"photo", "hole", "fill", "case", *METRICS, *GRAIN_METRICS, "seconds"}
+    *_, colours, mesh = out.splitlines()[1].split()
+    assert float(colours) == pytest.approx(np.mean([float(row["colour_texture"]) for row in rows]), abs=0.005)
+    assert float(mesh) == pytest.approx(np.mean([float(row["mesh"]) for row in rows]), abs=0.05)
+    assert float(colours) < 0.5 and float(mesh) < -5  # fog
 
 
 @pytest.mark.parametrize(
@@ -372,6 +393,22 @@ def test_settings_that_cannot_be_are_named_in_one_line(folder, run, photos_folde
     status, _, err = run("train", "--settings", "mine.json", "--out", "run", "--data", photos_folder)
     assert_one_line(status, err, "short edge")
     assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("null", "names with values are expected, not None"),
+        ("[]", "names with values are expected, not []"),
+        ('{"width": 0.5, "width": 0.25}', "'width' is there twice"),
+        (json.dumps({"a\n\x1b[31m" + "b" * 100_000: 1}), "unknown settings"),
+    ],
+)
+def test_settings_that_are_something_else_are_named_in_one_line(folder, run, photos_folder, text, words):
+    (folder / "mine.json").write_text(text)
+    status, _, err = run("train", "--settings", "mine.json", "--out", "run", "--data", photos_folder)
+    assert_one_line(status, err, words)
+    assert "\x1b" not in err and len(err) < 300
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")

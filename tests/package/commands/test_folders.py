@@ -165,6 +165,12 @@ def test_a_link_to_a_photo_that_is_gone_is_named_and_the_rest_completed(here):
     assert len(report.left_out) == 2 and all("two.png" in reason for reason in report.left_out)
 
 
+@pytest.mark.parametrize("out", ["photos/one.jpg", "photos/one.jpg/results"])
+def test_results_cannot_lie_in_a_file(here, out):
+    with pytest.raises(OSError, match=f"{out}: results need a folder, and .*one.jpg is not one"):
+        complete_folder("photos", "masks", out, NETWORK)
+
+
 @pytest.mark.parametrize("out", ["photos", "masks", "masks/../photos"])
 def test_results_never_lie_among_photos_or_masks(here, out):
     with pytest.raises(PhotoError, match="folder of their own"):

@@ -23,12 +23,15 @@ from glcic_lite.evaluation.fills import (
     telea_fill,
 )
 from glcic_lite.evaluation.metrics import (
+    GRAIN_METRICS,
     METRICS,
     PSNR_LIMIT,
+    colour_texture_ratio,
     gradient,
     gradient_energy_ratio,
     hole_haarpsi,
     hole_l1,
+    hole_mesh,
     hole_psnr,
     hole_ssim,
     measure_all,
@@ -137,7 +140,34 @@ def test_texture_of_a_ramp_is_its_slope():
     assert gradient_energy_ratio(ramp // 2, ramp, MASK) == pytest.approx(2)
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
+def test_texture_of_the_colours_sees_coloured_grain_and_no_grey_one():
+    grain = np.random.default_rng(0).integers(-20, 21, size=(64, 80, 1)) * MASK[..., None]
+    grey, coloured = (np.clip(PHOTO.astype(int) // 2 + 64 + grain * hue, 0, 255) for hue in ([1, 1, 1], [1, -2, 1]))
+    plain = PHOTO.astype(int) // 2 + 64
+    assert colour_texture_ratio(plain, plain, MASK) == 1
+    assert colour_texture_ratio(plain, grey, MASK) == pytest.approx(1)
+    assert colour_texture_ratio(plain, coloured, MASK) > 1.5
+    assert colour_texture_ratio(plain, plain.mean(axis=2, keepdims=True).repeat(3, axis=2), MASK) == pytest.approx(0)
+    assert np.isnan(colour_texture_ratio(np.full_like(PHOTO, 128), PHOTO, MASK))
+
+
+@pytest.mark.parametrize("period, is_seen", [(2, True), (4, False), (8, False)])
+def test_a_mesh_is_what_alternates_from_pixel_to_pixel(period, is_seen):
+    down, across = np.mgrid[:64, :80]
+    waves = 10.0 * np.cos(2 * np.pi * down / period) * np.cos(2 * np.pi * across / period)
+    filled = np.clip(PHOTO + (waves * MASK)[..., None], 0, 255)
+    assert hole_mesh(PHOTO, PHOTO, MASK) == 0
+    assert (hole_mesh(PHOTO, filled, MASK) > 3) == is_seen
+
+
+def test_the_mesh_of_a_known_amplitude_is_known_in_decibels():
+    rows = np.where(np.arange(64) % 2, 1.0, -1.0)[:, None, None] * np.ones((64, 80, 3))
+    assert hole_mesh(128 + 3 * rows, 128 + 6 * rows, MASK) == pytest.approx(20 * np.log10(2))
+    assert hole_mesh(128 + 3 * rows, np.full_like(rows, 128), MASK) < -40
+    assert np.isnan(hole_mesh(np.full_like(rows, 128), 128 + 3 * rows, MASK))
+
+
+@pytest.mark.parametrize("metric", [*METRICS.values(), *GRAIN_METRICS.values()], ids=[*METRICS, *GRAIN_METRICS])
 def test_metrics_look_at_the_hole_only(metric):
     filled = np.where(MASK[..., None], noise(64, 80, 5), PHOTO)
     elsewhere = filled.copy()

@@ -56,11 +56,12 @@ def test_a_file_that_is_missing_or_something_else_is_one_line(weights, tmp_path)
 def test_it_is_a_column_where_it_is_asked_for(weights, tmp_path):
     save_image(Image.fromarray(texture(256, 256)), tmp_path / "one.png")
     chosen = dict(network=narrow_network(), holes=["box 32"], fills=["Telea", "network, blended"])
-    rows = evaluate(tmp_path, **chosen, lpips=hole_lpips(weights))
+    more = {"lpips": hole_lpips(weights)}
+    rows = evaluate(tmp_path, **chosen, more=more)
     assert all(0 < row["lpips"] < 5 for row in rows) and "lpips" not in evaluate(tmp_path, **chosen)[0]
     assert [row["lpips"] for row in averages(rows)] == [row["lpips"] for row in rows]
     told = [{**row, "psnr": "1.5"} for row in rows]
-    assert all(row["psnr"] > 1.5 for row in evaluate(tmp_path, **chosen, lpips=hole_lpips(weights), known=told))
+    assert all(row["psnr"] > 1.5 for row in evaluate(tmp_path, **chosen, more=more, known=told))
 
 
 def test_the_command_line_says_which_file_is_missing(tmp_path, monkeypatch, capsys):

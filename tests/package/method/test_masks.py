@@ -48,6 +48,18 @@ def test_a_mask_array_of_any_type_says_the_same(values):
     assert np.array_equal(open_mask(values), MASK)
 
 
+@pytest.mark.parametrize("top", [1.02, 300.0, 1e10, -1.0])
+def test_a_mask_of_floats_of_which_nobody_knows_what_is_white_is_refused(top):
+    with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
+        open_mask(Image.fromarray(np.linspace(0, top, 64, dtype=np.float32).reshape(8, 8)))
+
+
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_a_mask_of_16_or_32_bits_says_the_same(white):
+    for values in (MASK * np.int32(white), MASK * np.float32(white), MASK.astype(np.uint16) * np.uint16(white)):
+        assert np.array_equal(open_mask(Image.fromarray(values)), MASK)
+
+
 def test_a_mask_file_of_zeros_and_ones_is_understood(tmp_path):
     Image.fromarray(MASK.astype(np.uint8)).save(tmp_path / "mask.png")
     assert np.array_equal(open_mask(tmp_path / "mask.png"), MASK)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import resource
 import shutil
 
@@ -420,6 +421,11 @@ def test_damaged_weights_are_refused(damaged, damage):
         '{"width": 0.0625, "largest_hole": NaN}',
         '{"width": 0.0625, "largest_hole": Infinity}',
         "[" * 100_000,
+        '{"width": 0.0625, "width": 0.0625}',
+        json.dumps({"width": NARROW, "dilatd": False}),
+        '{"width": 1e400}',
+        '{"width": 1e308}',
+        json.dumps({"width": NARROW, "mean_colour": [float("nan"), 0.5, 0.5]}),
     ],
 )
 def test_a_config_that_is_damaged_or_of_another_network_is_refused(damaged, config):
@@ -427,6 +433,7 @@ def test_a_config_that_is_damaged_or_of_another_network_is_refused(damaged, conf
     with pytest.raises(WeightsError) as refused:
         CompletionNetwork.from_pretrained(damaged)
     assert "\n" not in str(refused.value)
+    assert not re.search("NoneType|attribute|cannot convert", str(refused.value))
 
 
 def state_with(change):
@@ -446,9 +453,25 @@ def state_with(change):
         lambda s: s["layers.05_conv.norm.running_var"][:1].fill_(-1e-3),
         lambda s: s["layers.05_conv.convolution.weight"].view(-1)[3:4].fill_(-1e38),
         lambda s: s["mean_colour"].fill_(1e30),
+        lambda s: s["mean_colour"].fill_(-3),
+        lambda s: s["mean_colour"][1:2].fill_(1.5),
+        lambda s: s.update({name: s[name].to(torch.complex64) for name in ["layers.05_conv.convolution.weight"]}),
         lambda s: [value.fill_(1e6) for name, value in s.items() if name.endswith("weight")],
     ],
-    ids=["missing", "surplus", "shape", "nan", "infinite", "negative variance", "huge", "huge colour", "overflows"],
+    ids=[
+        "missing",
+        "surplus",
+        "shape",
+        "nan",
+        "infinite",
+        "negative variance",
+        "huge",
+        "huge colour",
+        "negative colour",
+        "colour beyond white",
+        "complex",
+        "overflows",
+    ],
 )
 def test_weights_of_another_network_are_refused(damaged, change):
     save_file(state_with(change), damaged / "model.safetensors")

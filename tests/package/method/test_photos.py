@@ -188,6 +188,27 @@ def test_every_mode_becomes_rgb_or_is_refused_by_name(mode):
         assert f"mode {mode}" in str(error)
 
 
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_a_photo_of_floats_is_as_bright_as_it_means_to_be(white):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    seen = np.asarray(open_photo(Image.fromarray(ramp * white)))[..., 0]
+    assert np.abs(seen - 255 * ramp).max() <= 0.51
+
+
+@pytest.mark.parametrize("top", [1.02, 1.9, 256.0, 300.0, 65536.0, 1e10, 3e38])
+def test_a_photo_of_floats_of_which_nobody_knows_what_is_white_is_refused(top):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    for values in (ramp * np.float32(top), -ramp):
+        with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
+            open_photo(Image.fromarray(values))
+
+
+@pytest.mark.parametrize("values", [[-3, -1], [0, 2**31 - 1], [-1, 200], [0, 65536]])
+def test_a_photo_of_whole_numbers_beyond_16_bits_is_refused(values):
+    with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
+        open_photo(Image.fromarray(np.array([values], dtype=np.int32)))
+
+
 def test_a_mode_that_cannot_become_rgb_is_refused_by_name(monkeypatch):
     def refuse(image, mode):
         raise ValueError("conversion not supported")

@@ -226,6 +226,7 @@ def test_a_setting_out_of_bounds_names_itself_in_a_short_line(field, value):
 @pytest.mark.parametrize(
     "changes, words",
     [({"use_global": False, "use_local": False}, "one discriminator must be left"),
+     ({"hole_sides": (20, 10)}, "must be two rising numbers"),
      ({"phase_1": 0, "phase_2": 0, "phase_3": 0}, "nothing to train")],
 )  # fmt: skip
 def test_settings_that_contradict_each_other_are_refused(changes, words):

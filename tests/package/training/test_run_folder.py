@@ -304,6 +304,41 @@ def test_a_damaged_checkpoint_is_named(start, damage, file):
         start(None, resume=True)
 
 
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("custom_checkpoint_0.pkl", lambda state: [1]),
+        ("custom_checkpoint_1.pkl", lambda state: [1]),
+        ("optimizer.bin", lambda state: [1]),
+        *(
+            ("custom_checkpoint_1.pkl", lambda state, name=name, value=value: state | {name: value})
+            for name, value in [
+                ("photos", 7), ("photos", ["a", "b"]), ("seconds", "a"), ("seconds", float("nan")), ("window", 5),
+                ("window", [3]), ("watched", 3), ("watched", [(3, 1, 2)]), ("iteration", -5), ("iteration", "x"),
+                ("iteration", 10**9), ("iteration", 1), ("best_psnr", None),
+            ]
+        ),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_the_right_format_with_something_else_in_it_is_named(start, file, change):
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    path = trainer.run.latest_checkpoint() / file
+    torch.save(change(torch.load(path)), path)
+    with pytest.raises(RunError, match=f"{path.parent.name} cannot be read.*delete this folder"):
+        start(None, resume=True)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '{"precision": [1]}', '{"width": 1, "width": 0.5}', "[" * 100_000])
+def test_settings_of_a_run_that_are_something_else_are_named(start, text):
+    start(phases(2, 0, 0)).train(on_validation=lambda trainer, row: True)
+    run = start(None, resume=True).run
+    (run.path / "settings.json").write_text(text)
+    with pytest.raises(RunError, match="settings.json cannot be read") as refused:
+        run.settings()
+    assert "attribute" not in str(refused.value)
+
+
 class LeavesATrace:
     """Unpickled, it runs code."""
 

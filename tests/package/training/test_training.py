@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader
 
 from glcic_lite.evaluation.metrics import PSNR_LIMIT
 from glcic_lite.method.losses import (
-    _mesh_kernels,
     discriminator_loss,
     gan_loss,
     grey_gradient,
     hole_errors,
     logarithmic_loss,
     mesh_errors,
+    mesh_kernels,
     reconstruction_loss,
 )
 from glcic_lite.method.networks import CompletionNetwork
@@ -125,7 +125,7 @@ def test_errors_outside_the_hole_make_no_mesh():
 
 
 def test_a_mesh_that_was_measured_first_can_still_be_trained_away():
-    _mesh_kernels.cache_clear()
+    mesh_kernels.cache_clear()
     photo, mask = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
     painting = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
