@@ -56,4 +56,5 @@ def describe(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU (MPS)"
     kind = "with" if bfloat16_is_faster("cpu") else "without"
-    return f"CPU, {torch.get_num_threads()} threads, {kind} fast bfloat16"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}, {kind} fast bfloat16"

@@ -57,7 +57,7 @@ def read_json(path: str | os.PathLike) -> dict:
         return dict(pairs)
 
     try:
-        values = json.loads(read_text(path).removeprefix("\ufeff"), object_pairs_hook=once)
+        values = json.loads(read_text(path), object_pairs_hook=once)
     except RecursionError as error:
         raise ValueError("its parts lie too deep in one another") from error
     if not isinstance(values, dict):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER, Weights, expect_folder_for
+from glcic_lite.commands.options import DATA_FOLDER, Weights, expect_folder_for, given_path
 from glcic_lite.files import SHIPPED_WEIGHTS
 
 # Headings and formats of what is measured only if it is asked for.
@@ -13,7 +13,9 @@ MORE_COLUMNS = {"colour_texture": ("colours", "7.2f"), "mesh": ("mesh dB", "7.1f
 
 
 def evaluate(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos never trained on.")] = DATA_FOLDER / "test",
+    photos: Annotated[
+        Path, typer.Argument(parser=given_path, help="A folder of photos never trained on.")
+    ] = DATA_FOLDER / "test",
     weights: Weights = str(SHIPPED_WEIGHTS),
     seed: Annotated[int, typer.Option(min=0, help="Determines crops and holes.")] = 0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,

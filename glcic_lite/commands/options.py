@@ -37,7 +37,7 @@ given_path.__name__ = "path"  # as the help shows it
 
 def one_line(text: object) -> str:
     """A message as a terminal can show it: in one line, and without characters that would steer it."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", " ".join(str(text).split()))
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", re.sub(r"\s*[\r\n]\s*", " ", str(text).strip()))
 
 
 def settings_named(name: str) -> "Settings":

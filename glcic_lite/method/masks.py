@@ -94,7 +94,8 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
 
     Raises:
         MaskError: the mask has another size.
-        PhotoError: it cannot be read, holds NaN or infinite numbers, or is in a mode such as LAB.
+        PhotoError: it cannot be read, is in a mode such as LAB, or holds numbers of which nobody can say what is white:
+            NaN, or those that `photos.levels` refuses.
     """
     if isinstance(source, np.ndarray):
         source = _settled(source)

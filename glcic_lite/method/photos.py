@@ -265,25 +265,27 @@ def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
     """The numbers of a picture of one channel with 16 or 32 bits, as float64 (H, W), and which of them is white.
 
     White is 65535 in 16 bits. Of 32 bits a file does not say it: the smallest of 1, 255 and 65535 that none exceeds.
+    What lies beyond black or white by a hair, as resampling leaves it, is cut off.
 
     Raises:
-        PhotoError: some are infinite, NaN, or outside of 0 to 65535, or fractions go a little beyond 1 or 255: then
-            nobody can say what is white.
+        PhotoError: some are infinite, NaN, or well outside of 0 to 65535; or fractions go somewhat beyond 1 or 255, as
+            in HDR pictures: then nobody can say what is white.
     """
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
     if image.mode.startswith("I;16"):
         return values, 65535.0
-    least, most = values.min(), values.max()
-    white = next((white for white in (1.0, 255.0, 65535.0) if most <= white), 0.0)
-    beyond = next((white for white in (1.0, 255.0) if white < most < 2 * white), None) if image.mode == "F" else None
-    if least < 0 or not white or beyond:
+    least, most, hair, whole = values.min(), values.max(), 1e-3, not (values % 1).any()
+    white = next((white for white in (1.0, 255.0, 65535.0) if most <= white * (1 + hair)), 0.0)
+    black = -max(hair * white, float(whole))  # programs mark with -1
+    beyond = not whole and (1 + hair < most < 16 or 255 * (1 + hair) < most < 510)
+    if not white or least < black or beyond:
         raise PhotoError(
             f"{name}: a picture in mode {image.mode} must hold numbers from 0 to 1, to 255 or to 65535; these go from "
-            f"{least:.6g} to {most:.6g}" + (f", a little beyond {beyond:g}: cut them off there" if beyond else "")
+            f"{least:.6g} to {most:.6g}"
         )
-    return values, white
+    return values.clip(0, white), white
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

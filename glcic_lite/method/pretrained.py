@@ -157,14 +157,14 @@ def _check_kind(name: str, value: object, default: object) -> None:
     """Refuse an argument of another kind than its default: PyTorch takes "no" for true."""
 
     def is_number(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_WEIGHT
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
 
     if isinstance(default, bool):
         wanted, good = "true or false", isinstance(value, bool)
     elif isinstance(default, tuple):
-        wanted, good = "a list of numbers", isinstance(value, list | tuple) and all(map(is_number, value))
+        wanted, good = "a list of numbers below 1e6", isinstance(value, list | tuple) and all(map(is_number, value))
     else:
-        wanted, good = "a number", is_number(value)
+        wanted, good = "a number below 1e6", is_number(value)
     if not good:
         raise WeightsError(f"{name} in config.json should be {wanted}, not {repr(value)[:60]}")
 

@@ -1,7 +1,8 @@
 """The scale that a hole is completed at: a network paints well what is as thick as the holes it was trained on.
 
-Deep inside a thicker hole it sees nothing but hole. In a reduced copy of the photo the same hole is thin, and the
-network sees what lies around it. What it paints is blended there, enlarged, put into the photo and blended once more.
+Deep inside a thicker hole it sees little but hole, and hardly uses the rest (lesson 01). In a reduced copy of the photo
+the same hole is thin, and the network sees what lies around it. What it paints is blended there, enlarged, put into the
+photo and blended once more.
 
 This course's addition: the paper trains on holes of 96 to 128 px in photos of 256 x 256, and says nothing of others.
 """

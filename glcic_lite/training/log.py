@@ -64,16 +64,18 @@ class Progress:
 def _expect_progress(state: dict) -> None:
     """Raise `ValueError` unless this may be the state of a run: a file of the right format can hold anything."""
 
-    def is_number(value: object, least: float) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and value >= least
+    def is_number(value: object) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
 
-    def are_losses(values: object) -> bool:
-        return isinstance(values, dict) and all(is_number(value, -math.inf) for value in values.values())
+    def are_losses(
+        values: object,
+    ) -> bool:  # among them gradients, which may be NaN in float16: such a step is left out
+        return isinstance(values, dict) and all(map(is_number, values.values()))
 
     good = {
         "iteration": isinstance(state["iteration"], int) and state["iteration"] >= 0,
-        "seconds": is_number(state["seconds"], 0) and math.isfinite(state["seconds"]),
-        "best_psnr": is_number(state["best_psnr"], -math.inf),
+        "seconds": is_number(state["seconds"]) and 0 <= state["seconds"] < math.inf,
+        "best_psnr": is_number(state["best_psnr"]),
         "window": isinstance(state["window"], list) and all(map(are_losses, state["window"])),
         "watched": isinstance(state["watched"], list)
         and all(isinstance(x, list | tuple) and len(x) == 3 and are_losses(x[2]) for x in state["watched"]),

@@ -180,7 +180,9 @@ class Settings(Optimizers, Phases, Samples, Networks):
             raise ValueError(f"settings must be names with values, not {reprlib.repr(values)}")
         unknown = set(values) - {x.name for x in fields(cls)}
         if unknown:
-            raise ValueError(f"unknown settings: {', '.join(map(reprlib.repr, sorted(unknown)))}")
+            first = [reprlib.repr(name) for name in sorted(unknown)[:3]]
+            more = [f"{len(unknown) - 3} more"] if len(unknown) > 3 else []
+            raise ValueError(f"unknown settings: {', '.join(first + more)}")
         return cls(**values)
 
 

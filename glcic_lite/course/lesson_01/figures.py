@@ -139,7 +139,7 @@ def training_figure(
     Args:
         pictures: by title; the middle of each, `side` pixels wide, is framed.
         courses: for each network, steps and errors in that middle so far.
-        constant: the error of the best constant colour there.
+        constant: the error there of the training photos' mean colour.
         steps: of the whole training.
     """
     figure, axes = plt.subplots(1, len(pictures) + 1, figsize=(12, 2.9), layout="constrained",
@@ -160,9 +160,9 @@ def draw_courses(ax: Axes, courses: dict[str, list[list[tuple[int, float]]]], co
 
     Args:
         courses: for each network, for each seed, steps and errors; the same steps for all seeds.
-        constant: the error of the best constant colour.
+        constant: the error of the training photos' mean colour.
     """
-    ax.axhline(constant, color="black", linestyle=":", linewidth=2, label="the best constant colour")
+    ax.axhline(constant, color="black", linestyle=":", linewidth=2, label="the training photos' mean colour")
     for (name, runs), colour, style in zip(courses.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
         steps = [step for step, _ in runs[0]]
         errors = np.array([[error for _, error in run] for run in runs])
@@ -179,9 +179,9 @@ def draw_errors(ax: Axes, errors: dict[str, list[np.ndarray]], blind: np.ndarray
 
     Args:
         errors: for each network, a curve for each seed.
-        blind: the curve of the best constant colour.
+        blind: the curve of the training photos' mean colour.
     """
-    ax.plot(blind, ":", color="black", linewidth=2, label="the best constant colour")
+    ax.plot(blind, ":", color="black", linewidth=2, label="the training photos' mean colour")
     for (name, curves), colour, style in zip(errors.items(), (QUIET, OUTPUT), ("s--", "o-"), strict=True):
         ax.plot(np.mean(curves, axis=0), style, color=colour, markersize=5, label=name)
         ax.fill_between(range(len(blind)), np.min(curves, axis=0), np.max(curves, axis=0), color=colour, alpha=0.3)

@@ -508,7 +508,9 @@ def checkpoint(checkpoint: Callable, resume: Callable) -> str:
         saved = torch.load(buffer, weights_only=True)
     except Exception as error:
         what = re.search(r"GLOBAL \S*?(\w+) was not|cannot pickle '(?:\S*\.)?(\w+)'", str(error))
-        example = f", such as the `{what[1] or what[2]}` in yours" if what else ""
+        found = (what[1] or what[2]) if what else ""
+        found = "numpy number" if found in ("_reconstruct", "scalar") else found and f"`{found}`"
+        example = f", such as the {found} in yours" if found else ""
         raise NotYet(
             "Your dictionary contains something that does not come back from a file opened with `weights_only=True`: "
             f"use state dictionaries, tensors and plain values, not whole objects{example}."
@@ -551,7 +553,9 @@ def _compare_states(resumed: ToyRun, stopped: ToyRun) -> None:
         )
     if not torch.equal(resumed.generator.get_state(), stopped.generator.get_state()):
         raise NotYet("The random generator is not where it was: the next samples will be different.")
-    if not torch.equal(torch.as_tensor(resumed.average), stopped.average):
+    if not isinstance(resumed.average, Tensor):
+        raise NotYet("`average` of the resumed run should be a tensor again: the run goes on with it.")
+    if not torch.equal(resumed.average, stopped.average):
         raise NotYet("The moving average of the weights, which is what a run saves in the end, is lost.")
 
 
@@ -598,7 +602,7 @@ class _WatchedNetwork(ToyNetwork):
 
     def forward(self, photo: Tensor, mask: Tensor) -> Tensor:
         self.seen.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None)
-        return super().forward(photo, mask) if self._computes else photo * next(self.parameters()).mean()
+        return super().forward(photo, mask) if self._computes else photo * sum(p.mean() for p in self.parameters())
 
 
 def right_fast_step(

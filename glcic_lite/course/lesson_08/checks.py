@@ -1,6 +1,7 @@
 """The checks of lesson 08."""
 
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -264,7 +265,25 @@ def _jump(seen: np.ndarray, mask: np.ndarray) -> float:
     return float(np.concatenate(differences).mean())
 
 
-PATIENCE = 2.0  # seconds to wait for the picture after a stroke
+PATIENCE = 20.0  # seconds to wait for the picture after a stroke, at most: a thread may be at work on it
+REST = 3.0  # seconds without a change after which it is taken for finished
+
+
+def _wait_until_finished(pictures: list[widgets.Image], before: list[bytes], threads: int, canvas: MaskCanvas) -> None:
+    """Wait for the pictures after a stroke: not at all if they have changed and no thread is left at work.
+
+    Args:
+        before: what the pictures held before the stroke.
+        threads: how many there were then.
+    """
+    end, seen, since = time.monotonic() + PATIENCE, before, 0.0
+    while not canvas.error and time.monotonic() < end:
+        values = [picture.value for picture in pictures]
+        if values != seen:
+            seen, since = values, time.monotonic()
+        if seen != before and (threading.active_count() <= threads or time.monotonic() - since > REST):
+            return
+        time.sleep(0.02)
 
 
 @check("Exercise 5")
@@ -316,11 +335,9 @@ def mini_studio(mini_studio: Callable) -> str:
 
     before = None
     for number in range(3):
-        values = [part.value for part in pictures]
+        values, threads = [part.value for part in pictures], threading.active_count()
         mask = stroke(number)
-        patience = time.monotonic() + PATIENCE  # the callback may leave the work to a thread
-        while not canvas.error and [x.value for x in pictures] == values and time.monotonic() < patience:
-            time.sleep(0.02)
+        _wait_until_finished(pictures, values, threads, canvas)
         when = f"After stroke {number + 1}" if number < 2 else "After the eraser and a stroke elsewhere"
         if number == 0:  # beside the completed photo there may be other pictures, such as the photo as it was
             picture = next(

@@ -113,7 +113,7 @@ def show_drawing(figure: Figure, alternative_text: str) -> None:
 
 def show_pictures(
     pictures: Sequence[Picture] | Sequence[Sequence[Picture]],
-    titles: Sequence[str] = (),
+    titles: Sequence[str] | Sequence[Sequence[str]] = (),
     caption_text: str | None = None,
     row_titles: Sequence[str] = (),
     width: float = 11.0,
@@ -122,25 +122,27 @@ def show_pictures(
 
     Args:
         pictures: a row, or a list of rows, of PIL images or arrays; those of a row have the same size.
-        titles: above the first row.
+        titles: above the first row; or a list for each row.
         caption_text: the sentence under the figure, also its alternative text.
         row_titles: left of each row.
         width: of the whole figure, in inches.
     """
     rows = [list(row) for row in pictures] if isinstance(pictures[0], (list, tuple)) else [list(pictures)]
     columns = max(len(row) for row in rows)
-    gap, left, top = 0.1, 0.35 if row_titles else 0.0, 0.35 if titles else 0.0  # in inches
+    above = [list(row) for row in titles] if titles and not isinstance(titles[0], str) else [list(titles)]
+    gap, left = 0.1, 0.35 if row_titles else 0.0  # in inches
+    tops = [0.35 if i < len(above) and above[i] else 0.0 for i in range(len(rows))]
     picture_width = (width - left - gap * (columns - 1)) / columns
     heights = [picture_width * np.asarray(row[0]).shape[0] / np.asarray(row[0]).shape[1] for row in rows]
-    total = top + sum(heights) + gap * (len(rows) - 1)
+    total = sum(tops) + sum(heights) + gap * (len(rows) - 1)
     figure = plt.figure(figsize=(width, total))
-    y = total - top
+    y = total
     for i, row in enumerate(rows):
-        y -= heights[i]
+        y -= tops[i] + heights[i]
         for j, picture in enumerate(row):
             x = left + j * (picture_width + gap)
             axes = figure.add_axes((x / width, y / total, picture_width / width, heights[i] / total))
-            show_picture(axes, picture, titles[j] if i == 0 and j < len(titles) else "")
+            show_picture(axes, picture, above[i][j] if i < len(above) and j < len(above[i]) else "")
         if i < len(row_titles):
             figure.text(
                 left / 2 / width, (y + heights[i] / 2) / total, row_titles[i], rotation=90, ha="center", va="center"

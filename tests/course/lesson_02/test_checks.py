@@ -157,6 +157,7 @@ WRONG = [
     (checks.blur_pool, even_sizes_only, "the shape should be (1, 2, 4, 5)"),
     (checks.multiplications, strides_of_two_only, "too large"),
     (checks.not_linear, ([[1e20, 0], [0, 0]], [[0, 0], [0, 1]]), "proves nothing."),
+    (checks.not_linear, ([[1, 1], [1, 1]], [[0, 0], [0, 2]]), "at the same place"),
     (checks.max_pool, reshaped_wrongly, "reshape"),
     (checks.max_pool, starts_from_zero, "negative"),
     (checks.max_pool, lambda photo, size: photo[::size, ::size], "first pixel"),

@@ -24,7 +24,7 @@ def test_a_blur_takes_the_finest_stripes_out_and_a_bare_stride_does_not():
     stripes = torch.zeros(1, 1, 16, 16)
     stripes[..., ::2] = 1
     assert torch.allclose(blur_then_stride(stripes, 2), torch.full((1, 1, 8, 8), 0.5))
-    assert WAYS["every n-th pixel"](stripes, 2).min() == 1
+    assert WAYS["bare stride"](stripes, 2).min() == 1
 
 
 def test_the_zone_plate_is_finest_at_its_edge():

@@ -309,6 +309,18 @@ def by_batch_sampler(samples, batch_size, workers, cuda):
     return DataLoader(samples, batch_sampler=batches, num_workers=workers, pin_memory=cuda)
 
 
+def looking_at_gradients(network, optimizer, scaler, photo, mask, dtype):
+    with torch.autocast(photo.device.type, dtype):
+        loss = reconstruction_loss(network(photo, mask), photo, mask)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    assert all(p.grad.dtype == torch.float32 for p in network.parameters())
+    scaler.step(optimizer)
+    scaler.update()
+    return loss
+
+
 def always_in_bfloat16(network, optimizer, scaler, photo, mask, dtype):
     return fast(network, optimizer, scaler, photo, mask, torch.bfloat16)
 
@@ -363,6 +375,7 @@ RIGHT = [
     (faster, (load, fast)),
     (faster, (load, checks.right_fast_step)),
     (faster, (by_batch_sampler, fast)),
+    (faster, (load, looking_at_gradients)),
 ]
 
 # (check, wrong answer, words that the message must hold)
@@ -382,6 +395,12 @@ WRONG = [
     ),
     (checkpoint, (pack_in_eval, unpack), "saving changes it"),
     (checkpoint, (lambda run: {"run": run}, unpack), "such as the `ToyRun` in yours"),
+    (
+        checkpoint,
+        (lambda run: pack(run) | {"average": run.average.numpy()}, unpack),
+        "such as the numpy number in yours",
+    ),
+    (checkpoint, (lambda run: pack(run) | {"average": run.average.tolist()}, unpack), "should be a tensor again"),
     (checkpoint, (lambda run: {**pack(run), "generator": run.generator}, unpack), "such as the `Generator` in yours"),
     (checks.holes, lambda *a: holes(*a, one=True), "same hole"),
     (checks.holes, lambda *a: holes(*a, square=True), "squares"),

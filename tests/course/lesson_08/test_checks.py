@@ -2,9 +2,11 @@
 
 import io
 import threading
+import time
 
 import ipywidgets as widgets
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from scipy import ndimage
@@ -16,6 +18,7 @@ from glcic_lite.course.shared.checks import NOT_YET
 from glcic_lite.course.shared.figures import with_hole
 from glcic_lite.evaluation.fills import harmonic_fill, mean_fill
 from glcic_lite.mask_canvas import MaskCanvas
+from glcic_lite.method.masks import mask_image
 
 
 def from_runs(runs, width, height, first=False):
@@ -129,6 +132,33 @@ def mini_studio(
     return wrap([canvas, picture])
 
 
+def slowly_beside_the_mask(photo):
+    """A right answer: first the mask is shown, then in a thread, a second later, the completed photo."""
+    canvas, picture, drawn = MaskCanvas(photo), widgets.Image(), widgets.Image()
+
+    def png(image):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def work(mask):
+        time.sleep(1)
+        picture.value = png(paint(photo, mask))
+
+    def show(canvas):
+        drawn.value = png(mask_image(canvas.mask))
+        threading.Thread(target=work, args=(canvas.mask,)).start()
+
+    canvas.on_stroke(show)
+    return widgets.HBox([canvas, picture, drawn])
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Wrong answers, whose picture never comes, are not waited for as long as a learner's."""
+    monkeypatch.setattr(checks, "PATIENCE", 2.5)
+
+
 def paint(photo, mask):
     """A stand-in for the network: a fill that depends on what is around the hole."""
     return Image.fromarray(harmonic_fill(np.asarray(photo), mask))
@@ -166,6 +196,7 @@ RIGHT = [
     (checks.mini_studio, mini_studio),
     (checks.mini_studio, lambda photo: mini_studio(photo, observe=True)),
     (checks.mini_studio, lambda photo: mini_studio(photo, thread=True)),
+    (checks.mini_studio, slowly_beside_the_mask),
     (checks.mini_studio, lambda photo: mini_studio(photo, wrap=lambda parts: widgets.HBox([widgets.Image(), *parts]))),
     (
         checks.mini_studio,

@@ -48,7 +48,7 @@ def test_a_mask_array_of_any_type_says_the_same(values):
     assert np.array_equal(open_mask(values), MASK)
 
 
-@pytest.mark.parametrize("top", [1.02, 300.0, 1e10, -1.0])
+@pytest.mark.parametrize("top", [1.02, 300.0, 1e10, -1.0])  # fractions
 def test_a_mask_of_floats_of_which_nobody_knows_what_is_white_is_refused(top):
     with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
         open_mask(Image.fromarray(np.linspace(0, top, 64, dtype=np.float32).reshape(8, 8)))

@@ -195,7 +195,7 @@ def test_a_photo_of_floats_is_as_bright_as_it_means_to_be(white):
     assert np.abs(seen - 255 * ramp).max() <= 0.51
 
 
-@pytest.mark.parametrize("top", [1.02, 1.9, 256.0, 300.0, 65536.0, 1e10, 3e38])
+@pytest.mark.parametrize("top", [1.02, 1.9, 3.5, 12.0, 257.5, 300.0, 65700.0, 1e10, 3e38])
 def test_a_photo_of_floats_of_which_nobody_knows_what_is_white_is_refused(top):
     ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     for values in (ramp * np.float32(top), -ramp):
@@ -203,7 +203,24 @@ def test_a_photo_of_floats_of_which_nobody_knows_what_is_white_is_refused(top):
             open_photo(Image.fromarray(values))
 
 
-@pytest.mark.parametrize("values", [[-3, -1], [0, 2**31 - 1], [-1, 200], [0, 65536]])
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_what_resampling_leaves_beyond_black_and_white_is_cut_off(white):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    hair = np.linspace(-1e-4, 1 + 1e-4, 64, dtype=np.float32).reshape(8, 8)
+    clean, beyond = (np.asarray(open_photo(Image.fromarray(x * np.float32(white)))).astype(int) for x in (ramp, hair))
+    assert np.abs(clean - beyond).max() <= 1
+
+
+def test_sixteen_bits_in_a_picture_of_floats_or_of_signed_numbers_are_those_of_a_file_with_sixteen():
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 5  # a dark photo: up to 315 of 65535
+    expected = np.asarray(open_photo(Image.fromarray(values)))
+    for kind in (np.float32, np.int32):
+        assert np.array_equal(np.asarray(open_photo(Image.fromarray(values.astype(kind)))), expected)
+    signed = np.where(values == 0, -1, 200 * values.astype(np.int32))
+    assert np.asarray(open_photo(Image.fromarray(signed.astype(np.int32)))).max() > 200
+
+
+@pytest.mark.parametrize("values", [[-3, -2], [0, 2**31 - 1], [-30_000, 30_000], [0, 65_700]])
 def test_a_photo_of_whole_numbers_beyond_16_bits_is_refused(values):
     with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
         open_photo(Image.fromarray(np.array([values], dtype=np.int32)))

@@ -339,6 +339,16 @@ def test_settings_of_a_run_that_are_something_else_are_named(start, text):
     assert "attribute" not in str(refused.value)
 
 
+def test_gradients_that_are_not_finite_make_no_checkpoint_unreadable(start):
+    """In float16 they are, now and then: the scaler leaves such a step out."""
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    path = trainer.run.latest_checkpoint() / "custom_checkpoint_1.pkl"
+    row = {"reconstruction": 0.1, "network_gradient": float("nan")}
+    torch.save(torch.load(path) | {"window": [row], "watched": [(1, 1, row)]}, path)
+    assert start(None, resume=True).progress.iteration == trainer.progress.iteration
+
+
 class LeavesATrace:
     """Unpickled, it runs code."""
 
