@@ -253,7 +253,13 @@ class CompletionStudio(MaskCanvas):
             )
         return proposal["value"]
 
-    @traitlets.observe("_drawing", "blend", "grow_by", "filled_by", "on_demand")
+    @traitlets.observe("on_demand")
+    def _every_stroke_again(self, change: traitlets.Bunch) -> None:
+        """Switched off, what is completed or under way stays; switched on, what is not completed yet will be."""
+        if not self.on_demand and not self._working and self._completed.result is None:
+            self.complete_now()
+
+    @traitlets.observe("_drawing", "blend", "grow_by", "filled_by")
     def _something_changed(self, change: traitlets.Bunch | None = None) -> None:
         """Complete what is there now; if that is done on demand, forget the completion of what was there before."""
         if self.on_demand:
@@ -391,7 +397,7 @@ class CompletionStudio(MaskCanvas):
         """The result, which must be there: `result` itself is the photo while there is none."""
         result = self.result
         if not self.mask.any():
-            raise MaskError("nothing to save yet: paint over something first")
+            raise MaskError("nothing is completed yet: paint over something first")
         if self._completed.result is None:
             raise MaskError("not completed yet: press Complete first")
         return result
@@ -417,8 +423,13 @@ class CompletionStudio(MaskCanvas):
             self._carry_out_message(message, buffers)
 
     def _carry_out_message(self, message: dict, buffers: list) -> None:
-        self.error = self._note = ""
+        self.error = ""
         try:
+            match message:
+                case {"do": "upload" | "cancel"}:  # an upload comes in parts, and "Saved ..." stays true
+                    pass
+                case _:
+                    self._note = ""
             match message:
                 case {"do": "open", "sample": str(name)}:
                     if name not in sample_photos.photo_names():
@@ -436,7 +447,8 @@ class CompletionStudio(MaskCanvas):
                 case {"do": "complete"}:
                     self.complete_now()
                 case {"do": "cancel"}:
-                    self.cancel()
+                    if self._working:  # it may come late: what is completed by now stays
+                        self.cancel()
                 case {"do": "continue"}:
                     self.continue_from_result()
                     self._note = "The completed photo is now the one that you paint on."
@@ -453,7 +465,7 @@ class CompletionStudio(MaskCanvas):
                 case _:
                     raise ValueError("a message from the browser that the studio does not know")
         except Exception as error:
-            self.error = words_for(error)
+            self._note, self.error = "", words_for(error)
             self.send_state(["_source", "_network_name"])  # the lists go back to what is there
 
     def _take_upload(self, what: str, name: str) -> None:

@@ -101,6 +101,7 @@ class MaskCanvas(anywidget.AnyWidget):
 
     def __init__(self, photo: PhotoSource, mask: PhotoSource | None = None, brush_size: int | None = None, **options):
         self._callbacks: list[Callable[[MaskCanvas], None]] = []
+        self._callback_error = ""
         self._photo_number = 0
         jpeg = self._take_photo(photo)
         drawing = self._take_mask(np.zeros(self._full_photo.size[::-1], dtype=bool) if mask is None else mask)
@@ -215,9 +216,11 @@ class MaskCanvas(anywidget.AnyWidget):
 
     @traitlets.observe("completed_strokes")
     def _call_callbacks(self, change: traitlets.Bunch) -> None:
-        self.error = ""
+        if self.error == self._callback_error:  # what an upload said, say, stays
+            self.error = ""
+        self._callback_error = ""
         for callback in list(self._callbacks):
             try:
                 callback(self)
             except Exception:  # of any kind: from here it would go to a log, where nobody would see it
-                self.error = traceback.format_exc()
+                self.error = self._callback_error = traceback.format_exc()

@@ -269,17 +269,34 @@ def test_any_size_and_growth_that_python_sets_are_shown(studio):
     studio.until("q('.long-side').value === '640'")
 
 
-def test_no_answer_is_waited_for_once_the_kernel_has_ended(studio):
+@pytest.mark.parametrize("end", ["restartKernel", "shutdown"])
+def test_no_answer_is_waited_for_once_the_kernel_has_ended(studio, end):
     assert studio.find(".note").is_hidden()
-    studio.notebook.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    studio.notebook.evaluate(f"() => jupyterapp.shell.currentWidget.sessionContext.{end}()")
     try:
         studio.find(".note").wait_for()
         studio.stage.scroll_into_view_if_needed()
         studio.drag((0.3, 0.3), (0.35, 0.4))
         assert studio.words.inner_text() == "" and studio.find(".progress").is_hidden()
+        title = studio.find(".sample").input_value()
+        studio.find(".sample").select_option("machu-picchu" if title != "machu-picchu" else "meerkats")
+        assert "No Python is connected" in studio.find(".reply").inner_text()
+        assert studio.find(".sample").input_value() == title, "the list says what is there"
     finally:
+        if end == "shutdown":
+            studio.notebook.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
         studio.notebook.run_all()  # for the tests that follow
         studio.find(".note").wait_for(state="hidden")
+
+
+def test_undo_in_a_list_is_the_drawings(studio):
+    studio.notebook.execute("studio.load_photo('meerkats')")
+    studio.until("q('.sample').value === 'meerkats'")
+    studio.drag((0.3, 0.3), (0.35, 0.4))
+    studio.wait_for_completion()
+    studio.find(".filled-by").focus()
+    studio.page.keyboard.press("Control+z")
+    studio.notebook.execute("assert not studio.mask.any()")
 
 
 def test_what_cannot_be_shown_is_said_and_what_follows_is_shown(studio):

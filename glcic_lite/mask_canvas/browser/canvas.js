@@ -487,11 +487,12 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
   window.addEventListener("keydown", claimKey, true);
 
   root.addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input[type=text]")) {
-      if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // letters are text here, not tools
+    const isChord = event.ctrlKey || event.metaKey;
+    const inList = event.target.matches("select"); // its letters choose; but Ctrl+Z there undoes a stroke, no cell's text
+    if (event.target.matches("input[type=text]") || (inList && !isChord)) {
+      if (!isChord) event.stopPropagation(); // letters are text here, not tools
       return;
     }
-    const isChord = event.ctrlKey || event.metaKey;
     if (!isChord) event.stopPropagation(); // else "x" on a button cuts the cell
     const action = actionFor(event, event.target === stage);
     if (!actions[action] || (pointers.size && !isChord && action !== "abandon")) return;

@@ -24,5 +24,12 @@ export function listen(model, reactions, failed = () => {}) {
     },
   ]);
   for (const [name, react] of guarded) model.on(name, react);
-  return () => guarded.forEach(([name, react]) => model.off(name, react));
+  // A kernel that is shut down, unlike one that is restarted, ends without this event of its widgets.
+  const ended = model.widget_manager?.kernel?.disposed;
+  const noKernel = guarded.find(([name]) => name === "comm_live_update")?.[1];
+  if (noKernel) ended?.connect(noKernel);
+  return () => {
+    guarded.forEach(([name, react]) => model.off(name, react));
+    if (noKernel) ended?.disconnect(noKernel);
+  };
 }

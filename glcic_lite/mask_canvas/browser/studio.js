@@ -111,7 +111,11 @@ function renderStudio({ model, el }, drawing) {
   const find = (selector) => root.querySelector(selector);
   const [before, after, picture, view] = [".before", ".after", ".picture", ".view"].map(find);
   const context = after.getContext("2d");
-  const ask = (message, buffers) => model.send(message, undefined, buffers);
+  function ask(message, buffers) {
+    if (!root.classList.contains("disconnected")) return model.send(message, undefined, buffers);
+    note.textContent = "No Python is connected: run the cell again.";
+    showSource(); // the lists go back to what is there
+  }
 
   // ------------------------------------------------------------------------------------------ before and after
 
@@ -365,6 +369,7 @@ function renderStudio({ model, el }, drawing) {
   for (const button of root.querySelectorAll(".saving button")) {
     button.addEventListener("click", () => {
       find(".saving").hidePopover();
+      note.textContent = "Saving …";
       ask({ do: "save", as: button.dataset.as });
     });
   }
@@ -427,6 +432,7 @@ function renderStudio({ model, el }, drawing) {
     "change:error": () => {
       showNote();
       showState();
+      if (!canvas.error.hidden) canvas.error.scrollIntoView({ block: "nearest" });
     },
     "change:_source": showSource,
     "change:long_side": showSource,
@@ -438,7 +444,10 @@ function renderStudio({ model, el }, drawing) {
     "change:grow_by": showGrowth,
     "change:_photo_size": showGrowth,
     "change:view": showView,
-    "change:_note": showNote,
+    "change:_note": () => {
+      showNote();
+      if (note.textContent) note.scrollIntoView({ block: "nearest" }); // on a low screen it lies below the edge
+    },
     comm_live_update: showState,
   };
   const stopListening = listen(model, changes, canvas.showBroken);

@@ -403,11 +403,11 @@ def test_bad_photos_and_weights_are_refused(tmp_path, photo):
         ({"do": "open", "sample": "../../README"}, "no sample photo '../../README'"),
         ({"do": "mask", "name": "../secret"}, "no mask '../secret'"),
         ({"do": "network", "folder": "/no/such/folder"}, "/no/such/folder: no such folder"),
-        ({"do": "save", "as": "png"}, "nothing to save yet"),
-        ({"do": "save", "as": "page"}, "nothing to save yet"),
-        ({"do": "save", "as": "gif"}, "nothing to save yet"),
+        ({"do": "save", "as": "png"}, "nothing is completed yet"),
+        ({"do": "save", "as": "page"}, "nothing is completed yet"),
+        ({"do": "save", "as": "gif"}, "nothing is completed yet"),
         ({"do": "save", "as": "bmp"}, "does not know"),
-        ({"do": "continue"}, "nothing to save yet"),
+        ({"do": "continue"}, "nothing is completed yet"),
         ({"do": "dance"}, "does not know"),
         ({"do": "upload", "what": "photo", "name": "x.jpg", "part": 0, "parts": 1}, "IndexError"),
         ("nonsense", "does not know"),
@@ -523,7 +523,7 @@ def test_what_is_transparent_can_be_the_mask(ready, tmp_path, mode):
 
 def test_saving_writes_photo_and_mask_and_overwrites_nothing(ready, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MaskError, match="nothing to save"):
+    with pytest.raises(MaskError, match="nothing is completed yet"):
         ready.save()
     ready.mask = box(30, 20, 50, 31)
     ready.grow_by = 2
@@ -584,7 +584,7 @@ def test_continuing_from_the_result(ready, photo):
     ready.mask = box(5, 5, 9, 9)
     second = np.asarray(ready.result)
     assert np.array_equal(second[~ready.mask], np.asarray(first)[~ready.mask])
-    with pytest.raises(MaskError, match="nothing to save"):
+    with pytest.raises(MaskError, match="nothing is completed yet"):
         completion_studio(photo, narrow_network()).continue_from_result()
 
 
@@ -612,6 +612,35 @@ def test_on_demand_it_completes_when_asked(ready, photo):
     assert ready._completion == {}, "what was completed before is not this drawing's"
     ready.on_demand = False
     assert ready.wait(SECONDS) and counted.times == 2 and ready._completion
+
+
+def test_what_is_completed_stays_when_each_stroke_is_switched_off_and_on(ready):
+    ready.fill = counted = Counted()
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS) and counted.times == 1
+    shown = ready._completion
+    ready.on_demand = True
+    assert ready._completion == shown and not ready._working
+    ready.on_demand = False
+    assert ready.wait(SECONDS) and ready._completion == shown and counted.times == 1
+
+
+def test_a_cancel_that_comes_late_takes_nothing_away(ready):
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS)
+    shown, ready._note = ready._completion, "Saved it."
+    ready._receive_message(ready, {"do": "cancel"}, [])
+    assert ready._completion == shown and ready._note == "Saved it."
+
+
+def test_what_an_upload_has_said_outlasts_the_stroke_that_is_under_way(ready):
+    ready._receive_message(ready, {"do": "upload", "what": "photo", "name": "x.txt", "part": 0, "parts": 1}, [b"text"])
+    said = ready.error
+    assert "x.txt" in said
+    draw(ready, box(30, 20, 50, 31))
+    assert ready.wait(SECONDS) and ready.error == said
+    ready._receive_message(ready, {"do": "open", "sample": "meerkats"}, [])
+    assert not ready.error
 
 
 class Counted:

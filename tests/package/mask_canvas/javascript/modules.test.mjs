@@ -196,6 +196,18 @@ test("a file is sent in parts, in order and whole", async () => {
   assert.equal(sent.length, 1, "an empty file is a part as well: Python says what is wrong with it");
 });
 
+test("a kernel that is shut down is heard of, and no more once nobody listens", () => {
+  const listeners = new Set();
+  const disposed = { connect: (react) => listeners.add(react), disconnect: (react) => listeners.delete(react) };
+  const model = { on() {}, off() {}, widget_manager: { kernel: { disposed } } };
+  const seen = [];
+  const stop = listen(model, { comm_live_update: () => seen.push("ended"), "change:error": () => seen.push("error") });
+  for (const react of listeners) react();
+  assert.deepEqual(seen, ["ended"]);
+  stop();
+  assert.equal(listeners.size, 0);
+});
+
 test("a reaction that fails ends neither the others nor what comes later, and is told", async () => {
   const reactions = {};
   const model = { on: (name, react) => (reactions[name] = react), off: (name) => delete reactions[name] };
