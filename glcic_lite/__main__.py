@@ -60,6 +60,8 @@ def main() -> None:
     warnings.showwarning = lambda message, *where: print(f"glcic_lite: {one_line(message)}", file=sys.stderr)
     try:
         status = app(standalone_mode=False)  # standalone, typer would print errors itself, in four lines
+    except MemoryError:  # before anything else is imported
+        problem = "not enough memory"
     except typer.TyperException as error:
         problem = f"{error.format_message().rstrip('.')}; --help says more"
     except expected_errors() as error:

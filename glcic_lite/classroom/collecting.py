@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from glcic_lite.files import NOTEBOOKS, REPOSITORY
 
 SECONDS = 60.0  # for one answer, and for importing the libraries before the first
 MEMORY = 2_000_000_000  # bytes, beyond what the libraries take
+_given_up = threading.Event()  # whoever waited for the results has gone
 MARKS = {"correct": "✓", "not yet": "✗", "not attempted": "○", "missing": "–", "stopped": "!"}
 
 
@@ -78,24 +80,24 @@ def plain(text: str) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [*folder.glob("[0-9][0-9]_*.ipynb"), *folder.glob(FILE)]
+    """A student's own files in a folder; a link may lead to somebody else's."""
+    return [x for name in ("[0-9][0-9]_*.ipynb", FILE) for x in folder.glob(name) if not x.is_symlink()]
 
 
 def _notebooks(folder: Path) -> Path | None:
     """Where in a student's folder the notebooks lie."""
     for depth in ("", "*/", "*/*/"):
-        for place in [folder] if not depth else sorted(folder.glob(depth)):
+        for place in [folder] if not depth else sorted(x for x in folder.glob(depth) if not x.is_symlink()):
             for here in (place, place / "notebooks"):
-                if _files(here):
+                if (here == folder or not here.is_symlink()) and _files(here):
                     return here
     return None
 
 
 def _handed_in(here: Path, lesson: Path) -> Path | None:
     """A student's notebook of a lesson: the one of its name, or else the latest (01_x-Copy1, "01_x (2)")."""
-    if (here / lesson.name).exists():
-        return here / lesson.name
-    return max(here.glob(f"{lesson.name[:2]}_*.ipynb"), key=lambda path: path.lstat().st_mtime, default=None)
+    own = [path for path in _files(here) if path.name.startswith(f"{lesson.name[:2]}_")]
+    return next((x for x in own if x.name == lesson.name), max(own, key=lambda x: x.stat().st_mtime, default=None))
 
 
 def collect(
@@ -117,17 +119,23 @@ def collect(
     posed = lessons()
     at_once = max(1, (os.cpu_count() or 2) // 2)
     found = []
+    _given_up.clear()
     with ThreadPoolExecutor(at_once) as pool:
         work = [pool.submit(_student, name, path, posed, run_code, seconds, memory) for name, path in students.items()]
-        for name, waiting in zip(students, work, strict=True):
-            on_student(name, results := waiting.result())
-            found += results
+        try:
+            for name, waiting in zip(students, work, strict=True):
+                on_student(name, results := waiting.result())
+                found += results
+        except BaseException:  # Ctrl-C, say: then nobody's code runs on
+            _given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return found
 
 
 def _student(name: str, folder: Path, posed: dict, run_code: bool, seconds: float, memory: int) -> list[Result]:
     here = _notebooks(folder) or folder
-    record = read_progress(here / FILE)
+    record = {} if (here / FILE).is_symlink() else read_progress(here / FILE)
     results = []
     for lesson, path in posed.items():
         verdicts = _lesson(here, path, seconds, memory) if run_code else {}
@@ -174,7 +182,7 @@ def run_answers(
     """
     found: dict[int, tuple[str, str]] = {}
     left = list(answers)
-    while left:
+    while left and not _given_up.is_set():
         verdicts, guilty, why = _process(left, import_line, seconds, memory)
         found |= verdicts
         left = [answer for answer in left if answer.exercise not in found]
@@ -197,7 +205,9 @@ def _process(
         work, job, results = folder / "work", folder / "job.json", folder / "results.jsonl"
         work.mkdir()
         results.touch()
-        content = {"import": import_line, "memory": memory, "answers": [vars(answer) for answer in answers]}
+        # Of processor time, in case nobody is left to watch: more than any answer may take by the clock.
+        most = int(2 * (SECONDS + seconds * len(answers)))
+        content = {"import": import_line, "memory": memory, "seconds": most, "answers": [vars(x) for x in answers]}
         job.write_text(json.dumps(content), encoding="utf-8")
         command = [sys.executable, "-m", "glcic_lite.classroom.running", str(job), str(results)]
         child = subprocess.Popen(
@@ -213,6 +223,8 @@ def _process(
         largest: int | None = None  # resident memory when the answers begin, and what they may add to it
         while child.poll() is None and not why:
             time.sleep(0.05)
+            if _given_up.is_set():
+                why = "given up"
             if results.stat().st_size != size:
                 size, since = results.stat().st_size, time.monotonic()
             try:
@@ -251,7 +263,7 @@ def _read_results(file: Path) -> tuple[dict[int, tuple[str, str]], int | None]:
                 begun = int(entry["exercise"])
             elif entry["state"] in MARKS:
                 verdicts[int(entry["exercise"])] = (entry["state"], str(entry["message"])[:1000])
-        except (ValueError, TypeError, KeyError, ArithmeticError):
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
             continue
     return verdicts, begun
 

@@ -34,11 +34,12 @@ _REFUSED = {  # programs, other processes, connections, and the ways around all 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def limit_resources(memory: int) -> None:
-    """Limit memory and the size of files, and dump no crash, where the system has such limits.
+def limit_resources(memory: int, seconds: int) -> None:
+    """Limit memory, time and the size of files, and dump no crash, where the system has such limits.
 
     Args:
         memory: bytes beyond what the libraries take; the parent watches it, too.
+        seconds: of processor time; the parent, while there is one, watches the clock.
     """
     try:
         import resource
@@ -47,10 +48,16 @@ def limit_resources(memory: int) -> None:
     import psutil
 
     most = psutil.Process().memory_info().vms + memory
-    for what, value in ((resource.RLIMIT_AS, most), (resource.RLIMIT_FSIZE, 50_000_000), (resource.RLIMIT_CORE, 0)):
+    limits = {
+        resource.RLIMIT_AS: most,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: 50_000_000,
+        resource.RLIMIT_CORE: 0,
+    }
+    for what, value in limits.items():
         try:
             resource.setrlimit(what, (value, value))
-        except (ValueError, OSError):
+        except (ValueError, OverflowError, OSError):
             continue
 
 
@@ -111,7 +118,7 @@ def main(job_file: str, results_file: str) -> None:
     space: dict = {}
     exec(job["import"], space)  # a line of the course's own lesson
     with open(results_file, "a", encoding="utf-8", buffering=1) as results:
-        limit_resources(job["memory"])
+        limit_resources(job["memory"], job["seconds"])
         confine(os.getcwd())
         for answer in job["answers"]:
             print(json.dumps({"exercise": answer["exercise"], "begun": True}), file=results)

@@ -45,6 +45,8 @@ def write_students_copy(out: Path, clean: bool = False, answers: bool = True) ->
     lessons = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
         raise FileNotFoundError(f"{NOTEBOOKS}: no lessons here; copies are made in a copy of the course's repository")
+    if not out.name:  # "." and "/"
+        raise FileExistsError(f"{out}: is there already; choose another name")
     archive = out.with_name(out.name + ".zip")
     for target in (out, archive):
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):

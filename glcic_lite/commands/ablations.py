@@ -13,7 +13,9 @@ def ablations(
     data: TrainingPhotos = DATA_FOLDER,
     names: Annotated[list[str] | None, typer.Argument(help="Which of them; all by default.")] = None,
     precision: PrecisionOption = Precision.auto,
-    seed: Annotated[list[int] | None, typer.Option(min=0, help="Train with this seed; may be repeated.")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Train with this seed; may be repeated.")
+    ] = None,
     long: Annotated[
         bool,
         typer.Option("--long", help="Those of the long comparison, three seeds: some six hours on one CPU core."),

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import expect_folder_for
+from glcic_lite.commands.options import expect_folder_for, given_path
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(help="The folder to write; a zip file of it is written beside it.")],
+    folder: Annotated[
+        Path, typer.Argument(parser=given_path, help="The folder to write; a zip file of it is written beside it.")
+    ],
     clean: Annotated[bool, typer.Option("--clean", help="Without the outputs of cells.")] = False,
     answers: Annotated[bool, typer.Option(help="With the folded answers to Test yourself.")] = True,
 ) -> None:
@@ -36,8 +38,8 @@ def collect(
     progress_only: Annotated[
         bool, typer.Option("--progress-only", help="Read the progress files alone; nothing is executed.")
     ] = False,
-    seconds: Annotated[float, typer.Option(min=1, help="For one answer.")] = 60.0,
-    memory: Annotated[float, typer.Option(min=0.1, help="For one answer, in GB.")] = 2.0,
+    seconds: Annotated[float, typer.Option(min=1, max=100_000, help="For one answer.")] = 60.0,
+    memory: Annotated[float, typer.Option(min=0.1, max=100_000, help="For one answer, in GB.")] = 2.0,
 ) -> None:
     """Say who is done with which exercise. This runs the students' code: their answers, not the rest of their
     notebooks, in processes that may write nowhere but in a folder of their own, start no program, and have limited time
@@ -48,7 +50,8 @@ def collect(
     from glcic_lite.files import csv_text, write_text
 
     if out:
-        expect_folder_for(out)
+        handed_in = (file for folder in folders for ending in ("*.ipynb", "*.jsonl") for file in folder.rglob(ending))
+        expect_folder_for(out, *handed_in)
     students = collecting.hand_ins(folders)
     if not progress_only:
         seal = "sealed off from network and files" if can_seal() else "NOT sealed off: this system has no means for it"
@@ -59,12 +62,12 @@ def collect(
         print(f"{name}: {done} of {len(results)}", file=sys.stderr, flush=True)
 
     results = collecting.collect(students, not progress_only, seconds, int(memory * 1e9), say)
+    if out:  # before anything is printed: whoever reads it may have gone
+        write_text(out, csv_text([vars(result) for result in results]))
     print(collecting.table(results))
     for result in results:
         if result.state == "stopped":
             print(f"{result.student}, lesson {result.lesson}, exercise {result.exercise}: {result.message}")
-    if out:
-        write_text(out, csv_text([vars(result) for result in results]))
 
 
 def progress(

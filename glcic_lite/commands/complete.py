@@ -1,6 +1,7 @@
 """python -m glcic_lite complete: a photo, or a folder of photos."""
 
 import os
+import re
 import sys
 import time
 from fractions import Fraction
@@ -22,7 +23,9 @@ def scale_named(name: str) -> "Scale":
     from glcic_lite.method.scale import given_reduction
 
     try:
-        scale: Scale = "auto" if name == "auto" else float(Fraction(name))
+        if not re.fullmatch(r"auto|\d{1,6}(\.\d{1,9})?(/\d{1,6})?", name.strip()):  # 1e999999999 would take for ever
+            raise ValueError
+        scale: Scale = "auto" if name.strip() == "auto" else float(Fraction(name))
         given_reduction(scale)
     except (ValueError, ZeroDivisionError) as error:
         raise typer.BadParameter(f"{name!r} is none of auto, 1, 1/2, 1/3, 1/4 and so on") from error

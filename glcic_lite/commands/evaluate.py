@@ -79,6 +79,8 @@ def evaluate(
             known=[] if again else protocol.read_rows(known) if known else None,
             more=more,
         )
+    if out:  # before anything is printed: whoever reads it may have gone
+        write_text(out, csv_text(rows))
     print(
         f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "
         f"{'texture':>8} {'L1':>6} {'seconds':>8}" + "".join(f" {MORE_COLUMNS[name][0]:>7}" for name in more)
@@ -90,5 +92,3 @@ def evaluate(
             f"{row['ssim']:6.3f} {row['haarpsi']:7.3f} {row['texture']:8.2f} {row['l1']:6.1f} {row['seconds']:8.2f}"
             + "".join(f" {row[name]:{MORE_COLUMNS[name][1]}}" for name in more)
         )
-    if out:
-        write_text(out, csv_text(rows))

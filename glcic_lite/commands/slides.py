@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from glcic_lite.commands.options import given_path
+
 Plan = StrEnum("Plan", ["lessons", "lecture"])
 
 
 def slides(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write; decks in it are replaced.")] = Path(
-        "slides"
-    ),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", parser=given_path, help="The folder to write; decks in it are replaced.")
+    ] = Path("slides"),
     plan: Annotated[
         Plan, typer.Option(help="lessons: a deck for each. lecture: one deck across them, for ninety minutes.")
     ] = Plan.lessons,

@@ -51,7 +51,7 @@ def train(
     from glcic_lite.training import Trainer
 
     trainer = Trainer(
-        None if resume and settings is None else settings_named(settings or "lite"),
+        None if resume and settings is None else settings_named("lite" if settings is None else settings),
         data / "train",
         data / "val",
         out,

@@ -51,6 +51,8 @@ def mix(parts: Sequence[tuple[str | os.PathLike, float]]) -> CompletionNetwork:
     for name, mixed in states[0].items():
         if mixed.is_floating_point():  # everything but batch normalisation's count of batches
             mixed.copy_(sum(share * state[name] for share, state in zip(shares, states, strict=True)))
+            if not mixed.isfinite().all():
+                raise WeightsError(f"these shares go too far: some numbers in {name} would be infinite")
             if name.endswith("running_var") and (mixed < 0).any():
                 raise WeightsError(f"these shares go too far: a variance in {name} would be negative")
     return networks[0]

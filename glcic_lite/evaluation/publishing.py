@@ -21,7 +21,7 @@ from glcic_lite.evaluation.statistics import (
     paired_differences,
     verdict,
 )
-from glcic_lite.files import csv_text, expect_writable, write_text, written_beside
+from glcic_lite.files import csv_text, expect_writable, read_text, write_text, written_beside
 from glcic_lite.method.networks import CompletionNetwork, ContextDiscriminator, count_parameters
 from glcic_lite.method.photos import save_image
 from glcic_lite.method.pretrained import Pretrained
@@ -173,7 +173,15 @@ def _copy_run(run: RunFolder, out: Path, weights: str) -> None:
             raise RunError(f"{run.path}: no {needed} in it yet; a run can be published after its first validation")
     log, validation = run.all_rows("log.csv"), run.all_rows("validation.csv")  # read once: the run may be in progress
     # The weights are those of the last validation; the log of a run in progress, or of a stopped one, is longer.
-    log = [row for row in log if int(row["iteration"]) <= int(validation[-1]["iteration"])]
+    try:
+        last = int(validation[-1]["iteration"])
+        log = [row for row in log if int(row["iteration"]) <= last]
+        if not log:
+            raise ValueError("log.csv has no rows")
+        if (run.path / "history.md").exists():
+            read_text(run.path / "history.md")  # by hand: it may be no UTF-8
+    except (ValueError, TypeError, LookupError) as error:
+        raise RunError(f"{run.path}: its logs or its history are not as they should be ({error})") from error
     for file, rows in (("log.csv", log), ("validation.csv", validation)):
         write_text(out / file, csv_text(rows))
     for file in ("settings.json", "history.md"):  # a run that starts from these weights continues the history

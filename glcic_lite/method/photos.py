@@ -140,6 +140,8 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
         raise PhotoError(f"{name}: an animated or multi-page picture ({frames} frames); save one of them as a photo")
     _refuse_size(image, name, max_pixels)  # that of the page that was chosen
     found = metadata.read(image)  # before decoding, which may close the file
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        found |= _tiff_white(image, name)
     try:
         if least_edge is not None and min(image.size) >= 2 * least_edge:
             scale = least_edge / min(image.size)
@@ -149,11 +151,28 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
         upright = ImageOps.exif_transpose(image) if turned else image
     except Exception as error:  # see `_opened`
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
-    if any(upright.info.get(key) != found.get(key) for key in ("exif", "dpi")):
+    ours_to_say = ("exif", "dpi", WHITE_IS_ZERO)
+    if any(upright.info.get(key) != found.get(key) for key in ours_to_say):
         if upright is image and not ours:
             upright = image.copy()
-        upright.info = {**{key: upright.info[key] for key in upright.info if key not in ("exif", "dpi")}, **found}
+        upright.info = {**{key: upright.info[key] for key in upright.info if key not in ours_to_say}, **found}
     return upright
+
+
+WHITE_IS_ZERO = "white_is_zero"  # in a picture's `info`: its numbers are those of a negative
+
+
+def _tiff_white(tiff: TiffImagePlugin.TiffImageFile, name: str) -> dict:
+    """`WHITE_IS_ZERO`, if that is so: Pillow turns 1 and 8 bits round, but not 16 and 32.
+
+    Raises:
+        PhotoError: colours of 16 bits that lie plane by plane, uncompressed: Pillow would take them for 8 bits.
+    """
+    tags = tiff.tag_v2
+    bits = tags.get(258, (1,))
+    if tags.get(284) == 2 and tags.get(259, 1) == 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8:
+        raise PhotoError(f"{name}: colours of 16 bits, stored plane by plane, are not read; save it as PNG")
+    return {WHITE_IS_ZERO: True} if tags.get(262) == 0 and tiff.mode not in ("1", "L") else {}
 
 
 def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
@@ -275,7 +294,7 @@ def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
     if not np.isfinite(values).all():
         raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
     if image.mode.startswith("I;16"):
-        return values, 65535.0
+        return (65535 - values if image.info.get(WHITE_IS_ZERO) else values), 65535.0
     least, most, hair, whole = values.min(), values.max(), 1e-3, not (values % 1).any()
     white = next((white for white in (1.0, 255.0, 65535.0) if most <= white * (1 + hair)), 0.0)
     black = -max(hair * white, float(whole))  # programs mark with -1
@@ -285,7 +304,8 @@ def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
             f"{name}: a picture in mode {image.mode} must hold numbers from 0 to 1, to 255 or to 65535; these go from "
             f"{least:.6g} to {most:.6g}"
         )
-    return values.clip(0, white), white
+    values = values.clip(0, white)
+    return (white - values if image.info.get(WHITE_IS_ZERO) else values), white
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -323,11 +343,11 @@ def picture_format(path: str | os.PathLike) -> str:
     """Pillow's name for the format that a file's suffix stands for.
 
     Raises:
-        PhotoError: Pillow writes no format with this suffix.
+        PhotoError: no format with this suffix is written, or none that keeps a photo's size.
     """
     suffix = Path(path).suffix
     kind = Image.registered_extensions().get(suffix.lower())
-    if kind not in Image.SAVE:
+    if kind not in Image.SAVE or kind not in FORMATS or kind == "ICO":  # which changes the size
         raise PhotoError(f"{path}: unknown picture format {suffix!r}; use .png or .jpg")
     return kind
 

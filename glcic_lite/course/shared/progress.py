@@ -101,9 +101,14 @@ def _read(file: Path) -> tuple[dict[tuple[str, int], Record], bool]:
 
 
 def exercises(notebook: Path) -> dict[int, str]:
-    """The exercises of a lesson: number and name, as its headings give them."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    """The exercises of a lesson: number and name, as its headings give them; none in a file that is no notebook."""
+    try:
+        if not notebook.is_file():  # opening a pipe would wait for ever
+            return {}
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
     return {int(number): name for number, name, _ in _EXERCISE.findall(text)}
 
 
@@ -114,6 +119,8 @@ def progress_map(folder: Path | None = None) -> str:
         folder: where the notebooks and the record lie; by default the working folder, or else the course's.
     """
     here = Path(folder or ".")
+    if not here.is_dir():
+        raise NotADirectoryError(f"{here}: no such folder")
     lessons = sorted((here if folder or any(here.glob("[0-9][0-9]_*.ipynb")) else NOTEBOOKS).glob("[0-9][0-9]_*.ipynb"))
     record = read_progress((lessons[0].parent if lessons else here) / FILE)
     lines = []

@@ -116,6 +116,20 @@ def test_the_map_shows_what_is_done(file, tmp_path):
     assert lines[2].startswith("1 of 2 exercises passed")
 
 
+@pytest.mark.parametrize("content", ["no json", "[" * 100_000, '{"cells": [{"cell_type": "markdown", "source": 5}]}'])
+def test_a_notebook_that_is_none_has_no_exercises_on_the_map(tmp_path, content):
+    (tmp_path / "01_far_away.ipynb").write_text(content)
+    assert "no exercises" in progress_map(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_on_the_map_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "01_far_away.ipynb")
+    assert "no exercises" in progress_map(tmp_path)
+    with pytest.raises(OSError, match="no such folder"):
+        progress_map(tmp_path / "nowhere")
+
+
 def test_the_map_of_the_course_knows_every_exercise():
     assert " of 47 exercises" in progress_map(progress.NOTEBOOKS)
 

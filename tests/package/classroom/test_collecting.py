@@ -2,8 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
+import threading
+import time
 
+import psutil
 import pytest
 
 from glcic_lite.classroom import collecting
@@ -142,6 +146,50 @@ def test_what_an_answer_writes_in_its_own_folder_is_fine(course, tmp_path):
     words += "        pathlib.Path(name, 'a').write_text('b')\n    open('here', 'w').write('x')\n    return 6"
     hand_in(tmp_path, "fay", [f"def twice(n):\n    {words}", None, None])
     assert collect(hand_ins([tmp_path / "fay"]), seconds=5)[0].state == "correct"
+
+
+def test_a_link_is_nobodys_own_work(course, tmp_path):
+    hand_in(tmp_path / "class", "ann", RIGHT)
+    own = tmp_path / "class" / "bob" / "notebooks"
+    own.mkdir(parents=True)
+    (own / "01_numbers.ipynb").symlink_to(tmp_path / "class" / "ann" / "notebooks" / "01_numbers.ipynb")
+    (own / "01_numbers-Copy1.ipynb").write_text(lesson([None] * 3))
+    (tmp_path / "class" / "cid").mkdir()
+    (tmp_path / "class" / "cid" / "notebooks").symlink_to(tmp_path / "class" / "ann" / "notebooks")
+    students = hand_ins([tmp_path / "class"])
+    assert sorted(students) == ["ann", "bob"]
+    results = collect(students, seconds=5)
+    assert [r.state for r in results if r.student == "bob"] == ["not attempted"] * 3
+
+
+def test_deep_nonsense_among_the_results_costs_only_itself(tmp_path):
+    file = tmp_path / "results.jsonl"
+    file.write_text("[" * 100_000 + '\n{"exercise": 2, "state": "correct", "message": ""}\n')
+    assert collecting._read_results(file)[0] == {2: ("correct", "")}
+
+
+def test_whoever_gives_up_waiting_leaves_no_code_running(course, tmp_path):
+    for name in ("ann", "bob", "cid", "dee"):
+        hand_in(tmp_path / "class", name, ["def twice(n):\n    while True: pass", None, None])
+    begun = time.monotonic()
+
+    def interrupt():
+        while not any("glcic_lite.classroom.running" in " ".join(_command(x)) for x in psutil.process_iter()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        collect(hand_ins([tmp_path / "class"]), seconds=300)
+    assert time.monotonic() - begun < 200, "it has waited for an answer"
+    assert not any("glcic_lite.classroom.running" in " ".join(_command(x)) for x in psutil.process_iter())
+
+
+def _command(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def test_progress_files_alone_execute_nothing(course, tmp_path, monkeypatch):

@@ -178,7 +178,18 @@ def test_the_program_runs_as_a_module_without_a_traceback(folder):
         (["complete", "photo.png", "mask.png"], "--out"),
         (["complete", "", "mask.png", "-o", "out.png"], "this one is empty"),
         (["complete", "photo.png", "", "-o", "out.png"], "this one is empty"),
-        (["complete", "x.png", "m.png", "-o", "o.png", "--scale", "0"], "none of auto, 1, 1/2, 1/3, 1/4 and so on"),
+        *(
+            (
+                ["complete", "x.png", "m.png", "-o", "o.png", "--scale", scale],
+                "none of auto, 1, 1/2, 1/3, 1/4 and so on",
+            )
+            for scale in ("0", "1e400", "1e999999999", "-1", "nan", "1/0", "1" * 5000)
+        ),
+        (["evaluate", ""], "this one is empty"),
+        (["slides", "-o", ""], "this one is empty"),
+        (["classroom", "new", ""], "this one is empty"),
+        (["ablations", "-o", "x", "--seed", "4294967296"], "--seed"),
+        (["classroom", "collect", "x", "--memory", "inf"], "--memory"),
         (["evaluate", "--sed", "3"], "--sed"),
         (["evaluate", "--seed", "three"], "--seed"),
         (["evaluate", "--seed", "-1"], "--seed"),
@@ -261,6 +272,28 @@ def test_evaluate_measures_only_what_is_asked_for_and_takes_what_is_known(folder
     assert status == 0 and "77.00" in out
     status, out, _ = run(*asked, "--fill", "shift-map", "--known", "told.csv", "--again")
     assert status == 0 and "77.00" not in out
+
+
+def test_what_is_measured_is_written_before_it_is_printed(folder, run, weights_folder, photos_folder, monkeypatch):
+    def closed(*words, **options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises((OSError, SystemExit)):
+        run(
+            "evaluate", photos_folder / "test", "--weights", weights_folder, "--hole", "box 32", "--fill", "harmonic",
+            "-o", "rows.csv",
+        )  # fmt: skip
+    assert (folder / "rows.csv").read_text().count("\n") > 1
+
+
+def test_too_little_memory_is_said_in_one_line(folder, run, monkeypatch):
+    def greedy(*given, **options):
+        raise MemoryError
+
+    monkeypatch.setattr("glcic_lite.method.photos.picture_format", greedy)
+    (folder / "p.png").write_bytes(b"")
+    assert_one_line(*run("complete", "p.png", "m.png", "-o", "o.png")[::2], "not enough memory")
 
 
 def test_evaluate_measures_grain_if_asked(folder, run, weights_folder, photos_folder):

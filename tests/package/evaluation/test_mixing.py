@@ -89,6 +89,7 @@ def test_networks_of_different_kinds_are_refused_by_name(folders, tmp_path, netw
         (["seed0=0.5", "seed1=half"], "seed1=half: expected"),
         (["seed0", "seed1"], "seed0: expected"),
         (["seed0=nan", "seed1=1"], "not nan"),
+        (["seed0=1e308", "seed1=-1e308", "seed0=1"], "go too far"),
         (["seed0=0.5", "lost/=0.5"], "lost/: no such folder"),
     ],
 )

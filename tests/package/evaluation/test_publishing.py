@@ -157,6 +157,23 @@ def test_a_call_that_fails_leaves_what_was_published_before(run_folder, test_pho
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"], "something was left behind"
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("history.md", "Größe".encode("latin-1")),
+        ("log.csv", b""),
+        ("log.csv", b"iteration,phase,seconds\n"),
+        ("validation.csv", b"iteration,phase,seconds,psnr\n"),
+        ("validation.csv", b"iteration,phase,seconds,psnr\nx,y,z,1\n"),
+    ],
+)
+def test_a_run_whose_logs_are_damaged_is_named_before_the_work(run_folder, test_photos, tmp_path, file, content):
+    (run_folder / file).write_bytes(content)
+    with pytest.raises(RunError, match="run"):
+        publish(run_folder, tmp_path / "out", test_photos, train_photos=162, on_case=lambda *case: pytest.fail("work"))
+    assert not (tmp_path / "out" / "README.md").exists()
+
+
 @pytest.mark.parametrize("out", [".", "run", "run/network", "linked/best", "run/new", "notes", "notes/text", "x" * 300])
 def test_a_place_that_holds_anything_else_is_refused_before_the_work(run_folder, tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)

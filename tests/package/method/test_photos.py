@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
 from glcic_lite.files import DATA
+from glcic_lite.method.masks import open_mask
 from glcic_lite.method.photos import (
     PHOTO_SUFFIXES,
     PhotoError,
@@ -224,6 +225,52 @@ def test_sixteen_bits_in_a_picture_of_floats_or_of_signed_numbers_are_those_of_a
 def test_a_photo_of_whole_numbers_beyond_16_bits_is_refused(values):
     with pytest.raises(PhotoError, match="from 0 to 1, to 255 or to 65535"):
         open_photo(Image.fromarray(np.array([values], dtype=np.int32)))
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_a_tiff_in_which_zero_is_white_is_no_negative(tmp_path, kind):
+    """Pillow turns 1 and 8 bits round by itself, but not more."""
+    dark = np.full((8, 10), 65535 if kind is np.uint16 else 255, kind)
+    dark[2:5, 3:7] = 0  # which is white there
+    Image.fromarray(dark).save(tmp_path / "black_is_zero.tif")
+    content = (tmp_path / "black_is_zero.tif").read_bytes()
+    tag = struct.pack("<HHIH", 262, 3, 1, 1)
+    assert content.count(tag) == 1
+    (tmp_path / "white_is_zero.tif").write_bytes(content.replace(tag, struct.pack("<HHIH", 262, 3, 1, 0)))
+    usual, other = (np.asarray(open_photo(tmp_path / f"{name}_is_zero.tif")) for name in ("black", "white"))
+    assert usual[0, 0, 0] == 255 and usual[3, 4, 0] == 0 and np.array_equal(other, 255 - usual)
+    hole = open_mask(tmp_path / "white_is_zero.tif")
+    assert hole[2:5, 3:7].all() and hole.sum() == 12
+
+
+def test_colours_of_sixteen_bits_stored_plane_by_plane_are_refused(tmp_path):
+    """Pillow would read them as eight bits, and show something else."""
+    width, height, plane = 6, 4, 6 * 4 * 2
+    entries = [(256, 3, [width]), (257, 3, [height]), (258, 3, [16] * 3), (259, 3, [1]), (262, 3, [2]),
+               (273, 4, [8 + plane * i for i in range(3)]), (277, 3, [3]), (278, 3, [height]), (279, 4, [plane] * 3),
+               (284, 3, [2])]  # fmt: skip
+    directory, after = b"", 8 + 3 * plane + 2 + 12 * len(entries) + 4
+    more = b""
+    for tag, kind, values in entries:
+        packed = struct.pack("<" + ("H" if kind == 3 else "I") * len(values), *values)
+        if len(packed) > 4:
+            directory += struct.pack("<HHII", tag, kind, len(values), after + len(more))
+            more += packed
+        else:
+            directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    header = b"II*\0" + struct.pack("<I", 8 + 3 * plane)
+    pixels = np.full((3, height, width), 30_000, "<u2").tobytes()
+    count = struct.pack("<H", len(entries))
+    (tmp_path / "planes.tif").write_bytes(header + pixels + count + directory + bytes(4) + more)
+    with pytest.raises(PhotoError, match="plane by plane"):
+        open_photo(tmp_path / "planes.tif")
+
+
+@pytest.mark.parametrize("name", ["x.ico", "x.icns", "x.pdf", "x.eps"])
+def test_a_format_that_changes_the_size_or_is_no_photos_is_not_written(tmp_path, name):
+    with pytest.raises(PhotoError, match="unknown picture format"):
+        save_image(Image.fromarray(PHOTO), tmp_path / name)
+    assert not (tmp_path / name).exists()
 
 
 def test_a_mode_that_cannot_become_rgb_is_refused_by_name(monkeypatch):
