@@ -119,7 +119,6 @@ def collect(
     posed = lessons()
     at_once = max(1, (os.cpu_count() or 2) // 2)
     found = []
-    _given_up.clear()
     with ThreadPoolExecutor(at_once) as pool:
         work = [pool.submit(_student, name, path, posed, run_code, seconds, memory) for name, path in students.items()]
         try:
@@ -128,8 +127,10 @@ def collect(
                 found += results
         except BaseException:  # Ctrl-C, say: then nobody's code runs on
             _given_up.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits for those at work, which end at once
             raise
+        finally:
+            _given_up.clear()
     return found
 
 

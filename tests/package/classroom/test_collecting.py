@@ -182,6 +182,7 @@ def test_whoever_gives_up_waiting_leaves_no_code_running(course, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         collect(hand_ins([tmp_path / "class"]), seconds=300)
     assert time.monotonic() - begun < 200, "it has waited for an answer"
+    assert not collecting._given_up.is_set(), "the next call begins anew"
     assert not any("glcic_lite.classroom.running" in " ".join(_command(x)) for x in psutil.process_iter())
 
 
