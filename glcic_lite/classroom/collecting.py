@@ -25,7 +25,7 @@ from glcic_lite.files import NOTEBOOKS, REPOSITORY
 
 SECONDS = 60.0  # for one answer, and for importing the libraries before the first
 MEMORY = 2_000_000_000  # bytes, beyond what the libraries take
-_given_up = threading.Event()  # whoever waited for the results has gone
+_given_up = threading.Event()  # set while a collection that was interrupted winds up
 MARKS = {"correct": "✓", "not yet": "✗", "not attempted": "○", "missing": "–", "stopped": "!"}
 
 
@@ -136,7 +136,7 @@ def collect(
 
 def _student(name: str, folder: Path, posed: dict, run_code: bool, seconds: float, memory: int) -> list[Result]:
     here = _notebooks(folder) or folder
-    record = {} if (here / FILE).is_symlink() else read_progress(here / FILE)
+    record = read_progress(here / FILE) if here / FILE in _files(here) else {}
     results = []
     for lesson, path in posed.items():
         verdicts = _lesson(here, path, seconds, memory) if run_code else {}

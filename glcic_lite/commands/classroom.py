@@ -62,7 +62,7 @@ def collect(
         print(f"{name}: {done} of {len(results)}", file=sys.stderr, flush=True)
 
     results = collecting.collect(students, not progress_only, seconds, int(memory * 1e9), say)
-    if out:  # before anything is printed: whoever reads it may have gone
+    if out:  # before anything is printed: a closed pipe must not lose it
         write_text(out, csv_text([vars(result) for result in results]))
     print(collecting.table(results))
     for result in results:

@@ -22,10 +22,11 @@ def scale_named(name: str) -> "Scale":
     """auto, 1, 1/2, 1/3, ... as `complete` takes it."""
     from glcic_lite.method.scale import given_reduction
 
+    written = name.strip()
     try:
-        if not re.fullmatch(r"auto|\d{1,6}(\.\d{1,9})?(/\d{1,6})?", name.strip()):  # 1e999999999 would take for ever
+        if not re.fullmatch(r"auto|\d{1,6}(\.\d{1,9})?(/\d{1,6})?", written):  # 1e999999999 would take for ever
             raise ValueError
-        scale: Scale = "auto" if name.strip() == "auto" else float(Fraction(name))
+        scale: Scale = "auto" if written == "auto" else float(Fraction(written))
         given_reduction(scale)
     except (ValueError, ZeroDivisionError) as error:
         raise typer.BadParameter(f"{name!r} is none of auto, 1, 1/2, 1/3, 1/4 and so on") from error

@@ -79,7 +79,7 @@ def evaluate(
             known=[] if again else protocol.read_rows(known) if known else None,
             more=more,
         )
-    if out:  # before anything is printed: whoever reads it may have gone
+    if out:  # before anything is printed: a closed pipe must not lose it
         write_text(out, csv_text(rows))
     print(
         f"{'hole':10} {'fill':26} {'photos':>6} {'PSNR dB':>8} {'(95 %)':>16} {'SSIM':>6} {'HaarPSI':>7} "

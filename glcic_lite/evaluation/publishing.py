@@ -179,7 +179,7 @@ def _copy_run(run: RunFolder, out: Path, weights: str) -> None:
         if not log:
             raise ValueError("log.csv has no rows")
         if (run.path / "history.md").exists():
-            read_text(run.path / "history.md")  # by hand: it may be no UTF-8
+            read_text(run.path / "history.md")  # written by hand, and perhaps not in UTF-8
     except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{run.path}: its logs or its history are not as they should be ({error})") from error
     for file, rows in (("log.csv", log), ("validation.csv", validation)):

@@ -298,6 +298,7 @@ def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
     least, most, hair, whole = values.min(), values.max(), 1e-3, not (values % 1).any()
     white = next((white for white in (1.0, 255.0, 65535.0) if most <= white * (1 + hair)), 0.0)
     black = -max(hair * white, float(whole))  # programs mark with -1
+    # Fractions up to 16 are more likely HDR than a nearly black photo of 255 levels; likewise those a little above 255.
     beyond = not whole and (1 + hair < most < 16 or 255 * (1 + hair) < most < 510)
     if not white or least < black or beyond:
         raise PhotoError(

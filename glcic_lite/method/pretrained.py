@@ -24,6 +24,7 @@ from glcic_lite.files import LARGEST_TEXT, expect_writable, read_json, write_tex
 
 HUB = "hf:"  # begins the names of weights on the Hugging Face Hub; every other name is a folder
 LARGEST_WEIGHT = 1e8
+LARGEST_ARGUMENT = 1e6  # of a network, in config.json
 
 _PICKLE = "a Python pickle, which can run code, and is not opened"
 
@@ -157,14 +158,17 @@ def _check_kind(name: str, value: object, default: object) -> None:
     """Refuse an argument of another kind than its default: PyTorch takes "no" for true."""
 
     def is_number(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_ARGUMENT
 
     if isinstance(default, bool):
         wanted, good = "true or false", isinstance(value, bool)
     elif isinstance(default, tuple):
-        wanted, good = "a list of numbers below 1e6", isinstance(value, list | tuple) and all(map(is_number, value))
+        wanted, good = (
+            f"a list of numbers below {LARGEST_ARGUMENT:g}",
+            isinstance(value, list | tuple) and all(map(is_number, value)),
+        )
     else:
-        wanted, good = "a number below 1e6", is_number(value)
+        wanted, good = f"a number below {LARGEST_ARGUMENT:g}", is_number(value)
     if not good:
         raise WeightsError(f"{name} in config.json should be {wanted}, not {repr(value)[:60]}")
 

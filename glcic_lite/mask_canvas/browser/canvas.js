@@ -488,7 +488,7 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
 
   root.addEventListener("keydown", (event) => {
     const isChord = event.ctrlKey || event.metaKey;
-    const inList = event.target.matches("select"); // its letters choose; but Ctrl+Z there undoes a stroke, no cell's text
+    const inList = event.target.matches("select"); // its letters choose an entry, but Ctrl+Z undoes a stroke, not text in a cell
     if (event.target.matches("input[type=text]") || (inList && !isChord)) {
       if (!isChord) event.stopPropagation(); // letters are text here, not tools
       return;
