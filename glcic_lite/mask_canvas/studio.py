@@ -470,6 +470,7 @@ class CompletionStudio(MaskCanvas):
 
     def _take_upload(self, what: str, name: str) -> None:
         content, name = self._upload.take(), base_name(name)
+        self._note = ""  # so that the browser hears of the same words again
         if what == "mask":
             open_content(name, content, self.load_mask)
             self._note = f"The mask is that of {name}."

@@ -336,6 +336,11 @@ def test_finger_and_pen(canvas):
             {"type": kind, "touchPoints": [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]},
         )
 
+    def draw_with_pen(positions):
+        for kind, (x, y) in zip(["mousePressed", "mouseMoved", "mouseReleased"], positions, strict=True):
+            pen = {"pointerType": "pen", "button": "left", "buttons": int(kind != "mouseReleased"), "clickCount": 1}
+            browser.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "force": 0.5, **pen})
+
     expected = empty()
     positions, pixels = zip(*map(canvas.position, [(100, 100), (150, 180), (300, 120)]), strict=True)
     touch("touchStart", positions[0])
@@ -359,10 +364,16 @@ def test_finger_and_pen(canvas):
 
     canvas.press("0")
     positions, pixels = zip(*map(canvas.position, [(300, 300), (350, 380), (500, 320)]), strict=True)
-    for kind, (x, y) in zip(["mousePressed", "mouseMoved", "mouseReleased"], positions, strict=True):
-        pen = {"pointerType": "pen", "button": "left", "buttons": int(kind != "mouseReleased"), "clickCount": 1}
-        browser.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "force": 0.5, **pen})
+    draw_with_pen(positions)
     draw_stroke(expected, pixels[:2], BRUSH)
+    assert np.array_equal(canvas.mask(), expected)
+
+    # The palm lies down before the pen draws: its dot goes, and the line of the pen stays when the palm is lifted.
+    positions, pixels = zip(*map(canvas.position, [(100, 350), (250, 330), (320, 300)]), strict=True)
+    touch("touchStart", positions[0])
+    draw_with_pen([*positions[1:], positions[2]])
+    touch("touchEnd")
+    draw_stroke(expected, pixels[1:], BRUSH)
     assert np.array_equal(canvas.mask(), expected)
 
 

@@ -349,6 +349,14 @@ def test_uploads_small_large_and_impossible(studio, tmp_path):
     studio.until("q('.before').naturalWidth === 200")
     studio.until("q('.reply').textContent.includes('small.png')")
     assert studio.notebook.execute("print(studio.photo.size)").strip() == "(200, 120)"
+    studio.page.evaluate(
+        "window.said = []; const reply = document.querySelector('.studio .reply');"
+        "new MutationObserver(() => said.push(reply.textContent)).observe(reply, {childList: true})"
+    )
+    picker.set_input_files(small)  # once more: the same words must be said again
+    studio.page.wait_for_function(
+        "said.indexOf('Opening small.png …') >= 0 && said.at(-1) === 'Opened small.png at its full size.'"
+    )
 
     impossible.write_bytes(os.urandom(12 * 2**20))
     picker.set_input_files(impossible)
@@ -579,6 +587,18 @@ def test_zoomed_in_the_wipe_has_its_line_and_the_photos_stay_together(studio):
     assert studio.page.evaluate(places)[0][0] < -100
     studio.stage.focus()
     studio.page.keyboard.press("0")
+    studio.page.mouse.move(result["x"] + 0.8 * result["width"], result["y"] + 0.5 * result["height"])
+    studio.page.keyboard.down("Control")
+    for _ in range(3):
+        studio.page.mouse.wheel(0, -100)  # over the completed photo
+    studio.page.keyboard.up("Control")
+    studio.page.wait_for_function(
+        f"() => {{ const [a, b] = ({places})(); return String(a) === String(b) && b[2] > 2 * {result['width']}; }}"
+    )
+    (left, _, width, _), _ = studio.page.evaluate(places)
+    assert abs((0.8 * result["width"] - left) / width - 0.8) < 0.01, "what the mouse points at stays under it"
+    studio.stage.focus()
+    studio.page.keyboard.press("0")
 
 
 # The hole that is shown is the hole that is completed
@@ -693,6 +713,34 @@ def test_a_long_completion_is_foreseen_and_cancelled(studio):
     assert studio.page.evaluate("document.activeElement.closest('.studio') !== null")
     studio.notebook.execute("gate.set(); studio.fill = complete")
     studio.wait_for_completion()
+
+
+def test_saving_waits_for_the_completion_and_cancel_does_not_wait_for_saving(studio, tmp_path):
+    studio.notebook.execute(
+        f"import os, threading; os.chdir({str(tmp_path)!r}); gate = threading.Event()\n"
+        "def slow(photo, mask, network, blend):\n"
+        "    gate.wait(60); return photo\n"
+        "studio.fill = slow"
+    )
+
+    def save():
+        studio.find(".saver").click()
+        studio.find("[data-as=png]").click()
+        studio.until("q('.reply').textContent.startsWith('Saving once')")
+
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.until("!q('.cancel').hidden")
+    save()
+    studio.find(".cancel").click()
+    studio.wait_for_words("Not completed")
+    assert not studio.find(".reply").inner_text() and not any(tmp_path.iterdir())
+    studio.find(".complete").click()
+    studio.until("!q('.cancel').hidden")
+    save()
+    studio.notebook.execute("gate.set()")
+    studio.until("q('.reply').textContent.startsWith('Saved')")
+    saved = sorted(file.name for file in tmp_path.iterdir())
+    assert saved == ["petra-treasury-completed.png", "petra-treasury-mask.png"]
 
 
 # In place

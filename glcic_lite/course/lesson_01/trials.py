@@ -39,15 +39,15 @@ def part_errors(filled: Tensor, crops: Tensor) -> dict[str, float]:
 
 
 @cache
-def mean_colour() -> Tensor:
+def mean_of_holes() -> Tensor:
     """What to answer where nothing is known of a photo: the training photos' mean colour in the hole, (3, 1, 1)."""
     crops = random_crops(small_photos("train"), 600, torch.Generator().manual_seed(1))
     return crops[IN_HOLE].mean((0, 2, 3)).view(3, 1, 1)
 
 
 def constant_errors(crops: Tensor) -> dict[str, float]:
-    """The baseline: `part_errors` of painting `mean_colour` into every hole."""
-    return part_errors(mean_colour().expand_as(crops), crops)
+    """The baseline: `part_errors` of painting `mean_of_holes` into every hole."""
+    return part_errors(mean_of_holes().expand_as(crops), crops)
 
 
 def logged() -> dict[str, dict[str, dict[int, list[float]]]]:

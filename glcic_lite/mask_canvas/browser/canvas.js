@@ -298,6 +298,11 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
 
   function pointerDown(event) {
     if (![MAIN_BUTTON, MIDDLE_BUTTON, PEN_ERASER].includes(event.button)) return;
+    const isPenBesidePalm = event.pointerType === "pen" && [...pointers.values()].every((pointer) => pointer.pointerType === "touch");
+    if (isPenBesidePalm && pointers.size) {
+      giveUp(); // the palm's dot was not meant
+      pointers.clear();
+    }
     const allTouch = [event, ...pointers.values()].every((pointer) => pointer.pointerType === "touch");
     if (pointers.size > (allTouch ? 1 : 0)) return; // only a second finger may join the first
     if (event.button === MIDDLE_BUTTON) event.preventDefault(); // else the browser begins to scroll by itself
@@ -365,21 +370,21 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
     if (!pointers.size) finish(); // a stroke of the keyboard
     ring.hidden = true;
   });
-  viewport.addEventListener(
-    "wheel",
-    (event) => {
-      const turned = event.deltaY || event.deltaX;
-      if (event.altKey) {
-        event.preventDefault();
-        if (turned) setBrushSize(turned > 0 ? brushSize() / 1.15 - 1 : brushSize() * 1.15 + 1);
-        return;
-      }
-      if (!event.ctrlKey && !event.metaKey) return; // without Ctrl the notebook scrolls
+
+  /** Zoom by the wheel with Ctrl, size the brush with Alt; over `picture`, the photo or one that follows it. */
+  function wheelTurns(event, picture) {
+    const turned = event.deltaY || event.deltaX;
+    if (event.altKey) {
       event.preventDefault();
-      zoomTo(zoom * Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
-    },
-    { passive: false },
-  );
+      if (turned) setBrushSize(turned > 0 ? brushSize() / 1.15 - 1 : brushSize() * 1.15 + 1);
+      return;
+    }
+    if (!event.ctrlKey && !event.metaKey) return; // without Ctrl the notebook scrolls
+    event.preventDefault();
+    const [here, there] = [stage, picture].map((element) => element.getBoundingClientRect());
+    zoomTo(zoom * Math.exp(-event.deltaY / 300), event.clientX + here.left - there.left, event.clientY + here.top - there.top);
+  }
+  viewport.addEventListener("wheel", (event) => wheelTurns(event, stage), { passive: false });
 
   // ---------------------------------------------------------------------------------- toolbar and keyboard
 
@@ -547,7 +552,7 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
     URL.revokeObjectURL(photo.src);
     root.remove();
   };
-  return { root, toolbar, buttons, actions, surround, pane, viewport, stage, photo, canvas, error, view, setFilled, showBroken, remove };
+  return { root, toolbar, buttons, actions, surround, pane, viewport, stage, photo, canvas, error, view, setFilled, wheelTurns, showBroken, remove };
 }
 
 /**

@@ -130,6 +130,7 @@ function renderStudio({ model, el }, drawing) {
     showWipe();
   }
   canvas.viewport.addEventListener("scroll", follow);
+  view.addEventListener("wheel", (event) => canvas.wheelTurns(event, picture), { passive: false });
 
   const showBefore = (on) => root.classList.toggle("comparing", on);
   compare.addEventListener("pointerdown", () => showBefore(true));
@@ -176,6 +177,7 @@ function renderStudio({ model, el }, drawing) {
   let shown = 0; // counts what was begun to be shown: decoding takes a moment, and the newest wins here too
   // The completion on the canvas; the model's may be newer, or none.
   let displayed = null;
+  let saveAs = ""; // as what to save the completion under way
 
   async function showCompletion() {
     const completion = model.get("_completion");
@@ -253,6 +255,7 @@ function renderStudio({ model, el }, drawing) {
     else if (!after.hidden) words = wordsFor(displayed);
     else if (!isEmpty && !model.get("error") && !root.classList.contains("disconnected")) words = "Not completed: press Complete (C)";
     answer.querySelector(".words").textContent = words;
+    saveOnceCompleted();
   }
 
   function photoChanged() {
@@ -273,7 +276,11 @@ function renderStudio({ model, el }, drawing) {
     startClock();
     ask({ do: "complete" });
   }
-  const cancel = () => isPending() && ask({ do: "cancel" });
+  function cancel() {
+    if (!isPending()) return;
+    if (saveAs) saveAs = note.textContent = "";
+    ask({ do: "cancel" });
+  }
   press(".complete", complete);
   press(".cancel", cancel);
   press(".continue", () => ask({ do: "continue" }));
@@ -340,9 +347,10 @@ function renderStudio({ model, el }, drawing) {
     if (!file) return;
     note.textContent = `Sending ${file.name}, ${megabytes(file.size)} …`;
     if (what === "mask") drawing.sentAt = performance.now();
-    await sendInParts(file, model.get("_largest_message"), (part, parts, content) =>
-      ask({ do: "upload", what, name: file.name, part, parts }, [content]),
-    );
+    await sendInParts(file, model.get("_largest_message"), (part, parts, content) => {
+      if (part === parts - 1) note.textContent = `Opening ${file.name} …`;
+      ask({ do: "upload", what, name: file.name, part, parts }, [content]);
+    });
   }
   find(".opener").popoverTargetElement = find(".own");
   find(".pick").addEventListener("click", () => find(".photo-file").click());
@@ -369,9 +377,18 @@ function renderStudio({ model, el }, drawing) {
   for (const button of root.querySelectorAll(".saving button")) {
     button.addEventListener("click", () => {
       find(".saving").hidePopover();
-      note.textContent = "Saving …";
-      ask({ do: "save", as: button.dataset.as });
+      saveAs = button.dataset.as;
+      saveOnceCompleted();
     });
+  }
+
+  /** Python would wait for the completion, and hear of nothing else meanwhile, not even of Cancel. */
+  function saveOnceCompleted() {
+    if (!saveAs) return;
+    note.textContent = isPending() ? "Saving once it is completed …" : "Saving …";
+    if (isPending()) return;
+    ask({ do: "save", as: saveAs });
+    saveAs = "";
   }
 
   // ------------------------------------------------------------------------------------------ how it is completed
