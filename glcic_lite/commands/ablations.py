@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER, Precision, PrecisionOption, TrainingPhotos
+from glcic_lite.commands.options import DATA_FOLDER, Precision, PrecisionOption, TrainingPhotos, given_path
 
 
 def ablations(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder that gets a run's folder for each network.")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", parser=given_path, help="The folder that gets a run's folder for each network."),
+    ],
     data: TrainingPhotos = DATA_FOLDER,
     names: Annotated[list[str] | None, typer.Argument(help="Which of them; all by default.")] = None,
     precision: PrecisionOption = Precision.auto,
@@ -20,7 +23,9 @@ def ablations(
         bool,
         typer.Option("--long", help="Those of the long comparison, three seeds: some six hours on one CPU core."),
     ] = False,
-    ship: Annotated[Path | None, typer.Option(help="Then copy weights and logs of all networks trained here.")] = None,
+    ship: Annotated[
+        Path | None, typer.Option(parser=given_path, help="Then copy weights and logs of all networks trained here.")
+    ] = None,
 ) -> None:
     """Train the small networks of lesson 09, each with a part of the method left out. Called again, it continues."""
     from glcic_lite.evaluation.ablations import (

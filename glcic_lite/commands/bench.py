@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER, WHAT_TO_TRAIN_WITH, Rounds, settings_named
+from glcic_lite.commands.options import DATA_FOLDER, WHAT_TO_TRAIN_WITH, Rounds, given_path, settings_named
 
 
 def bench_complete(
@@ -33,7 +33,7 @@ def bench_complete(
 
 
 def bench_train(
-    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ in it.")] = DATA_FOLDER,
+    data: Annotated[Path, typer.Option(parser=given_path, help="Photos: a folder with train/ in it.")] = DATA_FOLDER,
     settings: Annotated[str, typer.Option(help=WHAT_TO_TRAIN_WITH)] = "lite",
     rounds: Rounds = 5,
     compile: Annotated[

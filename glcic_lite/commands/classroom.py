@@ -32,9 +32,13 @@ def new(
 def collect(
     folders: Annotated[
         list[Path],
-        typer.Argument(help="A student's folder, or a folder that holds one for each student; may be repeated."),
+        typer.Argument(
+            parser=given_path, help="A student's folder, or a folder that holds one for each student; may be repeated."
+        ),
     ],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every result to this CSV file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", parser=given_path, help="Write every result to this CSV file.")
+    ] = None,
     progress_only: Annotated[
         bool, typer.Option("--progress-only", help="Read the progress files alone; nothing is executed.")
     ] = False,
@@ -72,7 +76,10 @@ def collect(
 
 def progress(
     folder: Annotated[
-        Path | None, typer.Argument(help="Where your notebooks are; by default the working folder or the course's.")
+        Path | None,
+        typer.Argument(
+            parser=given_path, help="Where your notebooks are; by default the working folder or the course's."
+        ),
     ] = None,
 ) -> None:
     """Show the map of the lessons with the exercises that you have passed."""

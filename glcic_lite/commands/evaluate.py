@@ -18,14 +18,19 @@ def evaluate(
     ] = DATA_FOLDER / "test",
     weights: Weights = str(SHIPPED_WEIGHTS),
     seed: Annotated[int, typer.Option(min=0, help="Determines crops and holes.")] = 0,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write every measurement to this CSV file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", parser=given_path, help="Write every measurement to this CSV file.")
+    ] = None,
     hole: Annotated[
         list[str] | None, typer.Option(help='Only holes of this kind, such as "box 192"; may be repeated.')
     ] = None,
     fill: Annotated[list[str] | None, typer.Option(help='Only this fill, such as "FSR best"; may be repeated.')] = None,
     known: Annotated[
         Path | None,
-        typer.Option(help="A CSV file of earlier measurements, from which those of slow classical fills are taken."),
+        typer.Option(
+            parser=given_path,
+            help="A CSV file of earlier measurements, from which those of slow classical fills are taken.",
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Measure slow classical fills even if they are known.")
@@ -41,8 +46,9 @@ def evaluate(
     lpips: Annotated[
         Path | None,
         typer.Option(
+            parser=given_path,
             help="Measure LPIPS, too: a folder with its weights, alexnet-owt-7be5be79.pth (torchvision's) and alex.pth "
-            "(the LPIPS authors', version 0.1). Nothing is downloaded. Slow classical fills are then measured again."
+            "(the LPIPS authors', version 0.1). Nothing is downloaded. Slow classical fills are then measured again.",
         ),
     ] = None,
 ) -> None:

@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import WeightsFolder
+from glcic_lite.commands.options import WeightsFolder, given_path
 
 
 def import_weights(
     file: Annotated[
         Path,
         typer.Argument(
+            parser=given_path,
             help="The authors' Torch7 file, such as completionnet_places2.t7; or a PyTorch file of "
-            "otenim/GLCIC-PyTorch, such as model_cn_step400000."
+            "otenim/GLCIC-PyTorch, such as model_cn_step400000.",
         ),
     ],
     out: WeightsFolder,

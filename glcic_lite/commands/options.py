@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 WHAT_TO_TRAIN_WITH = "What to train with: paper, lite, lesson, or a JSON file like a run's settings.json."
 DATA_FOLDER = DATA / "photos"  # the course's own, from whichever folder the command is called
 
-Weights = Annotated[
-    str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or hf:owner/name on the Hub.")
-]
-WeightsFolder = Annotated[Path, typer.Option("-o", "--out", help="The folder to write, for use with --weights.")]
-TrainingPhotos = Annotated[Path, typer.Option("--data", help="Photos: a folder with train/ and val/ in it.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Measure this many times, in turns; the fastest counts.")]
-Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
-PrecisionOption = Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")]
-
 
 def given_path(text: str) -> Path:
     """A path on the command line. An empty one, such as an unset variable, would count as the current folder."""
@@ -32,7 +23,18 @@ def given_path(text: str) -> Path:
     return Path(text)
 
 
-given_path.__name__ = "path"  # as the help shows it
+Weights = Annotated[
+    str, typer.Option(help="Weights: a folder with config.json and model.safetensors, or hf:owner/name on the Hub.")
+]
+WeightsFolder = Annotated[
+    Path, typer.Option("-o", "--out", parser=given_path, help="The folder to write, for use with --weights.")
+]
+TrainingPhotos = Annotated[
+    Path, typer.Option("--data", parser=given_path, help="Photos: a folder with train/ and val/ in it.")
+]
+Rounds = Annotated[int, typer.Option(min=1, help="Measure this many times, in turns; the fastest counts.")]
+Precision = StrEnum("Precision", ["auto", "bf16", "fp16", "no"])
+PrecisionOption = Annotated[Precision, typer.Option(help="no is float32; auto is whatever is fastest here.")]
 
 
 def one_line(text: object) -> str:

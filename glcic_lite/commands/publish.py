@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from glcic_lite.commands.options import DATA_FOLDER
+from glcic_lite.commands.options import DATA_FOLDER, given_path
 from glcic_lite.files import SHIPPED_WEIGHTS
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="A training run's folder.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The folder to write.")] = SHIPPED_WEIGHTS,
-    data: Annotated[Path, typer.Option(help="Photos: a folder with train/ and test/ in it.")] = DATA_FOLDER,
+    run: Annotated[Path, typer.Argument(parser=given_path, help="A training run's folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", parser=given_path, help="The folder to write.")] = SHIPPED_WEIGHTS,
+    data: Annotated[
+        Path, typer.Option(parser=given_path, help="Photos: a folder with train/ and test/ in it.")
+    ] = DATA_FOLDER,
     best: Annotated[bool, typer.Option(help="The weights with the best validation, not the latest ones.")] = False,
 ) -> None:
     """Turn a run into a folder of weights: evaluated, with logs, a sheet of completions and a model card."""

@@ -11,12 +11,13 @@ from glcic_lite.commands.options import (
     Precision,
     PrecisionOption,
     TrainingPhotos,
+    given_path,
     settings_named,
 )
 
 
 def train(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", parser=given_path, help="The run's folder.")],
     data: TrainingPhotos = DATA_FOLDER,
     settings: Annotated[
         str | None,
