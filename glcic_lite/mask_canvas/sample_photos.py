@@ -15,6 +15,7 @@ from glcic_lite.method.photos import PHOTO_SUFFIXES, PhotoError, PhotoSource, op
 PHOTOS = DATA / "photos" / "test"  # never trained on
 MASKS = DATA / "masks"
 LONG_SIDE = 640  # pixels; sample photos are shown at this size, at which the shipped weights were also evaluated
+PROPER_NAMES = {"bridge", "gard", "lake", "nagasaki", "nagoya", "petra", "picchu", "sherburne", "tower"}
 FIRST = "ocean-beach-from-above"  # what the studio begins with
 
 # Masks for any photo; as wide as what the shipped weights learned on, once a photo is reduced to 640 pixels.
@@ -49,7 +50,13 @@ class Opened(NamedTuple):
 def photo_names() -> dict[str, str]:
     """The sample photos: names, and what a list shows for each. Empty where the repository's data is not there."""
     paths = sorted(PHOTOS.glob("*")) if PHOTOS.is_dir() else []
-    return {p.stem: p.stem.replace("-", " ").capitalize() for p in paths if p.suffix.lower() in PHOTO_SUFFIXES}
+    return {path.stem: _shown_name(path.stem) for path in paths if path.suffix.lower() in PHOTO_SUFFIXES}
+
+
+def _shown_name(stem: str) -> str:
+    """ "machu-picchu" as "Machu Picchu", "forest-stream" as "Forest stream"."""
+    first, *others = (word.capitalize() if word in PROPER_NAMES else word for word in stem.split("-"))
+    return " ".join([first[:1].upper() + first[1:], *others])
 
 
 @cache

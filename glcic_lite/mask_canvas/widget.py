@@ -164,7 +164,14 @@ class MaskCanvas(anywidget.AnyWidget):
         """Call `callback(canvas)` after everything the reader draws, erases or undoes, or stop doing so.
 
         If it raises an exception, the canvas shows it, and `error` keeps the traceback.
+
+        Raises:
+            TypeError: `callback` is no function, such as what calling one has returned.
         """
+        if not callable(callback):
+            raise TypeError(
+                f"on_stroke takes a function, not {callback!r}: canvas.on_stroke(show), without parentheses"
+            )
         if remove:
             self._callbacks.remove(callback)
         else:

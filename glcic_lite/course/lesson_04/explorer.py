@@ -107,7 +107,6 @@ class FeatureExplorer(Explorer):
         kind += ", which halves the size" if row.stride > 1 else ", which doubles the size" if row.upsamples else ""
         deep = self._depth(values) > self._depth(values).max() * 0.6
         outside = self._depth(values) == 0
-        middle_varies = float(values[:, deep].std(1).mean() / values[:, outside].std(1).mean())
         on = (values[chosen] > 0).float()
         hole = self._depth(values) > 0
         switched = (
@@ -116,11 +115,13 @@ class FeatureExplorer(Explorer):
             else f"Channel {chosen + 1} is above zero at {float(on[hole].mean()):.0%} of the positions in the hole, "
             f"{float(on[outside].mean()):.0%} outside. "
         )
-        return (
-            f"Layer {layer}, {kind}: {shape}.",
-            f"{switched}Over all channels, the deep middle of the hole varies <b>{middle_varies:.0%}</b> as much "
-            "as what is outside.",
-        )
+        varies = ""
+        if deep.sum() > 1 and outside.sum() > 1:  # else there is nothing to compare
+            share = float(values[:, deep].std(1).mean() / values[:, outside].std(1).mean())
+            varies = (
+                f"Over all channels, the deep middle of the hole varies <b>{share:.0%}</b> as much as what is outside."
+            )
+        return f"Layer {layer}, {kind}: {shape}.", switched + varies
 
     def _depth(self, values) -> np.ndarray:
         jump = self._mask.shape[0] // values.shape[1]

@@ -198,14 +198,18 @@ def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]) -> None:
     ax.set_yticks(range(1, layers + 1), layer_names(), fontsize=10)
     ax.set_xlabel("distance to the rim of the hole, in pixels of the photo")
     label = "how much a position changes with the photo,\ncompared with positions outside the hole"
-    ax.figure.colorbar(shown, ax=ax, label=label)
+    ax.figure.colorbar(shown, ax=ax, label=label, extend="max")  # single layers exceed 1
 
 
-def draw_late_start(ax: Axes, curves: dict[str, Sequence[Sequence[tuple[int, float]]]]) -> None:
-    """The error while training, for each kind of network: (step, error) for each seed, a line each."""
+def draw_late_start(ax: Axes, curves: dict[str, Sequence[Sequence[tuple[int, float]]]], flat: float) -> None:
+    """The error while training, for each kind of network: (step, error) for each seed, a line each.
+
+    `flat` is the error of a flat fill of the mean colour, a dotted line.
+    """
     for (name, runs), colour, style in zip(curves.items(), (QUIET, WEIGHT, OUTPUT), ("s--", "^:", "o-"), strict=True):
         for number, run in enumerate(run for run in runs if run):
-            ax.plot(*zip(*run, strict=True), style, color=colour, label=None if number else name, markersize=5)
+            ax.plot(*zip(*run, strict=True), style, color=colour, label=None if number else name, markersize=4)
+    ax.axhline(flat, color=QUIET, linestyle=":", label="the mean colour")
     ax.set_xlabel("step")
     ax.set_ylabel("error in the hole\n(root mean square)")
     ax.legend()

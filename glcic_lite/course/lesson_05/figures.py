@@ -191,7 +191,7 @@ def pull_figure(
     for ax, title in zip(axes, ("the loss", "its pull on the logit", "pull on the fog's pixels"), strict=True):
         ax.set_title(title)
     axes[0].legend(fontsize=10.5, loc="lower left")
-    axes[1].text(-5.9, 0.47, "the discriminator\nis sure", fontsize=11)
+    axes[1].text(-5.9, 0.44, "the dis-\ncriminator\nis sure", fontsize=11)
     axes[2].set_yscale("log")
     axes[2].set_xlabel("steps the discriminator is ahead")
     return figure

@@ -1,6 +1,7 @@
 """The checks of lesson 06."""
 
 import io
+import math
 import random
 import re
 from collections.abc import Callable
@@ -192,7 +193,7 @@ def loss():
 
 def _rate(
     iteration: int, settings: Settings, rests=True, floor=True, late=0, whole=False, joint=True, absolute=False,
-    limit=True, start=False, step=False,
+    limit=True, start=False, step=False, line=lambda end, left: end + (1 - end) * left,
 ) -> float:  # fmt: skip
     """The timetable, and what is often made of it."""
     s, iteration = settings, iteration - late
@@ -209,7 +210,7 @@ def _rate(
         left = 0
     if absolute:
         return end + (s.learning_rate - end) * left
-    return s.learning_rate * (end + (1 - end) * left)
+    return s.learning_rate * line(end, left)
 
 
 @exercise(
@@ -221,6 +222,14 @@ def _rate(
         (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
         (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),
         (partial(_rate, late=-1), "the phases begin one iteration early; iterations are counted from 0."),
+        (
+            partial(_rate, line=lambda end, left: (1 - end) * left),
+            "`end +` is missing: without it the rate begins too low, and falls to 0.",
+        ),
+        (
+            partial(_rate, line=lambda end, left: end * left),
+            "the share is multiplied by the end; it should lead from 1 *to* the end.",
+        ),
         (
             partial(_rate, absolute=True),
             "`learning_rate_end` is taken for the last rate itself; it is a share of `learning_rate`.",
@@ -324,7 +333,7 @@ class ToyNetwork(nn.Module):
         )
 
     def forward(self, photo: Tensor, mask: Tensor) -> Tensor:
-        return self.layers(torch.cat([photo * (1 - mask), mask], dim=1))
+        return self.layers(torch.cat([torch.where(mask > 0.5, 0.0, photo), mask], dim=1))
 
 
 def right_joint_step(
@@ -509,7 +518,7 @@ def checkpoint(checkpoint: Callable, resume: Callable) -> str:
     except Exception as error:
         what = re.search(r"GLOBAL \S*?(\w+) was not|cannot pickle '(?:\S*\.)?(\w+)'", str(error))
         found = (what[1] or what[2]) if what else ""
-        found = "numpy number" if found in ("_reconstruct", "scalar") else found and f"`{found}`"
+        found = {"_reconstruct": "numpy array", "scalar": "numpy number"}.get(found, found and f"`{found}`")
         example = f", such as the {found} in yours" if found else ""
         raise NotYet(
             "Your dictionary contains something that does not come back from a file opened with `weights_only=True`: "
@@ -644,7 +653,7 @@ def _train_fast(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor
         network, photos = _WatchedNetwork(), torch.rand(_FAST_STEPS, 4, 3, 8, 8)
     mask = torch.zeros(4, 1, 8, 8)
     mask[:, :, 2:6, 2:6] = 1
-    photos[2] *= 1e30  # the square of that is infinite
+    photos[2, 0, 0, 3, 3] = math.inf  # in the hole, so that the error is infinite, and its gradients are not finite
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     scaler.scale(torch.zeros(1))  # as in a run under way: a step without `scale` is then no error, only wrong

@@ -82,7 +82,7 @@ def samples_figure(samples: Sequence[Mapping], local_size: int) -> Figure:
         samples: of `TrainingSamples`.
         local_size: side of the patches.
     """
-    figure, axes = plt.subplots(3, len(samples), figsize=(1.9 * len(samples), 1.9 * 3 * 0.99), layout="constrained")
+    figure, axes = plt.subplots(3, len(samples), figsize=(1.75 * len(samples), 1.75 * 3 * 0.99), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for column, sample in zip(axes.T, samples, strict=True):
         photo = np.rint(sample["photo"].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
@@ -195,8 +195,10 @@ def failure_figure(courses: Mapping[str, Sequence[Mapping[str, float]]], smooth:
             (axes[2], [row.get("gradient_ratio", np.nan) for row in rows]),
             (axes[3], [row.get("reconstruction", np.nan) for row in rows]),
         ):
+            there = [(at, value) for at, value in zip(x, values, strict=True) if np.isfinite(value)]  # not in phase 2
+            x_there, values = zip(*there, strict=True)
             means = [np.mean(values[max(0, n - smooth + 1) : n + 1]) for n in range(len(values))]
-            ax.plot(x, means, style, color=colour, linewidth=2.4, label=name)
+            ax.plot(x_there, means, style, color=colour, linewidth=2.4, label=name)
         for ax in axes:
             ax.axvline(sum(row["phase"] == 2 for row in rows) + 0.5, color=QUIET, linewidth=1)
     titles = ("discriminators' loss", "share judged rightly", "ratio of the gradients", "squared error in the hole")
@@ -255,18 +257,22 @@ def blind_figure(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     return figure
 
 
-def learning_rates_figure(losses: Mapping[float, Sequence[float]], words: Sequence[str]) -> Figure:
+def learning_rates_figure(
+    losses: Mapping[float, Sequence[float]], words: Sequence[str], grey: Sequence[float]
+) -> Figure:
     """The error in the hole against the iterations, averaged over five of them: a curve for each learning rate.
 
     Args:
         losses: of each iteration, by learning rate.
         words: what to say of each rate.
+        grey: what the mean colour would have, in each iteration.
     """
     figure, ax = plt.subplots(figsize=(9.5, 3.9), layout="constrained")
-    styles = ((QUIET, ":"), (OUTPUT, "-"), (HIGHLIGHT, "--"), (WRONG, "x"))
-    for (rate, values), word, (colour, style) in zip(losses.items(), words, styles, strict=True):
+    styles = ((QUIET, "-."), (OUTPUT, "-"), (HIGHLIGHT, "--"), (WRONG, "x"), (QUIET, ":"))
+    named = {f"{rate:g}: {word}": values for (rate, values), word in zip(losses.items(), words, strict=True)}
+    for (label, values), (colour, style) in zip({**named, "the mean colour": grey}.items(), styles, strict=True):
         smooth = [np.mean(values[max(0, n - 4) : n + 1]) for n in range(len(values))]
-        ax.plot(range(1, len(values) + 1), smooth, style, color=colour, linewidth=2, label=f"{rate:g}: {word}")
+        ax.plot(range(1, len(values) + 1), smooth, style, color=colour, linewidth=2, label=label)
     ax.set_xlabel("iteration")
     ax.set_ylabel("error in the hole")
     ax.set_ylim(0)
@@ -289,10 +295,10 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     left.legend(fontsize=10.5)
     boxes = sorted(set().union(*map(box_kinds, validation)), key=lambda kind: int(kind.removeprefix("box_")))
     kinds = [*boxes, "strokes"]
-    markers = ("o", "s", "^", "D", "v", "P")
-    colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET)
+    markers = ("o", "s", "^", "D", "v", "P", "X", "*")
+    colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET, WRONG, "black")
     runs = split_validation(rows, validation)
-    for kind, colour, marker in zip(kinds, colours, markers, strict=False):
+    for kind, colour, marker in zip(kinds, colours[: len(kinds)], markers[: len(kinds)], strict=True):
         label = kind.replace("_", " ")
         for run in runs:  # not joined: the next one begins from other weights, or with other crops
             measured = [row for row in run if kind in row]

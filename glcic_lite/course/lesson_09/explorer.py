@@ -126,7 +126,7 @@ class FillExplorer(Explorer):
         buffer = io.BytesIO()
         image = self.picture()
         image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(
-            buffer, format="JPEG", quality=56, optimize=True, progressive=True
+            buffer, format="JPEG", quality=48, optimize=True, progressive=True
         )
         del data["image/png"]
         data["image/jpeg"] = base64.b64encode(buffer.getvalue()).decode()

@@ -265,7 +265,7 @@ def draw_differences(ax: Axes, groups: dict[str, Sequence[float]], label: str) -
         ax.plot(values, row + spread, "o", color=INPUT, markersize=5, alpha=0.6)
         middle, low, high = mean_interval(values)
         ax.plot([low, high], [row, row], color=WEIGHT, linewidth=5, solid_capstyle="butt")
-        ax.plot(middle, row, "D", color=HIGHLIGHT, markersize=9, markeredgecolor=WEIGHT)
+        ax.plot(middle, row, "D", color=HIGHLIGHT, markersize=6, markeredgecolor=WEIGHT)
     low, high = min(map(min, groups.values())), max(map(max, groups.values()))
     if low < 0 < high:
         ax.axvline(0, color="black", linewidth=1)

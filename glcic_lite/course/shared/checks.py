@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 import numbers
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -200,8 +201,10 @@ def call(
     except (Exception, SystemExit) as error:
         if isinstance(error, NotImplementedError) and not str(error):  # torch's own say what is not implemented
             raise NotAttempted from None
-        where = traceback.extract_tb(error.__traceback__)[1:]
-        line = f", in the line `{where[0].line}`" if where and where[0].line else ""
+        lines = [
+            frame.line for frame in traceback.extract_tb(error.__traceback__)[1:] if not _is_torchs(frame.filename)
+        ]
+        line = f", in the line `{lines[0]}`" if lines and lines[0] else ""
         first_line = (str(error).splitlines() or [""])[0][:160].rstrip(".")
         raise NotYet(f"For {shown or 'a random input'} your code stopped with {type(error).__name__}: "
                      f"{first_line}{line}.") from None  # fmt: skip
@@ -210,6 +213,10 @@ def call(
             raise NotAttempted
         raise NotYet(f"For {shown or 'a random input'} your function returns nothing. Is a `return` missing?")
     return answer
+
+
+def _is_torchs(file: str) -> bool:
+    return file.startswith(os.path.dirname(torch.__file__))  # a module called by the learner's code fails in there
 
 
 def _is_stub(function: Callable) -> bool:
@@ -331,9 +338,9 @@ def expect_number(answer, shown: str) -> float:
     try:
         number = _number(answer)
     except (TypeError, ValueError, ArithmeticError):
-        number = math.nan
+        raise NotYet(f"For {shown} a number is expected, not {kind_of(answer)}.") from None
     if number != number:
-        raise NotYet(f"For {shown} a number is expected, not {kind_of(answer)}.")
+        raise NotYet(f"For {shown} a number is expected, not NaN. (A logarithm of something negative, or 0 / 0?)")
     return number
 
 

@@ -107,8 +107,8 @@ CLAIMS = (
         "output pixel to its inputs counted.",
         (Section(1, "3 · What dilation costs"), Section(1, "6 · Gridding: the price of gaps")),
         IN_PART,
-        "A wider view for the same computation: exactly so; but dilated layers alone skip most of the pixels in their "
-        "view, and only the ordinary layers around them close the gaps.",
+        "A wider view for the same computation: exactly so; but the network's dilated layers alone skip most of the "
+        "pixels in their view, and only the ordinary layers around them close the gaps.",
     ),
     Claim(
         "S5",
@@ -145,7 +145,8 @@ CLAIMS = (
          Section(9, "5.2 · The discriminators")),
         IN_PART,
         "The local one finds the detail and is blind to a foreign piece; the global one finds that, though not "
-        "reliably; networks trained against either hardly differ.",
+        "reliably; networks trained against either hardly differ. With two regions far apart the local patch would "
+        "show neither.",
     ),
     Claim(
         "S9",

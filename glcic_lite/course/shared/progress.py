@@ -17,6 +17,7 @@ from glcic_lite.files import NOTEBOOKS
 
 FILE = "progress.jsonl"
 LONGEST = 5_000_000  # bytes; a file beyond it is not one of ours
+_TITLE = re.compile(r"^# \d\d · (.{1,80})$", re.MULTILINE)
 _EXERCISE = re.compile(r"^#+ Exercise (\d+): (.*) \((\d+) minutes, \w+\)$", re.MULTILINE)
 
 
@@ -102,14 +103,24 @@ def _read(file: Path) -> tuple[dict[tuple[str, int], Record], bool]:
 
 def exercises(notebook: Path) -> dict[int, str]:
     """The exercises of a lesson: number and name, as its headings give them; none in a file that is no notebook."""
+    return {int(number): name for number, name, _ in _EXERCISE.findall(_words(notebook))}
+
+
+def title(notebook: Path) -> str:
+    """A lesson's name, as its first heading gives it, or else its file."""
+    found = _TITLE.search(_words(notebook))
+    return found[1] if found else notebook.stem[3:].replace("_", " ")
+
+
+def _words(notebook: Path) -> str:
+    """The text between a notebook's cells of code; none in a file that is no notebook."""
     try:
         if not notebook.is_file():  # opening a pipe would wait for ever
-            return {}
+            return ""
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return {}
-    return {int(number): name for number, name, _ in _EXERCISE.findall(text)}
+        return ""
 
 
 def progress_map(folder: Path | None = None) -> str:
@@ -130,7 +141,7 @@ def progress_map(folder: Path | None = None) -> str:
         states = [record.get((lesson, number), Record()) for number in numbers]
         done, everything = done + sum(state.passed for state in states), everything + len(states)
         marks = " ".join("✓" if state.passed else "✗" if state.attempts else "○" for state in states)
-        lines.append(f"{lesson}  {marks or 'no exercises':{12}}  {path.stem[3:].replace('_', ' ')}")
+        lines.append(f"{lesson}  {marks or 'no exercises':{13}}  {title(path)}")
     lines.append(f"{done} of {everything} exercises passed; ✓ passed, ✗ tried, ○ to do")
     return "\n".join(lines)
 

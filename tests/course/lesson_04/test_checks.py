@@ -227,14 +227,22 @@ WRONG = [
     (checks.parameters, lambda kernel, ins, outs, norm: parameters(kernel, 1, outs, norm), "kernel of its own"),
     (checks.parameters, lambda kernel, ins, outs, norm: parameters(kernel, ins, outs, True), "without norm"),
     (checks.parameters, lambda kernel, ins, outs, norm: "many", "number is expected"),
+    (checks.parameters, lambda k, i, o, norm: (k**2 + 1) * i * o + 2 * o * norm, "not one for each kernel"),
     (checks.parameters, lambda k, i, o, norm: k**2 * (i + o) + o + 2 * o * norm, "they multiply"),
     (checks.parameters, lambda k, i, o, norm: parameters(k, i, o, norm) - o + 1, "each output channel, not one"),
     (checks.parameters, lambda k, i, o, norm: k**2 * i * o + o + 2 * norm, "not two in all"),
     (checks.parameters, lambda k, i, o, norm: parameters(1, i, o, norm), "not one"),
     (checks.parameters, lambda k, i, o, norm: (k**2 * i * o, o, 2 * o * norm), "number is expected"),
     (checks.sizes, lambda h, w, layers: [(after(h, row), after(w, row)) for row in layers], "row before it has left"),
-    (checks.sizes, lambda h, w, layers: sizes(h, h, layers), "no square"),
+    (checks.sizes, lambda h, w, layers: sizes(h, h, layers), "not square"),
     (checks.sizes, lambda h, w, layers: [(h, w), *sizes(h, w, layers)], "one a layer"),
+    (
+        checks.sizes,
+        lambda h, w, layers: sizes(
+            h, w, layers, lambda n, row: row.kernel - 2 * row.padding if row.upsamples else after(n, row)
+        ),
+        "`int(1/2)` is 0",
+    ),
     (
         checks.sizes,
         lambda h, w, layers: sizes(h, w, layers, lambda n, row: after(n, row) + 2 * row.upsamples),

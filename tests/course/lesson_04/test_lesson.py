@@ -1,7 +1,6 @@
 """Lesson 04: the costs of layers, feature maps and how far into a hole they are filled, the explorer, the figures."""
 
 import random
-import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -185,13 +184,13 @@ def test_every_setting_of_the_explorer(explorer):
     assert explorer.settings["channel"] == 3 and explorer._controls["channel"].max == 3
 
 
-def test_a_step_is_fast(explorer):
-    steps = []
+def test_a_step_does_not_run_the_network_again(explorer, monkeypatch):
+    def run(*_):
+        raise AssertionError("the network ran")
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", run)
     for layer in range(18):
-        start = time.process_time()
         explorer.set(layer=layer)
-        steps.append(time.process_time() - start)
-    assert np.median(steps) < 0.1
 
 
 def test_shown_the_explorer_brings_a_picture(explorer):

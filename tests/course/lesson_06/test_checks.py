@@ -1,5 +1,6 @@
 """The checks of lesson 06: the untouched stub, right answers, and wrong ones that learners really give."""
 
+import itertools
 import math
 import random
 
@@ -347,6 +348,25 @@ def plainly(network, optimizer, scaler, photo, mask, dtype=None):
     return loss
 
 
+def clipping(network, optimizer, scaler, photo, mask, dtype):
+    with torch.autocast(photo.device.type, dtype):
+        output = network(photo, mask)
+    loss = reconstruction_loss(output.float(), photo, mask)
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1e6)
+    scaler.step(optimizer)
+    scaler.update()
+    return loss
+
+
+def test_the_gradients_of_one_batch_do_overflow():
+    weights, scales, losses = checks._train_fast(checks.right_fast_step, seed=0)
+    moved = [not torch.equal(*pair) for pair in itertools.pairwise(weights)]
+    assert moved == [True, False, True] and scales.tolist() == [4, 4, 2, 2] and losses[2].isinf()
+
+
 def halved(network, optimizer, scaler, photo, mask, dtype):
     return fast(network.to(dtype), optimizer, scaler, photo.to(dtype), mask.to(dtype), dtype)
 
@@ -376,6 +396,7 @@ RIGHT = [
     (faster, (load, checks.right_fast_step)),
     (faster, (by_batch_sampler, fast)),
     (faster, (load, looking_at_gradients)),
+    (faster, (load, clipping)),
 ]
 
 # (check, wrong answer, words that the message must hold)
@@ -398,7 +419,7 @@ WRONG = [
     (
         checkpoint,
         (lambda run: pack(run) | {"average": run.average.numpy()}, unpack),
-        "such as the numpy number in yours",
+        "such as the numpy array in yours",
     ),
     (checkpoint, (lambda run: pack(run) | {"average": run.average.tolist()}, unpack), "should be a tensor again"),
     (checkpoint, (lambda run: {**pack(run), "generator": run.generator}, unpack), "such as the `Generator` in yours"),
@@ -448,7 +469,7 @@ WRONG = [
     (checks.loss, lambda o, p, m: (((o - p) * m) ** 2).sum(), "it is a sum"),
     (checks.loss, without_a_gradient, "no gradient"),
     (checks.loss, lambda o, p, m: torch.tensor(weighted(o, p, m).item(), requires_grad=True), "a new tensor"),
-    (checks.loss, lambda o, p, m: weighted(o, p, m) * float("nan"), "number is expected"),
+    (checks.loss, lambda o, p, m: weighted(o, p, m) * float("nan"), "number is expected, not NaN"),
     (checks.holes, lambda c, n, s, r: holes(c, n, (s[0] + 1, s[1]), r), "are both allowed."),
     (checks.loss, lambda o, p, m: weighted(o.detach(), p, m), "no gradient"),
     (checks.loss, lambda o, p, m: weighted(o, p, m).item(), "no gradient"),
@@ -468,6 +489,16 @@ WRONG = [
     (checks.timetable, lambda i, s: timetable(i, s) * (i < s.phase_1), "both networks train"),
     (checks.timetable, towards_zero, "held up at the end"),
     (checks.timetable, lambda i, s: [timetable(i, s)], "number is expected"),
+    (
+        checks.timetable,
+        lambda i, s: timetable(i, s) - s.learning_rate * s.learning_rate_end * (i < s.phase_1),
+        "`end +` is missing",
+    ),
+    (
+        checks.timetable,
+        lambda i, s: timetable(i, s, end=0.0) * (s.learning_rate_end if i < s.phase_1 else 1),
+        "multiplied by the end",
+    ),
     (checks.timetable, absolute_end, "share of `learning_rate`"),
     (checks.timetable, without_limit, "before the fall begins"),
     (checks.timetable, lambda i, s: timetable(i, s, share=1 - s.learning_rate_decay), ""),

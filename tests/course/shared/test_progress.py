@@ -105,14 +105,16 @@ def test_what_cannot_be_written_does_not_spoil_the_exercise(file):
 
 
 def test_the_map_shows_what_is_done(file, tmp_path):
+    heading = {"cell_type": "markdown", "source": ["# 00 · Say hello\n", "\n"]}
     cell = {"cell_type": "markdown", "source": ["#### Exercise 1: a (5 minutes, easy)\n", "x\n"]}
     other = {"cell_type": "markdown", "source": "#### Exercise 2: b (5 minutes, hard)"}
-    for name, cells in (("00_hello.ipynb", []), ("01_far_away.ipynb", [cell, other])):
+    for name, cells in (("00_hello.ipynb", [heading]), ("01_far_away.ipynb", [cell, other])):
         (tmp_path / name).write_text(json.dumps({"cells": cells}))
     note("01", 1, True)
     note("01", 2, False)
     lines = progress_map(tmp_path).splitlines()
-    assert "no exercises" in lines[0] and "✓ ✗" in lines[1] and "far away" in lines[1]
+    assert "no exercises" in lines[0] and lines[0].endswith("  Say hello")
+    assert "✓ ✗" in lines[1] and "far away" in lines[1]
     assert lines[2].startswith("1 of 2 exercises passed")
 
 
@@ -131,7 +133,10 @@ def test_a_pipe_on_the_map_holds_nobody_up(tmp_path):
 
 
 def test_the_map_of_the_course_knows_every_exercise():
-    assert " of 47 exercises" in progress_map(progress.NOTEBOOKS)
+    lines = progress_map(progress.NOTEBOOKS).splitlines()
+    assert " of 47 exercises" in lines[-1]
+    assert lines[6] == "06  ○ ○ ○ ○ ○ ○ ○  Training" and lines[9].endswith("  How good is it, and where does it fail?")
+    assert len({line.rindex("  ") for line in lines[:-1]}) == 1, "the names stand below one another"
 
 
 def test_a_record_begins_empty():
