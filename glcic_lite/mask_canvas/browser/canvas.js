@@ -298,12 +298,12 @@ export function renderCanvas({ model, el }, drawing, moreKeys = []) {
 
   function pointerDown(event) {
     if (![MAIN_BUTTON, MIDDLE_BUTTON, PEN_ERASER].includes(event.button)) return;
-    const isPenBesidePalm = event.pointerType === "pen" && [...pointers.values()].every((pointer) => pointer.pointerType === "touch");
-    if (isPenBesidePalm && pointers.size) {
-      giveUp(); // the palm's dot was not meant
+    const onlyFingersDown = [...pointers.values()].every((pointer) => pointer.pointerType === "touch");
+    if (event.pointerType === "pen" && pointers.size && onlyFingersDown) {
+      giveUp(); // the palm lay down before the pen, and its dot was not meant
       pointers.clear();
     }
-    const allTouch = [event, ...pointers.values()].every((pointer) => pointer.pointerType === "touch");
+    const allTouch = event.pointerType === "touch" && onlyFingersDown;
     if (pointers.size > (allTouch ? 1 : 0)) return; // only a second finger may join the first
     if (event.button === MIDDLE_BUTTON) event.preventDefault(); // else the browser begins to scroll by itself
     const onScrollbar = event.target === viewport && (event.offsetX >= viewport.clientWidth || event.offsetY >= viewport.clientHeight);

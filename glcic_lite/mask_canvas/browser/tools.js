@@ -93,7 +93,8 @@ export function actionFor(event, isOnPhoto) {
   if (key === "Escape") return "abandon";
   if (event.altKey) return null;
   if (isOnPhoto && key in ARROWS) return "moveBrush";
-  if (isOnPhoto && (key === " " || key === "Enter")) return "pressOrLift";
+  // Shift+Enter is meant for Jupyter. It does nothing here: run again, the cell would begin a new drawing.
+  if (isOnPhoto && (key === " " || (key === "Enter" && !event.shiftKey))) return "pressOrLift";
   return KEYS[key] ?? null;
 }
 

@@ -56,6 +56,7 @@ test("keys ask for actions, and leave to the notebook what is the notebook's", (
     assert.equal(action(key, {}, true), "pressOrLift");
     assert.equal(action(key), null, "on a button it presses the button");
   }
+  assert.equal(action("Enter", { shiftKey: true }, true), null, "it is meant for the notebook");
 });
 
 /** What a widget's model does, as far as a drawing needs it. */
