@@ -66,8 +66,9 @@ def main() -> None:
         problem = f"{error.format_message().rstrip('.')}; --help says more"
     except expected_errors() as error:
         problem = str(error)
-        if isinstance(error, OSError) and error.filename and error.strerror:  # without Python's "[Errno 36]"
-            problem = f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+        if isinstance(error, OSError) and error.strerror:  # without Python's "[Errno 36]"
+            where = f"{error.filename}: " if error.filename else ""
+            problem = f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
     else:
         sys.exit(status)
     print(f"glcic_lite: {one_line(problem)}", file=sys.stderr)

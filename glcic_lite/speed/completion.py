@@ -49,8 +49,9 @@ def complete(
         blend: remove the tint between the hole and the photo by Poisson blending; False shows the bare network.
         dtype: what the network computes in, as for `FastNetwork`; by default bfloat16 where that is faster.
         scale: of the photo in which the network paints: 1 is the photo as it is, as in the paper; 1/2, 1/3, ... a
-            reduced copy of it; "auto" takes for each part of the hole one in which it is as thick as the network has
-            learned (see `method.scale`). `scale_of` tells which.
+            reduced copy of it; "auto" takes 1 for each part of the hole that is no thicker than what the network has
+            learned, and for thicker ones a copy in which they are half as thick as that (see `method.scale`).
+            `scale_of` tells which.
         should_stop: asked many times a second, in this thread, whether the completion is to be given up.
 
     Returns:

@@ -737,10 +737,15 @@ def test_saving_waits_for_the_completion_and_cancel_does_not_wait_for_saving(stu
     studio.find(".complete").click()
     studio.until("!q('.cancel').hidden")
     save()
+    studio.find(".sample").select_option("meerkats")  # another photo: that one was not meant
+    studio.until("q('.reply').textContent === '' && q('.cancel').hidden")
+    studio.drag((0.5, 0.5), (0.55, 0.5))
+    studio.until("!q('.cancel').hidden")
+    save()
     studio.notebook.execute("gate.set()")
     studio.until("q('.reply').textContent.startsWith('Saved')")
     saved = sorted(file.name for file in tmp_path.iterdir())
-    assert saved == ["petra-treasury-completed.png", "petra-treasury-mask.png"]
+    assert saved == ["meerkats-completed.png", "meerkats-mask.png"]
 
 
 # In place

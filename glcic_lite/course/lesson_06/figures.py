@@ -196,6 +196,8 @@ def failure_figure(courses: Mapping[str, Sequence[Mapping[str, float]]], smooth:
             (axes[3], [row.get("reconstruction", np.nan) for row in rows]),
         ):
             there = [(at, value) for at, value in zip(x, values, strict=True) if np.isfinite(value)]  # not in phase 2
+            if not there:
+                continue
             x_there, values = zip(*there, strict=True)
             means = [np.mean(values[max(0, n - smooth + 1) : n + 1]) for n in range(len(values))]
             ax.plot(x_there, means, style, color=colour, linewidth=2.4, label=name)

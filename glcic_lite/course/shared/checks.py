@@ -216,7 +216,9 @@ def call(
 
 
 def _is_torchs(file: str) -> bool:
-    return file.startswith(os.path.dirname(torch.__file__))  # a module called by the learner's code fails in there
+    return file.startswith(
+        os.path.dirname(torch.__file__) + os.sep
+    )  # a module called by the learner's code fails in there
 
 
 def _is_stub(function: Callable) -> bool:

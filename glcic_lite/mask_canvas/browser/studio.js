@@ -259,6 +259,7 @@ function renderStudio({ model, el }, drawing) {
   }
 
   function photoChanged() {
+    forgetSaving(); // it was meant for the photo before
     before.src = canvas.photo.src;
     showWipe(100);
     showCompletion();
@@ -278,7 +279,7 @@ function renderStudio({ model, el }, drawing) {
   }
   function cancel() {
     if (!isPending()) return;
-    if (saveAs) saveAs = note.textContent = "";
+    forgetSaving();
     ask({ do: "cancel" });
   }
   press(".complete", complete);
@@ -380,6 +381,10 @@ function renderStudio({ model, el }, drawing) {
       saveAs = button.dataset.as;
       saveOnceCompleted();
     });
+  }
+
+  function forgetSaving() {
+    if (saveAs) saveAs = note.textContent = "";
   }
 
   /** Python would wait for the completion, and hear of nothing else meanwhile, not even of Cancel. */

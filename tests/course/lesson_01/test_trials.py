@@ -39,7 +39,7 @@ def test_no_other_constant_is_much_better():
     crops = never_seen()
     found = trials.constant_errors(crops)["middle"]
     for change in (-0.1, 0.1):
-        other = (trials.mean_colour() + change).expand_as(crops)
+        other = (trials.mean_of_holes() + change).expand_as(crops)
         assert trials.part_errors(other, crops)["middle"] > found
 
 

@@ -185,6 +185,19 @@ def test_the_program_runs_as_a_module_without_a_traceback(folder):
     assert_one_line(done.returncode, done.stderr, "lost.png: no such file")
 
 
+@pytest.mark.parametrize(("file", "said"), [((), "no space left"), (("out.png",), "out.png: no space left")])
+def test_system_errors_are_said_without_their_number(run, monkeypatch, file, said):
+    def full(**_):
+        raise OSError(28, "No space left", *file)
+
+    monkeypatch.setattr(command_line, "app", full)
+    assert run() == (2, "", f"glcic_lite: {said}\n")
+
+
+def test_the_paths_of_all_commands_are_found():
+    assert len(every_path()) >= 24
+
+
 @pytest.mark.parametrize(("command", "path"), every_path())
 def test_no_command_takes_an_empty_path_for_the_working_folder(folder, run, command, path):
     before = [other for name, other in every_path() if name == command and not other.startswith("-")]
