@@ -353,10 +353,14 @@ def test_uploads_small_large_and_impossible(studio, tmp_path):
         "window.said = []; const reply = document.querySelector('.studio .reply');"
         "new MutationObserver(() => said.push(reply.textContent)).observe(reply, {childList: true})"
     )
+    studio.drag((0.3, 0.3), (0.5, 0.5))
+    studio.wait_for_completion()
     picker.set_input_files(small)  # once more: the same words must be said again
     studio.page.wait_for_function(
         "said.indexOf('Opening small.png …') >= 0 && said.at(-1) === 'Opened small.png at its full size.'"
     )
+    studio.until("q('.invitation').textContent.startsWith('Paint over') && !q('.invitation').hidden")
+    assert studio.find(".complete").is_hidden()
 
     impossible.write_bytes(os.urandom(12 * 2**20))
     picker.set_input_files(impossible)
@@ -737,8 +741,19 @@ def test_saving_waits_for_the_completion_and_cancel_does_not_wait_for_saving(stu
     studio.find(".complete").click()
     studio.until("!q('.cancel').hidden")
     save()
+    studio.page.keyboard.press("Control+z")
+    studio.until("q('.reply').textContent.startsWith('Not saved')")
+    assert studio.find(".error").is_hidden() and not any(tmp_path.iterdir())
+    studio.page.keyboard.press("Control+y")
+    studio.until("!q('.cancel').hidden")
+    studio.find(".cancel").click()
+    studio.wait_for_words("Not completed")
+    studio.find(".complete").click()
+    studio.until("!q('.cancel').hidden")
+    save()
     studio.find(".sample").select_option("meerkats")  # another photo: that one was not meant
-    studio.until("q('.reply').textContent === '' && q('.cancel').hidden")
+    studio.until("q('.reply').textContent.startsWith('Not saved') && q('.before').naturalWidth === 640")
+    studio.until("q('.invitation').textContent.startsWith('Paint over') && !q('.invitation').hidden")
     studio.drag((0.5, 0.5), (0.55, 0.5))
     studio.until("!q('.cancel').hidden")
     save()

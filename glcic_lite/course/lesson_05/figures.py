@@ -305,7 +305,7 @@ def twins_figure(
         axes[-1].plot(range(0, every * len(values), every), values, style, color=colour, linewidth=2, label=name)
     axes[-1].axhline(1, color="black", linestyle=":", linewidth=1.5)
     axes[-1].text(steps, 0.98, "the photos' own", ha="right", va="top", fontsize=10)
-    axes[-1].set(xlim=(0, steps), ylim=(0, 1.1), xlabel="training step")
+    axes[-1].set(xlim=(-1, steps + 1), ylim=(0, 1.1), xlabel="training step")
     axes[-1].set_title("texture in the holes", fontsize=12)
     axes[-1].legend(fontsize=10, loc="lower right")
     return figure

@@ -68,7 +68,8 @@ def draw_curves(figure: FigureBase, rows: Sequence[Mapping[str, float]], setting
     for ax in (top, bottom):
         ax.set_ylim(0, None if ax.lines else 1)
         if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=10, loc="upper right" if ax is top else "upper left")
+            place = "upper right" if ax is top else "upper left"
+            ax.legend(fontsize=10, loc=place, frameon=True, framealpha=0.9, edgecolor="none")
     if not bottom.get_legend_handles_labels()[0]:
         bottom.set_yticks([])
         words = "the discriminators' turn\ncomes in phases 2 and 3"
@@ -146,7 +147,7 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
         ax.set_title(title, fontsize=12)
         ax.set_xlabel("iteration")
         if ax.lines:
-            ax.legend(fontsize=10)
+            ax.legend(fontsize=10, frameon=True, framealpha=0.9, edgecolor="none")
         else:
             ax.set_yticks([])
             ax.text(0.5, 0.5, "not in this log", ha="center", va="center", color=QUIET, transform=ax.transAxes)

@@ -145,14 +145,22 @@ def fills_of(rows: list[dict]) -> list[str]:
 def contest_table(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi", "texture")) -> str:
     """Every fill in every kind of hole as a Markdown table: the means of some metrics, and the seconds a hole.
 
-    The best mean of a metric in a kind of hole is bold; for texture that is the one nearest to 1.
+    The best mean of a metric in a kind of hole is bold, and so is what is printed as the same number; for texture the
+    best is the one nearest to 1.
     """
     means = averages(rows)
     cells = {(row["fill"], row["hole"]): row for row in means}
     holes = list(dict.fromkeys(row["hole"] for row in means))
     off = {"l1": lambda value: value, "texture": lambda value: abs(value - 1)}
+
+    def printed(fill: str, hole: str, metric: str) -> float:
+        return round(cells[fill, hole][metric], 1 if metric in ("psnr", "l1") else 2)
+
+    def distance(fill: str, hole: str, metric: str) -> float:
+        return off.get(metric, lambda value: -value)(printed(fill, hole, metric))
+
     best = {
-        (metric, hole): min(off.get(metric, lambda value: -value)(cells[fill, hole][metric]) for fill in fills_of(rows))
+        (metric, hole): min(distance(fill, hole, metric) for fill in fills_of(rows))
         for metric in metrics
         for hole in holes
     }
@@ -161,12 +169,11 @@ def contest_table(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi",
     for fill in fills_of(rows):
         texts = []
         for hole in holes:
-            row, parts = cells[fill, hole], []
+            parts = []
             for metric in metrics:
-                text = f"{row[metric]:.{1 if metric in ('psnr', 'l1') else 2}f}"
-                is_best = off.get(metric, lambda value: -value)(row[metric]) == best[metric, hole]
-                parts.append(f"**{text}**" if is_best else text)
-            texts.append(" / ".join([*parts, f"{row['seconds']:.2g}"]))
+                text = f"{printed(fill, hole, metric):.{1 if metric in ('psnr', 'l1') else 2}f}"
+                parts.append(f"**{text}**" if distance(fill, hole, metric) == best[metric, hole] else text)
+            texts.append(" / ".join([*parts, f"{cells[fill, hole]['seconds']:.2g}"]))
         lines.append(f"| {fill} | {' | '.join(texts)} |")
     return "\n".join(lines)
 
@@ -412,9 +419,11 @@ def discriminators_figure(
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), layout="constrained", sharey=True)
     for ax, (label, values), span in zip(axes, panels.items(), least, strict=True):
         draw_runs(ax, values, label, span, baselines[label])
-    axes[-1].set_xlim(left=min(0.9 * step, *(0.8 * value for value in baselines[label].values())))
     axes[-1].axvline(step, color="black", linestyle=":")
-    axes[-1].text(step, -0.45, " the photos'", fontsize=10, va="center")
+    axes[-1].text(step, -0.45, "the photos'", rotation=90, ha="right", va="top", fontsize=10)
+    lines = (step, *baselines[label].values())
+    right = axes[-1].get_xlim()[1]
+    axes[-1].set_xlim(min(lines) - 0.12 * (right - min(lines)), right)  # room for the words left of a line
     return figure
 
 

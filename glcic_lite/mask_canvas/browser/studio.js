@@ -177,7 +177,7 @@ function renderStudio({ model, el }, drawing) {
   let shown = 0; // counts what was begun to be shown: decoding takes a moment, and the newest wins here too
   // The completion on the canvas; the model's may be newer, or none.
   let displayed = null;
-  let saveAs = ""; // as what to save the completion under way
+  let saving = null; // what to save the completion under way as: {as, hasWaited}
 
   async function showCompletion() {
     const completion = model.get("_completion");
@@ -259,7 +259,6 @@ function renderStudio({ model, el }, drawing) {
   }
 
   function photoChanged() {
-    forgetSaving(); // it was meant for the photo before
     before.src = canvas.photo.src;
     showWipe(100);
     showCompletion();
@@ -378,22 +377,30 @@ function renderStudio({ model, el }, drawing) {
   for (const button of root.querySelectorAll(".saving button")) {
     button.addEventListener("click", () => {
       find(".saving").hidePopover();
-      saveAs = button.dataset.as;
+      saving = { as: button.dataset.as, hasWaited: false };
       saveOnceCompleted();
     });
   }
 
-  function forgetSaving() {
-    if (saveAs) saveAs = note.textContent = "";
+  function forgetSaving(words = "") {
+    if (!saving) return;
+    saving = null;
+    note.textContent = words;
   }
 
   /** Python would wait for the completion, and hear of nothing else meanwhile, not even of Cancel. */
   function saveOnceCompleted() {
-    if (!saveAs) return;
-    note.textContent = isPending() ? "Saving once it is completed …" : "Saving …";
-    if (isPending()) return;
-    ask({ do: "save", as: saveAs });
-    saveAs = "";
+    if (!saving) return;
+    if (isPending()) {
+      saving.hasWaited = true;
+      note.textContent = "Saving once it is completed …";
+    } else if (saving.hasWaited && !model.get("_completion").png) {
+      forgetSaving("Not saved: nothing was completed."); // the stroke was undone, the completion failed, or another photo was opened
+    } else {
+      note.textContent = "Saving …";
+      ask({ do: "save", as: saving.as });
+      saving = null;
+    }
   }
 
   // ------------------------------------------------------------------------------------------ how it is completed
@@ -451,6 +458,7 @@ function renderStudio({ model, el }, drawing) {
     "change:_expected": showState,
     "change:_answered": showState,
     "change:completed_strokes": showState,
+    "change:_drawing": showState, // also where the same photo is opened once more, and nothing else changes
     "change:error": () => {
       showNote();
       showState();
