@@ -225,9 +225,10 @@ class _Chain(nn.Module):
     Args:
         layers: (kernel, stride, dilation) of each.
         flat: whether the kernels are one row high, so that only columns are mixed.
+        sign: of all weights, 1 or -1.
     """
 
-    def __init__(self, layers: Sequence[tuple[int, int, int]], flat: bool = False):
+    def __init__(self, layers: Sequence[tuple[int, int, int]], flat: bool = False, sign: int = 1):
         super().__init__()
         self.stack, self.flat = layers, flat
         self.layers = nn.Sequential(
@@ -242,7 +243,7 @@ class _Chain(nn.Module):
         ).double()  # fmt: skip
         with torch.no_grad():
             for layer in self.layers:
-                layer.weight.copy_(torch.rand_like(layer.weight) + 0.5)
+                layer.weight.copy_(sign * (torch.rand_like(layer.weight) + 0.5))
 
     def forward(self, photo):
         return self.layers(photo.double())
@@ -272,7 +273,7 @@ def _shown_stack(network: _Chain, size: int) -> str:
          "the output pixel in the corner is measured, half of whose field lies outside; take the one in the middle."),
         (lambda network, size: _seen(network, size, last=True),
          "that is the number of the last column; the distance from the first one is asked for."),
-        (lambda network, size: (_conv_field(network.stack) - 1) // 2, "that is one side of the field; it has two."),
+        (lambda network, size: _conv_field(network.stack) // 2, "that is one side of the field; it has two."),
         (lambda network, size: 1 if network.flat else _conv_field(network.stack),
          "these are the rows that the output pixel depends on; the columns are asked for."),
     ],
@@ -285,4 +286,6 @@ def measured_field():
     stacks += [[(random.choice([3, 5]), 1, random.choice([1, 2, 3])) for _ in range(3)] for _ in range(3)]
     for stack in stacks:
         yield dict(network=_Chain(stack), size=random.choice([65, 69]))
+    yield dict(network=_Chain([(4, 1, 1), (3, 1, 1)]), size=65)  # reaches farther to one side than to the other
+    yield dict(network=_Chain([(3, 1, 2)], sign=-1), size=65)
     yield dict(network=_Chain([(3, 1, 2), (5, 1, 1)], flat=True), size=61)

@@ -61,6 +61,7 @@ def max_pool():
     for size, rows, columns in ((2, 3, 4), (2, 1, 1), (3, 2, 5), (4, 3, 2), (1, 4, 3)):
         # All negative: a pool that starts from zeros would be found out.
         yield dict(photo=-torch.rand(size * rows, size * columns) - 0.1, size=size)
+    yield dict(photo=torch.randn(6, 8), size=2)
 
 
 def _apart(channels: int, size: int, power: int = 2) -> torch.Tensor:

@@ -183,6 +183,7 @@ def fold():
         channels = random.choice([3, 4, 5])
         bias, mean, beta = torch.randn(3, channels)
         variance, gamma = torch.rand(channels) + 0.2, torch.rand(channels) + 0.5
+        gamma[0] *= -1
         weight, eps = torch.randn(channels, channels, 3, 3), random.choice([0.1, 0.3])
         yield dict(weight=weight, bias=bias, mean=mean, variance=variance, gamma=gamma, beta=beta, eps=eps)
 
@@ -220,7 +221,16 @@ def _check_tiles(tiles: list[tuple[int, int, int, int]], case: tuple[int, int], 
 )
 def tiles():
     """`tiles(size, tile)`: a list of (start, stop, first, end), targets and the crops for them, along one axis."""
-    for size, tile in ((1000, 256), (768, 256), (100, 256), (2048, 500), (520, 260), (1004, 4)):
+    for size, tile in (
+        (1000, 256),
+        (768, 256),
+        (100, 256),
+        (2048, 500),
+        (520, 260),
+        (1004, 4),
+        (1000, 250),
+        (520, 130),
+    ):
         yield dict(size=size, tile=tile)
 
 

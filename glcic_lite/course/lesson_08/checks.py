@@ -189,6 +189,9 @@ def grown():
     random = np.random.default_rng(2)
     for pixels in (1, 2, 3, 4, 5):
         yield dict(mask=_random_mask(random, 14, 18), pixels=pixels)
+    alone = np.zeros((40, 44), dtype=bool)
+    alone[19, 21] = True
+    yield dict(mask=alone, pixels=12)
     edge = np.zeros((12, 15), dtype=bool)
     edge[0, 3] = edge[11, 14] = True
     yield dict(mask=edge, pixels=3)

@@ -364,7 +364,7 @@ def clipping(network, optimizer, scaler, photo, mask, dtype):
 def test_the_gradients_of_one_batch_do_overflow():
     weights, scales, losses = checks._train_fast(checks.right_fast_step, seed=0)
     moved = [not torch.equal(*pair) for pair in itertools.pairwise(weights)]
-    assert moved == [True, False, True] and scales.tolist() == [4, 4, 2, 2] and losses[2].isinf()
+    assert moved == [True, False, True] and scales.tolist() == [4, 4, 2, 2] and losses.isfinite().all()
 
 
 def halved(network, optimizer, scaler, photo, mask, dtype):
