@@ -211,6 +211,7 @@ SLIPS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch.func itself
 @pytest.mark.parametrize(("check", "answer"), SLIPS.values(), ids=SLIPS)
 def test_a_broken_promise_is_noticed_every_time(check, answer):
     answers = answer if isinstance(answer, tuple) else (answer,)
