@@ -97,9 +97,19 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         PhotoError: it cannot be read, is in a mode such as LAB, or holds numbers of which nobody can say what is white:
             NaN, or those that `photos.levels` refuses.
     """
-    if isinstance(source, np.ndarray):
-        source = _settled(source)
-    image = open_image(source)
+    values, white = _grey_levels(source, size)
+    return values >= white / 2
+
+
+def looks_like_a_photo(source: PhotoSource) -> bool:
+    """Whether a mask, as `open_mask` reads it, is full of greys: more than a fifth of it is neither black nor white."""
+    values, white = _grey_levels(source)
+    return bool(((values > 0.08 * white) & (values < 0.92 * white)).mean() > 0.2)
+
+
+def _grey_levels(source: PhotoSource, size: tuple[int, int] | None = None) -> tuple[np.ndarray, float]:
+    """A mask's levels, (H, W), and which of them is white. See `open_mask`."""
+    image = open_image(_settled(source) if isinstance(source, np.ndarray) else source)
     if size is not None and image.size != tuple(size):
         raise MaskError(f"the mask is {image.width} x {image.height} pixels, the photo {size[0]} x {size[1]}")
     if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit: half of the largest value the file can mean
@@ -107,7 +117,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         values, white = levels(image, name)
         if image.mode.startswith("I;16") and values.max() <= 255:  # only 0 and 1, or 0 and 255, as programs write masks
             white = 255.0 if values.max() > 1 else 1.0
-        return values >= white / 2
+        return values, white
     try:
         if image.has_transparency_data:
             image = image.convert("RGBA")
@@ -115,7 +125,7 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
         values = np.asarray(image.convert("L"))
     except ValueError as error:
         raise PhotoError(f"a mask in mode {image.mode} cannot be made grey") from error
-    return values >= (128 if values.max() > 1 else 1)
+    return values, 255.0 if values.max() > 1 else 1.0
 
 
 def _settled(mask: np.ndarray) -> np.ndarray:
@@ -153,7 +163,7 @@ def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
 def why_no_hole(source: PhotoSource) -> str:
     """For a mask in which `open_mask` has found no hole: what it shows instead, and how it becomes a mask."""
     nothing = "nothing in it is white, so there is no hole to fill"
-    image = open_image(source)
+    image = open_image(_settled(source) if isinstance(source, np.ndarray) else source)
     if image.mode.startswith("I") or image.mode == "F":
         brightest = np.asarray(image).max()
     else:

@@ -8,9 +8,9 @@ from PIL import Image
 
 from glcic_lite.course.shared.figures import caption, show_pictures, with_hole
 from glcic_lite.course.shared.samples import credit, sample_photo
-from glcic_lite.method.masks import Box, MaskError, local_patch, open_mask, why_no_hole
-from glcic_lite.method.photos import PhotoError, PhotoSource, open_image, open_photo
-from glcic_lite.method.scale import depth, thickness
+from glcic_lite.method.masks import Box, MaskError, local_patch, looks_like_a_photo, open_mask, why_no_hole
+from glcic_lite.method.photos import PhotoError, PhotoSource, open_photo
+from glcic_lite.method.scale import depth
 
 MEADOW = "wildflower-meadow"
 CLOSE = 120  # pixels: the least side of the close-up
@@ -21,7 +21,7 @@ def opened(photo: PhotoSource | None, mask: PhotoSource | None) -> tuple[Image.I
     """The reader's photo, its hole, and what to say of them.
 
     Args:
-        photo: None: a meadow of the course's.
+        photo: None: the course's meadow.
         mask: None: a round hole of 48 pixels, or less in a small photo.
 
     Returns:
@@ -38,8 +38,9 @@ def opened(photo: PhotoSource | None, mask: PhotoSource | None) -> tuple[Image.I
     hole = open_mask(source, image.size)
     if not hole.any():
         raise MaskError(f"the mask has no hole: {why_no_hole(source)}")
-    greys = np.asarray(open_image(source).convert("L"))
-    if ((greys > 20) & (greys < 235)).mean() > 0.2:
+    if hole.all():
+        raise MaskError("the mask covers the whole photo: nothing is known to complete it from")
+    if looks_like_a_photo(source):
         words += " Its mask is full of greys: is it a mask? The hole is wherever it is more white than black."
     return image, hole, words
 
@@ -59,13 +60,14 @@ def _round_hole(image: Image.Image, words: str) -> tuple[np.ndarray, str]:
         raise PhotoError(f"the photo has only {width} x {height} pixels, too few for a round hole; give it a mask")
     rows, columns = np.ogrid[:height, :width]
     hole = (columns - 0.67 * width) ** 2 + (rows - 0.68 * height) ** 2 < radius**2
-    return hole, f"{words} A round hole of {2 * radius} pixels, in its lower right quarter."
+    return hole, f"{words} A round hole, {2 * radius} pixels across, in the lower right quarter."
 
 
 def close_up(hole: np.ndarray) -> Box:
     """A square around the place in the hole, (H, W) bool, that is farthest from what is known."""
-    y, x = np.unravel_index(depth(hole).argmax(), hole.shape)
-    side = min(max(CLOSE, int(2 * thickness(hole))), *hole.shape)
+    away = depth(hole)
+    y, x = np.unravel_index(away.argmax(), hole.shape)
+    side = min(max(CLOSE, int(4 * away.max())), *hole.shape)
     return local_patch(Box(int(x), int(y), int(x) + 1, int(y) + 1), side, hole.shape[::-1])
 
 
@@ -74,11 +76,12 @@ def show(photo: Image.Image, hole: np.ndarray, results: Sequence[Image.Image], w
     part = close_up(hole).slices
     pieces = [with_hole(np.asarray(photo)[part], hole[part]), *(np.asarray(result)[part] for result in results)]
     rows = [[with_hole(photo, hole), *results], pieces]
+    where = "Below, close up."
     if photo.height > TALL * photo.width:
-        rows = rows[1:]
+        rows, where = rows[1:], "Close up."
     show_pictures(
         rows,
         titles=["with its hole", "the network alone", "and blended"],
-        caption_text="Last row: close up. The network alone may leave a tint; blending removes it. Specks stay.",
+        caption_text=f"{where} The network alone may leave a tint, which blending removes. Specks stay.",
     )
     caption(words)

@@ -424,11 +424,12 @@ def _train_jointly(step: Callable, seed: int, strict: bool = False) -> tuple[Ten
         photos, mask = torch.rand(3, 4, 3, 8, 8), _different_holes()
     reached: list[bool] = []  # whether a gradient has got through the discriminator to the photo that it judged
 
-    def watch(_, judged):
-        if judged[0].requires_grad:
-            judged[0].register_hook(lambda gradient: reached.append(True))
+    def watch(_, given, named):
+        for judged in (*given, *named.values()):
+            if judged.requires_grad:
+                judged.register_hook(lambda gradient: reached.append(True))
 
-    discriminator.register_forward_pre_hook(watch)
+    discriminator.register_forward_pre_hook(watch, with_kwargs=True)
     optimizers = [torch.optim.SGD(x.parameters(), lr=0.5) for x in (network, discriminator)]
     early: list[bool] = []
     optimizers[1].register_step_pre_hook(lambda *_: early.append(bool(reached)))
@@ -681,17 +682,16 @@ def _train_fast(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network, photos = _WatchedNetwork(), torch.rand(_FAST_STEPS, 4, 3, 8, 8)
-    mask, overflowing = _different_holes(), []
+    mask = _different_holes()
+    weights, scales, losses = [], [], []
     # The loss stays finite, as it mostly does where scaled gradients overflow: whoever looks at the loss sees nothing.
     for parameter in list(network.parameters())[: 1 if seed % 2 else None]:
-        parameter.register_hook(lambda g: g.index_fill(0, torch.tensor([0]), math.inf) if overflowing else g)
+        parameter.register_hook(lambda g: g.index_fill(0, torch.tensor([0]), math.inf) if len(losses) == 2 else g)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     scaler.scale(torch.zeros(1))  # as in a run under way: a step without `scale` is then no error, only wrong
-    weights, scales, losses = [], [], []
     for number, photo in enumerate(photos):
         shown = "a step" if number != 2 else "a step with gradients that are not finite"
-        overflowing[:] = [True] * (number == 2)
         arguments = (network, optimizer, scaler, photo, mask, torch.bfloat16)
         answer = call(step, *arguments, shown=shown, first=number == 0)
         losses.append(_loss_of(answer))
@@ -720,7 +720,7 @@ def _expect_types(seen: list, expected: list) -> None:
 
 
 def _loss_of(answer) -> float:
-    """The loss that a step returns; it may be infinite, or not a number."""
+    """The loss that a step returns, whatever its type."""
     try:
         return float(plain(answer))
     except (TypeError, ValueError, RuntimeError):
@@ -752,7 +752,10 @@ def _compare_loaders(loader: Callable) -> None:
             raise NotYet(f"For {shown} your loader makes batches of {len(batches[0]) if batches else None}.")
         in_order = [n for batch in batches for n in batch] == list(range(len(samples)))
         if in_order and not (workers or cuda):  # here it runs quickly, and needs no card
-            photos = [photo for batch in made for photo in batch["photo"]]
+            given = list(made)
+            if not all(isinstance(batch, dict) and "photo" in batch for batch in given):
+                raise NotYet("Your loader's batches should be dictionaries, as its samples are: torch joins them so.")
+            photos = [photo for batch in given for photo in batch["photo"]]
             in_order = len(photos) == len(samples) and all(
                 torch.equal(photo, sample["photo"]) for photo, sample in zip(photos, samples, strict=True)
             )

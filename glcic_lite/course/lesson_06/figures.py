@@ -14,6 +14,7 @@ from glcic_lite.course.shared.figures import HIGHLIGHT, HOLE, INPUT, OUTPUT, QUI
 from glcic_lite.training.log import box_kinds, split_phases, split_runs, split_validation
 from glcic_lite.training.settings import Settings
 
+LEGEND = dict(fontsize=10, frameon=True, framealpha=0.9, edgecolor="none")  # over curves
 PHASES = {1: "completion network", 2: "discriminators", 3: "both"}
 SHADES = {1: "#FFFFFF", 2: "#E9EBEE", 3: "#F7F0E1"}  # behind curves; the phase's number stands above, too
 
@@ -69,7 +70,7 @@ def draw_curves(figure: FigureBase, rows: Sequence[Mapping[str, float]], setting
         ax.set_ylim(0, None if ax.lines else 1)
         if ax.get_legend_handles_labels()[0]:
             place = "upper right" if ax is top else "upper left"
-            ax.legend(fontsize=10, loc=place, frameon=True, framealpha=0.9, edgecolor="none")
+            ax.legend(loc=place, **LEGEND)
     if not bottom.get_legend_handles_labels()[0]:
         bottom.set_yticks([])
         words = "the discriminators' turn\ncomes in phases 2 and 3"
@@ -147,7 +148,7 @@ def health_figure(rows: Sequence[Mapping[str, float]], smooth: int = 1) -> Figur
         ax.set_title(title, fontsize=12)
         ax.set_xlabel("iteration")
         if ax.lines:
-            ax.legend(fontsize=10, frameon=True, framealpha=0.9, edgecolor="none")
+            ax.legend(**LEGEND)
         else:
             ax.set_yticks([])
             ax.text(0.5, 0.5, "not in this log", ha="center", va="center", color=QUIET, transform=ax.transAxes)

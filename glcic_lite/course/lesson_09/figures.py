@@ -153,14 +153,14 @@ def contest_table(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi",
     holes = list(dict.fromkeys(row["hole"] for row in means))
     off = {"l1": lambda value: value, "texture": lambda value: abs(value - 1)}
 
-    def printed(fill: str, hole: str, metric: str) -> float:
-        return round(cells[fill, hole][metric], 1 if metric in ("psnr", "l1") else 2)
+    def text(fill: str, hole: str, metric: str) -> str:
+        return f"{cells[fill, hole][metric]:.{1 if metric in ('psnr', 'l1') else 2}f}"
 
     def distance(fill: str, hole: str, metric: str) -> float:
-        return off.get(metric, lambda value: -value)(printed(fill, hole, metric))
+        return off.get(metric, lambda value: -value)(cells[fill, hole][metric])
 
     best = {
-        (metric, hole): min(distance(fill, hole, metric) for fill in fills_of(rows))
+        (metric, hole): text(min(fills_of(rows), key=lambda fill: distance(fill, hole, metric)), hole, metric)
         for metric in metrics
         for hole in holes
     }
@@ -171,8 +171,8 @@ def contest_table(rows: list[dict], metrics: Sequence[str] = ("psnr", "haarpsi",
         for hole in holes:
             parts = []
             for metric in metrics:
-                text = f"{printed(fill, hole, metric):.{1 if metric in ('psnr', 'l1') else 2}f}"
-                parts.append(f"**{text}**" if distance(fill, hole, metric) == best[metric, hole] else text)
+                words = text(fill, hole, metric)
+                parts.append(f"**{words}**" if words == best[metric, hole] else words)
             texts.append(" / ".join([*parts, f"{cells[fill, hole]['seconds']:.2g}"]))
         lines.append(f"| {fill} | {' | '.join(texts)} |")
     return "\n".join(lines)
@@ -422,8 +422,11 @@ def discriminators_figure(
     axes[-1].axvline(step, color="black", linestyle=":")
     axes[-1].text(step, -0.45, "the photos'", rotation=90, ha="right", va="top", fontsize=10)
     lines = (step, *baselines[label].values())
-    right = axes[-1].get_xlim()[1]
-    axes[-1].set_xlim(min(lines) - 0.12 * (right - min(lines)), right)  # room for the words left of a line
+    dots = [value for seeds in panels[label].values() for value in seeds.values()]
+    right = max(axes[-1].get_xlim()[1], 1.05 * step)
+    axes[-1].set_xlim(
+        min(min(lines) - 0.12 * (right - min(lines)), *(0.9 * dot for dot in dots)), right
+    )  # room for words
     return figure
 
 

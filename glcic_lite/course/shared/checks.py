@@ -216,9 +216,8 @@ def call(
 
 
 def _is_torchs(file: str) -> bool:
-    return file.startswith(
-        os.path.dirname(torch.__file__) + os.sep
-    )  # a module called by the learner's code fails in there
+    """Whether a line of code is torch's own: a module that the learner's code calls fails in there."""
+    return file.startswith(os.path.dirname(torch.__file__) + os.sep)
 
 
 def _is_stub(function: Callable) -> bool:

@@ -65,8 +65,9 @@ def _add(file: Path, line: dict) -> None:
     try:
         if file.exists() and not file.is_file():  # opening a pipe would wait for ever
             raise OSError("it is not a file")
+        torn = file.exists() and file.read_bytes()[-1:] not in (b"", b"\n")
         with open(file, "a", encoding="utf-8") as record:
-            record.write(json.dumps(line) + "\n")
+            record.write("\n" * torn + json.dumps(line) + "\n")
     except OSError as error:
         reason = error.strerror or error
         warnings.warn(f"{file}: your progress is not kept ({reason}); the exercises work all the same", stacklevel=3)
@@ -141,7 +142,7 @@ def progress_map(folder: Path | None = None) -> str:
         states = [record.get((lesson, number), Record()) for number in numbers]
         done, everything = done + sum(state.passed for state in states), everything + len(states)
         marks = " ".join("✓" if state.passed else "✗" if state.attempts else "○" for state in states)
-        lines.append(f"{lesson}  {marks or 'no exercises':{13}}  {title(path)}")
+        lines.append(f"{lesson}  {marks or 'no exercises':13}  {title(path)}")
     lines.append(f"{done} of {everything} exercises passed; ✓ passed, ✗ tried, ○ to do")
     return "\n".join(lines)
 

@@ -93,7 +93,7 @@ export function actionFor(event, isOnPhoto) {
   if (key === "Escape") return "abandon";
   if (event.altKey) return null;
   if (isOnPhoto && key in ARROWS) return "moveBrush";
-  // Shift+Enter is meant for Jupyter. It does nothing here: run again, the cell would begin a new drawing.
+  // Shift+Enter is Jupyter's. Running the cell again would begin a new drawing, so on the photo it does nothing.
   if (isOnPhoto && (key === " " || (key === "Enter" && !event.shiftKey))) return "pressOrLift";
   return KEYS[key] ?? null;
 }

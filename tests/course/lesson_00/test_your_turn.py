@@ -16,7 +16,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     Image.fromarray(texture(90, 140)).save("mine.png")
-    for name, level in (("black", 0), ("red", 76)):
+    for name, level in (("black", 0), ("red", 76), ("white", 255)):
         Image.new("L", (140, 90), level).save(f"{name}.png")
     mask = np.zeros((90, 140), np.uint8)
     mask[:30, :30] = 255
@@ -47,6 +47,8 @@ def test_a_photo_by_itself(folder, path):
         ("mine.png", "other.png", "60 x 60"),
         ("mine.png", "black.png", "all black"),
         ("mine.png", "red.png", "paint the hole white"),
+        ("mine.png", "white.png", "covers the whole photo"),
+        ("mine.png", np.zeros((90, 140), np.int64), "all black"),
         (np.zeros((9, 30, 3), np.uint8), None, "only 30 x 9 pixels"),
     ],
 )
@@ -57,7 +59,13 @@ def test_what_cannot_be_used_is_said(folder, photo, mask, reason):
 
 def test_a_photo_for_a_mask_is_noticed(folder):
     assert "is it a mask?" in your_turn.opened("mine.png", "mine.png")[2]
-    assert "is it a mask?" not in your_turn.opened("mine.png", "corners.png")[2]
+    clear = Image.new("RGBA", (140, 90), (120, 120, 120, 0))
+    clear.paste((255, 255, 255, 255), (20, 20, 40, 40))
+    whole_numbers = np.zeros((90, 140), np.int64)
+    whole_numbers[20:40, 20:40] = 1
+    for mask in ("corners.png", clear, whole_numbers):
+        photo, hole, words = your_turn.opened("mine.png", mask)
+        assert hole.any() and "is it a mask?" not in words
 
 
 @pytest.mark.parametrize("shape", [(600, 80), (300, 2000), (130, 130), (40, 50)])

@@ -158,6 +158,9 @@ def test_the_contest_marks_the_best_of_every_hole_and_draws_every_side():
     table = figures.contest_table(rows, ("psnr", "texture")).splitlines()
     assert table[2:] == ["| Telea | **21.0** / **1.50** / 0.25 | 17.0 / 0.70 / 0.25 |",
                          "| harmonic | 20.0 / 0.40 / 0.25 | **18.0** / **1.20** / 0.25 |"]  # fmt: skip
+    close = [row("harmonic", "box 32", 20.01, 0.9255), row("Telea", "box 32", 20.04, 1.0655)]
+    table = figures.contest_table(close, ("psnr", "texture")).splitlines()
+    assert table[2:] == ["| Telea | **20.0** / **1.07** / 0.25 |", "| harmonic | **20.0** / 0.93 / 0.25 |"]
     figure = figures.contest_figure(rows, ("psnr", "texture"))
     assert [line.get_xydata().tolist() for line in figure.axes[0].lines] == [[[32, 21], [96, 17]], [[32, 20], [96, 18]]]
     plt.close("all")

@@ -132,6 +132,15 @@ def test_a_pipe_on_the_map_holds_nobody_up(tmp_path):
         progress_map(tmp_path / "nowhere")
 
 
+def test_a_torn_line_does_not_take_the_next_one_with_it(file):
+    file.write_text('{"lesson": "01", "exer')
+    note("01", 2, True)
+    assert read_progress(file)["01", 2].passed
+    keep_progress(False)
+    note("01", 3, True)
+    assert ("01", 3) not in read_progress(file)
+
+
 def test_the_map_of_the_course_knows_every_exercise():
     lines = progress_map(progress.NOTEBOOKS).splitlines()
     assert " of 47 exercises" in lines[-1]
