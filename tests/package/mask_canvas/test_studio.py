@@ -18,7 +18,7 @@ from glcic_lite import CompletionNetwork, Stopped, complete, scale_of
 from glcic_lite.evaluation.fills import CLASSICAL_FILLS, FillError
 from glcic_lite.files import SHIPPED_WEIGHTS
 from glcic_lite.mask_canvas import completion_studio, sample_photos
-from glcic_lite.mask_canvas.completion import hole_width
+from glcic_lite.mask_canvas.completion import Pace, hole_width
 from glcic_lite.mask_canvas.strokes import decode_runs, encode_runs, grow
 from glcic_lite.mask_canvas.studio import CompletionStudio
 from glcic_lite.method.masks import MaskError, open_mask
@@ -800,7 +800,14 @@ def test_the_scale_is_said(photo):
     assert made.wait(SECONDS) and made._completion["reduction"] == 1
 
 
-def test_it_says_how_long_a_completion_will_take(ready):
+def test_it_says_how_long_a_completion_will_take(ready, monkeypatch):
+    pace = ready._pace
+
+    def learn(request, completion):  # on a machine that is always equally fast, whatever runs beside this test
+        seconds = 1e-7 * pace._work(request, completion.hole)
+        Pace.learn(pace, request, completion._replace(seconds=seconds))
+
+    monkeypatch.setattr(pace, "learn", learn)
     draw(ready, box(30, 20, 50, 31))
     assert ready.wait(SECONDS)
     assert ready._expected == 0, "nothing was known yet"
