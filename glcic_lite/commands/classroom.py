@@ -1,5 +1,6 @@
 """python -m glcic_lite classroom new, collect, progress, times: what a lecturer needs around the lessons."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +66,7 @@ def collect(
         done = sum(result.state == "correct" for result in results)
         print(f"{name}: {done} of {len(results)}", file=sys.stderr, flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unlike its default, ends the students' processes as well
     results = collecting.collect(students, not progress_only, seconds, int(memory * 1e9), say)
     if out:  # before anything is printed: a closed pipe must not lose it
         write_text(out, csv_text([vars(result) for result in results]))

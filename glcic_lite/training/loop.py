@@ -158,15 +158,18 @@ class Trainer:
         self.checkpoint_minutes, self.validate_every, self.log_every = checkpoint_minutes, validate_every, log_every
         self.samples = TrainingSamples(photos, self.settings)
         self.validation = Validation(validation_photos, self.settings)
-        if not resume and self.accelerator.is_main_process:
-            self.run.claim()
+        new = not resume and self.accelerator.is_main_process
+        if new:
+            self.run.expect_free()
+        self._prepare(photos, start_from, discriminators_from, compile, keep_going)
+        if new:
+            self.run.claim()  # not before all else is in order: an error leaves no empty folder
         with self._alone_in_run():
+            if new:
+                self.run.claim()  # again, now that no other trainer can
             if self.accelerator.is_main_process:
-                if not resume:
-                    self.run.claim()  # again, now that no other trainer can
                 self.run.clear_leftovers()
             self.accelerator.wait_for_everyone()
-            self._prepare(photos, start_from, discriminators_from, compile, keep_going)
             if resume:
                 self._resume(started_with)
             else:

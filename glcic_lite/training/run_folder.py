@@ -76,11 +76,11 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.earlier = self.path / "earlier"
 
-    def claim(self) -> None:
-        """Prepare the folder for a new run.
+    def expect_free(self) -> None:
+        """Make sure that a new run may use the folder, which need not be there.
 
         Raises:
-            RunError: the folder holds a run already, or something that a run would replace; or it cannot be written to.
+            RunError: it holds a run already, or something that a run would replace.
         """
         if (self.path / "settings.json").exists():
             raise RunError(f"{self.path}: holds a run already; continue it with --resume, or choose another folder")
@@ -90,6 +90,14 @@ class RunFolder:
         foreign += [self.path / name for name in self.REPLACED if (self.path / name).exists()]
         if foreign:
             raise RunError(f"{foreign[0]}: already exists and belongs to no run; choose another folder for the run")
+
+    def claim(self) -> None:
+        """Make the folder for a new run.
+
+        Raises:
+            RunError: as for `expect_free`; or it cannot be written to.
+        """
+        self.expect_free()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)

@@ -56,21 +56,24 @@ def note(lesson: str, exercise: int, passed: bool, file: Path | None = None) -> 
 def keep_progress(keep: bool, file: Path | None = None) -> None:
     """Turn the record on or off, for all lessons of this folder. To forget everything, delete the file."""
     file = file or progress_file() or Path(FILE)
-    if _read(file)[1] != bool(keep):
-        _add(file, {"keep": bool(keep)})
+    if _read(file)[1] != bool(keep) and not _add(file, {"keep": bool(keep)}):
+        return
     print(f"Your progress is kept in {file.name}." if keep else f"Nothing is added to {file.name} any more.")
 
 
-def _add(file: Path, line: dict) -> None:
+def _add(file: Path, line: dict) -> bool:
+    """Add a line to the record. Returns whether that went well; if not, a warning says so."""
     try:
         if file.exists() and not file.is_file():  # opening a pipe would wait for ever
             raise OSError("it is not a file")
         torn = file.exists() and file.read_bytes()[-1:] not in (b"", b"\n")
         with open(file, "a", encoding="utf-8") as record:
             record.write("\n" * torn + json.dumps(line) + "\n")
+        return True
     except OSError as error:
         reason = error.strerror or error
         warnings.warn(f"{file}: your progress is not kept ({reason}); the exercises work all the same", stacklevel=3)
+        return False
 
 
 def read_progress(file: Path) -> dict[tuple[str, int], Record]:

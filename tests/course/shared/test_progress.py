@@ -104,6 +104,14 @@ def test_what_cannot_be_written_does_not_spoil_the_exercise(file):
         assert checks.output_size(right).state == "correct"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_the_switch_claims_nothing_that_it_could_not_write(file, capsys):
+    os.mkfifo(file)
+    with pytest.warns(UserWarning, match="progress is not kept"):
+        keep_progress(False)
+    assert capsys.readouterr().out == ""
+
+
 def test_the_map_shows_what_is_done(file, tmp_path):
     heading = {"cell_type": "markdown", "source": ["# 00 · Say hello\n", "\n"]}
     cell = {"cell_type": "markdown", "source": ["#### Exercise 1: a (5 minutes, easy)\n", "x\n"]}

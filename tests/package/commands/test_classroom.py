@@ -2,11 +2,16 @@
 
 import csv
 import json
+import subprocess
+import sys
+import time
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from glcic_lite.__main__ import app
+from glcic_lite.files import NOTEBOOKS
 
 
 def call(*arguments):
@@ -29,6 +34,25 @@ def test_collect_prints_a_table_and_writes_a_csv(tmp_path):
     with open(tmp_path / "done.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 94 and sum(row["state"] == "correct" for row in rows) == 1
+
+
+def test_whoever_ends_collect_ends_the_students_code(tmp_path):
+    lesson = "01_receptive_fields_and_dilation.ipynb"
+    notebook = json.loads((NOTEBOOKS / lesson).read_text(encoding="utf-8"))
+    stub = next(cell for cell in notebook["cells"] if "checks.output_size(" in "".join(cell["source"]))
+    stub["source"] = ["while True: pass\n", *stub["source"]]
+    (tmp_path / "class" / "eve").mkdir(parents=True)
+    (tmp_path / "class" / "eve" / lesson).write_text(json.dumps(notebook), encoding="utf-8")
+    command = [sys.executable, "-m", "glcic_lite", "classroom", "collect", str(tmp_path / "class"), "--seconds", "300"]
+    program = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (at_work := program.children(recursive=True)) and program.poll() is None:
+        time.sleep(0.1)
+    assert at_work, "no answer was run"
+    time.sleep(1)
+    at_work = program.children(recursive=True)
+    program.terminate()
+    assert program.wait(60) != 0
+    assert psutil.wait_procs(at_work, 10)[1] == [], "still at work"
 
 
 def test_progress_shows_the_map(tmp_path, monkeypatch):

@@ -448,7 +448,7 @@ def test_weights_of_another_network_to_start_from_are_refused_before_a_run_is_ma
     narrow_network(width=1 / 8).save_pretrained(tmp_path / "weights")
     with pytest.raises(WeightsError, match="not of the network"):
         start(start_from=tmp_path / "weights")
-    assert not (tmp_path / "run/settings.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("flag", ["dilated", "mask_channel", "norm_after_activation", "subtract_mean"])
