@@ -30,17 +30,20 @@ def _torch_output_size(size: int, kernel: int, stride: int, padding: int, dilati
         (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "padding is added on both sides."),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s,
          "the first position counts too, before any step is taken."),
-        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "a kernel of k taps has k − 1 gaps between them, not k."),
+        *((lambda n, k, s, p, d, more=more: (n + 2 * p - d * k - more) // s + 1,
+           "a kernel of k taps has k − 1 steps between them, not k.") for more in (0, 1)),
+        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1,
+         "only the last term is divided: brackets are missing before `//`."),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1,
-         "the taps' gaps alone are counted: the kernel spans one pixel more."),
+         "the steps between the taps alone are counted: the kernel spans one pixel more."),
         (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "the padding is not used."),
         (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "the stride is not used."),
         (lambda n, k, s, p, d: n // s, "that is the size of the usual settings only, rounded down."),
         (lambda n, k, s, p, d: -(-n // s), "that is the size of the usual settings only, with padding that keeps it."),
         (lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d - 1) - 1) // s + 1,
-         "the kernel's span: there are k − 1 gaps, each d wide, and one pixel more."),
+         "the kernel's span: there are k − 1 steps of d pixels, and one pixel more."),
         (lambda n, k, s, p, d: (n + 2 * p - k - d + 1) // s + 1,
-         "the kernel's span: the dilation stretches every one of its k − 1 gaps."),
+         "the kernel's span: the dilation stretches every one of its k − 1 steps."),
         (lambda n, k, s, p, d: (n + 2 * p - s * (k - 1) - 1) // d + 1, "stride and dilation are exchanged."),
         (lambda n, k, s, p, d: round((n + 2 * p - d * (k - 1) - 1) / s) + 1,
          "the division is rounded to the nearest; it must round down: `//`."),
@@ -96,7 +99,7 @@ def _recursion(
         (lambda layers: sum((k - 1) * d for k, _, d in layers) + sum(s - 1 for _, s, _ in layers) + 1,
          "a stride is added to the field; it widens what later layers add."),
         (partial(_recursion, start=0), "with no layer at all, a pixel sees one pixel: itself."),
-        (partial(_recursion, fewer=0), "a kernel of k taps widens the view by its k − 1 gaps."),
+        (partial(_recursion, fewer=0), "a kernel of k taps widens the view by its k − 1 steps."),
         (lambda layers: _recursion(layers[::-1]),
          "the layers are taken from the last to the first; this recursion goes from the first to the last."),
         (lambda layers: _conv_field([(k, s * d, d) for k, s, d in layers]),
@@ -105,7 +108,7 @@ def _recursion(
          "stride and dilation are exchanged: a layer is (kernel, stride, dilation)."),
         (lambda layers: 1 + sum(k // 2 * d for k, _, d in layers), "that is one side only; a kernel looks to both."),
         (lambda layers: sum(k for k, _, _ in layers),
-         "the kernels are added up; a layer adds its k − 1 gaps to what the layers before it see."),
+         "the kernels are added up; a layer adds its k − 1 steps to what the layers before it see."),
         (lambda layers: math.prod(k for k, _, _ in layers), "the kernels are multiplied; fields add up."),
         (lambda layers: _conv_field(layers[:1]),
          "only the first layer counts. Does the `return` stand inside the loop?"),
@@ -190,13 +193,14 @@ def dilations(dilations: Sequence[int] | None) -> str:
     if gaps:
         first = int((counts == 0).nonzero()[0][0]) - field // 2
         raise NotYet(
-            f"The field is {field} pixels wide, but {gaps} of them are never read, first the one at offset {first}."
+            f"The field is {field} pixels wide, but {gaps} of them are never read, first the one at offset "
+            f"{first} from the middle.".replace("-", "−")
         )
     doubled = int((counts > 1).sum())
     if doubled:
         raise NotYet(
             f"The field is {field} pixels wide and has no gaps. It can be wider: {doubled} pixels are read along "
-            "more than one path, and each of those paths could have gone to a new pixel."
+            "more than one path, and all but one of these paths could each have gone to a new pixel."
         )
     return f"{field} pixels, every one of them read along exactly one path: nothing wider is possible with 3⁴ paths."
 
@@ -209,13 +213,20 @@ def _touched(layers: Sequence[tuple[int, int, int]]) -> int:
     return len(reads)
 
 
-def _seen(network: nn.Module, size: int, corner: bool = False, last: bool = False) -> int:
+def _seen(
+    network: nn.Module,
+    size: int,
+    corner: bool = False,
+    middle_of_input: bool = False,
+    last: bool = False,
+    positive: bool = False,
+) -> int:
     """The columns that an output pixel depends on, by autograd; by its options what is often counted instead."""
     photo = torch.ones(1, 1, size, size, requires_grad=True)
     output = network(photo)[0, 0]
-    row, column = (0, 0) if corner else (side // 2 for side in output.shape)
-    (slope,) = torch.autograd.grad(output[row, column], photo)
-    columns = slope.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+    row, column = (0 if corner else (size if middle_of_input else side) // 2 for side in output.shape)
+    (slope,) = torch.autograd.grad(output[min(row, len(output) - 1), min(column, output.shape[1] - 1)], photo)
+    columns = (slope.clamp(min=0) if positive else slope.abs()).sum(dim=(0, 1, 2)).nonzero().flatten()
     return int(columns[-1]) + 1 - (0 if last else int(columns[0]))
 
 
@@ -225,7 +236,7 @@ class _Chain(nn.Module):
     Args:
         layers: (kernel, stride, dilation) of each.
         flat: whether the kernels are one row high, so that only columns are mixed.
-        sign: of all weights, 1 or -1.
+        sign: of a kernel's first and last column of weights, 1 or -1; the others are positive.
     """
 
     def __init__(self, layers: Sequence[tuple[int, int, int]], flat: bool = False, sign: int = 1):
@@ -243,7 +254,8 @@ class _Chain(nn.Module):
         ).double()  # fmt: skip
         with torch.no_grad():
             for layer in self.layers:
-                layer.weight.copy_(sign * (torch.rand_like(layer.weight) + 0.5))
+                layer.weight.copy_(torch.rand_like(layer.weight) + 0.5)
+                layer.weight[..., [0, -1]] *= sign
 
     def forward(self, photo):
         return self.layers(photo.double())
@@ -271,6 +283,10 @@ def _shown_stack(network: _Chain, size: int) -> str:
          "you count the pixels that are read; the columns from the first to the last are asked for."),
         (lambda network, size: _seen(network, size, corner=True),
          "the output pixel in the corner is measured, half of whose field lies outside; take the one in the middle."),
+        (lambda network, size: _seen(network, size, middle_of_input=True),
+         "the middle of the *output* is asked for; after a stride it is no longer at `size // 2`."),
+        (lambda network, size: _seen(network, size, positive=True),
+         "negative gradients count too: take the absolute value."),
         (lambda network, size: _seen(network, size, last=True),
          "that is the number of the last column; the distance from the first one is asked for."),
         (lambda network, size: _conv_field(network.stack) // 2, "that is one side of the field; it has two."),

@@ -10,7 +10,7 @@ from glcic_lite.course.shared.sketch import INK, PAPER, Sketch, legend, tint
 
 WIDTH, HEIGHT = 940, 440
 GRID = 372  # largest side of a grid, in points
-LARGEST_INPUT, LARGEST_KERNEL = 12, 7
+LARGEST_INPUT, LARGEST_KERNEL, LARGEST_PADDING = 12, 7, 4
 
 _random = np.random.default_rng(4)
 INPUTS = _random.integers(0, 10, (LARGEST_INPUT, LARGEST_INPUT))
@@ -40,7 +40,7 @@ class ConvolutionExplorer(Explorer):
             "kernel": whole_number("kernel", 3, 1, LARGEST_KERNEL),
             "dilation": whole_number("dilation", 1, 1, 4),
             "stride": whole_number("stride", 1, 1, 4),
-            "padding": whole_number("padding", 0, 0, 4),
+            "padding": whole_number("padding", 0, 0, LARGEST_PADDING),
             "position": whole_number("output pixel", 0, 0, 24),
         }
 
@@ -66,19 +66,22 @@ class ConvolutionExplorer(Explorer):
                     formula,
                     f"{warning('Impossible:')} the kernel spans {span} pixels, but input and padding "
                     f"together have only {size + 2 * padding}: there is no place where it fits.",
-                    f"A padding of {need} or more would help, or a smaller kernel or dilation.",
+                    f"A padding of {need} or more would help, or a smaller kernel or dilation."
+                    if need <= LARGEST_PADDING
+                    else "A smaller kernel or dilation would help; so much padding this explorer does not have.",
                 ),
             )
         row, column = divmod(min(position, out * out - 1), out)
         values = convolved(**geometry)
+        plural = "s" * (kernel > 1)
         return Scene(
             _draw_convolution(values[row, column], row, column, out, **geometry),
             words(
                 formula,
                 f"Output pixel at row {row}, column {column}: "
                 + _sum_in_words(values[row, column], row, column, **geometry),
-                f"The kernel spans <b>{span} × {span}</b> pixels with <b>{kernel * kernel}</b> weights: "
-                f"{kernel * kernel} multiplications for one output pixel, {kernel * kernel * out * out} in all.",
+                f"The kernel spans <b>{span} × {span}</b> pixels with <b>{kernel * kernel}</b> weight{plural}: "
+                f"{kernel * kernel} multiplication{plural} for one output pixel, {kernel * kernel * out * out} in all.",
             ),
         )
 

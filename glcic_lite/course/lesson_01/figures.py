@@ -170,7 +170,7 @@ def draw_courses(ax: Axes, courses: dict[str, list[list[tuple[int, float]]]], co
         ax.fill_between(steps, errors.min(0), errors.max(0), color=colour, alpha=0.3)
     ax.set_ylim(0.15, 0.3)
     ax.set_xlabel("training step")
-    ax.set_title("error in the middle 8 px", fontsize=12)
+    ax.set_title("error in the middle 8 px (of 1)", fontsize=12)
     ax.legend(fontsize=10, loc="lower left")
 
 

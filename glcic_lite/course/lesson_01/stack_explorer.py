@@ -157,8 +157,8 @@ def _draw_stack(dilations, strides, levels: list[np.ndarray], jump: list[int]) -
         sketch,
         HEIGHT - 14,
         [
-            ("cell", INPUT, "read along many paths"),
-            ("cell", tint(INPUT, 0.3), "along few"),
+            ("cell", INPUT, "read along the most paths of its row"),
+            ("cell", tint(INPUT, 0.3), "along fewer"),
             ("cross", PAPER, "never read: a gap"),
             ("cell", tint(WEIGHT, 0.75), "line: one tap of a kernel"),
             ("frame", HIGHLIGHT, "jump: from a pixel to the next"),

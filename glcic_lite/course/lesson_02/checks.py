@@ -89,6 +89,8 @@ def _apart(channels: int, size: int, power: int = 2) -> torch.Tensor:
          "all weights are 1: those of an output channel add up to 1, and it reads its own input channel alone."),
         (lambda channels, size: torch.eye(size).expand(channels, channels, size, size) / size,
          "the weights stand on the diagonal of the kernel; it is channels that are kept apart, and every tap counts."),
+        (lambda channels, size: size * _apart(channels, size) * torch.eye(size),
+         "the channels are right, but only the taps on the kernel's diagonal have a weight; a mean takes every tap."),
         (lambda channels, size: _apart(1, size), "one channel only: the shape is (channels, channels, size, size)."),
         (lambda channels, size: _apart(channels, size).permute(2, 3, 0, 1),
          "the order of the dimensions: the channels come first, out and in, then the taps."),
@@ -197,7 +199,7 @@ def _multiplications(layers, height, width, square=True, channels=True, before=1
         (lambda layers, height, width: _multiplications([(k, 1, i, o) for k, _, i, o in layers[:1]], height, width),
          "only the first layer counts, and its stride is not used."),
     ],
-    "Counted correctly for {count} random stacks.",
+    "Counted correctly for {count} stacks.",
 )  # fmt: skip
 def multiplications():
     """`multiplications(layers, height, width)` of a stack of (kernel, stride, in, out) with padding that keeps size."""

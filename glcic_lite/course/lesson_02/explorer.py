@@ -90,6 +90,8 @@ def _in_words(operation: str, block: np.ndarray) -> str:
     if operation == "max pooling":
         return f"the largest of {numbers}"
     if operation == "strided convolution (edges)":
+        if block.size == 1:
+            return "a window of one pixel has no sides"
         return "mean of the window's right side minus mean of its left side"
     return f"the mean of {numbers}" + (f" (every weight is 1/{block.size})" if "convolution" in operation else "")
 
@@ -97,9 +99,13 @@ def _in_words(operation: str, block: np.ndarray) -> str:
 def _moved_in_words(shift: int, smaller: np.ndarray, unmoved: np.ndarray, window: int, stride: int) -> str:
     skipped = ""
     if stride > window:
-        skipped = " Windows leave pixels between them that are never read."
-    elif len(_read(len(smaller), window, stride)) < SIZE:
-        skipped = " No window reaches the last rows and columns: they are never read."
+        skipped += " Windows leave pixels between them that are never read."
+    if max(_read(len(smaller), window, stride)) + max(0, stride - window) < SIZE - 1:
+        skipped += (
+            " No window reaches the last rows and columns: they are not read either."
+            if skipped
+            else (" No window reaches the last rows and columns: they are never read.")
+        )
     if shift == 0:
         return "Shift the picture by one pixel and see which outputs change." + skipped
     changed = int((np.abs(smaller - unmoved) > 1e-9).sum())

@@ -48,9 +48,14 @@ def draw_costs(axes: Sequence[Axes], operations: dict[str, np.ndarray], memory: 
 
 
 def draw_flicker(ax: Axes, ways: dict[str, tuple[float, float]], blurs: dict[float, tuple[float, float]]) -> None:
-    """Flicker over detail, for ways of shrinking (named) and for ever stronger blurs (a line, named by their width)."""
+    """Flicker over detail, for ways of shrinking (named) and for ever stronger blurs (a line, named by their width).
+
+    A blur of 0 is a bare stride, which has its name already.
+    """
     ax.plot(*zip(*blurs.values(), strict=True), color=QUIET, marker="o", linestyle="--")
     for sigma, place in blurs.items():
+        if sigma == 0:
+            continue
         ax.annotate(f"Gaussian, {sigma:g} px", place, xytext=(8, -12), textcoords="offset points", fontsize=10)
     for name, place in ways.items():
         ax.plot(*place, color=OUTPUT, marker="s", markersize=9, linestyle="")

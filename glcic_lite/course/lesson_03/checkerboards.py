@@ -6,20 +6,32 @@ from torch import Tensor
 
 
 def checkerboard_strength(pictures: Tensor, block: int = 8) -> float:
-    """How strongly pixels in even and odd rows and columns differ, on average over small blocks.
+    """How strong a pattern of period 2 is, on average over small blocks: combs along rows or columns, and chessboards.
 
-    In every block of block × block pixels each of the four phases (even or odd row, even or odd column) is averaged
-    separately. A smooth picture gives four nearly equal means; a checkerboard or comb of period 2 does not.
+    Second differences are taken, 2 · here − one before − one after, so that an even slope counts for nothing. In a
+    pattern of period 2 they change their sign from pixel to pixel; multiplied by +1 and −1 in turn they all have the
+    same one, and their mean over a block stays, while that of anything else goes towards 0.
 
     Args:
         pictures: (N, C, H, W).
-        block: side of the blocks, even.
+        block: side of the blocks.
 
     Returns:
-        The standard deviation of the four means, averaged over all blocks, channels and pictures.
+        The standard deviation that the pattern alone has, averaged over all blocks, channels and pictures.
     """
-    phases = torch.stack([F.avg_pool2d(pictures[..., i::2, j::2], block // 2) for i in (0, 1) for j in (0, 1)])
-    return float(phases.std(0, correction=0).mean())
+    channels, (rows, columns) = pictures.shape[1], pictures.shape[-2:]
+    smooth, rough = torch.tensor([1.0, 2.0, 1.0]) / 4, torch.tensor([-1.0, 2.0, -1.0]) / 4
+    down, across = (1 - 2.0 * (torch.arange(side - 2) % 2) for side in (rows, columns))
+    down = down[:, None]
+    strengths = []
+    for along_columns, along_rows, sign in (
+        (smooth, rough, across),
+        (rough, smooth, down),
+        (rough, rough, down * across),
+    ):
+        weight = torch.outer(along_columns, along_rows).expand(channels, 1, 3, 3)
+        strengths.append(F.avg_pool2d(F.conv2d(pictures, weight, groups=channels) * sign, block))
+    return float(torch.stack(strengths).square().sum(0).sqrt().mean())
 
 
 def stamp_with(photo: Tensor, kernel: int, times: int = 2) -> Tensor:

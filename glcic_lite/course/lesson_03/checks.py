@@ -100,6 +100,7 @@ def _circulant(weight: torch.Tensor, size: int, stride: int) -> torch.Tensor:
         (lambda weight, size, stride: _matrix(weight, size, stride).sum(dim=0), "the rows are added up; stack them."),
     ],
     "Your matrix does what torch's convolution does, and its transpose what the transposed one does.",
+    without=dict(of_torch="conv.*"),
     say=lambda weight, size, stride: f"a weight of {len(weight)} taps, size={size} and stride={stride}",
 )  # fmt: skip
 def convolution_matrix():
@@ -125,8 +126,10 @@ def _overwritten(row: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.
     [
         (_overwritten, "where stamps overlap, the later one replaces the earlier; they should add up."),
         (lambda row, weight, stride: _stamped(row, weight.flip(0), stride), "the weights are mirrored."),
-        (lambda row, weight, stride: _stamped(row, weight, 1),
-         "the stride is not used: stamp number i begins at pixel i × stride."),
+        *((lambda row, weight, stride, longer=longer:
+           F.pad(_stamped(row, weight, 1), [0, longer * (len(row) - 1) * (stride - 1)]),
+           "the stride is not used: stamp number i begins at pixel i × stride.")
+          for longer in (0, 1)),  # with the length of one stride, or the right one
         (lambda row, weight, stride: _stamped(row, torch.ones_like(weight), stride), "the weights are not used."),
         (lambda row, weight, stride: F.pad(_stamped(row, weight, stride), [0, stride - 1]),
          "there are zeros behind the last stamp: the output ends where that ends."),
@@ -174,9 +177,14 @@ def _overlaps(size: int, kernel: int, stride: int) -> torch.Tensor:
     [
         (lambda *case: (_overlaps(*case) > 0).float(), "that says whether a pixel is reached; count how often."),
         (lambda *case: _overlaps(*case) - 1, "a single stamp counts as one."),
-        (
-            lambda size, kernel, stride: _overlaps(size, kernel, 1),
-            "the stride is not used: stamp number i begins at pixel i × stride.",
+        *(
+            (
+                lambda size, kernel, stride, longer=longer: F.pad(
+                    _overlaps(size, kernel, 1), [0, longer * (size - 1) * (stride - 1)]
+                ),
+                "the stride is not used: stamp number i begins at pixel i × stride.",
+            )
+            for longer in (0, 1)  # with the length of one stride, or the right one
         ),
         (lambda size, kernel, stride: _overlaps(kernel, size, stride), "size and kernel are exchanged."),
         (

@@ -62,24 +62,35 @@ class TransposedExplorer(Explorer):
                 _draw_stamps(None, None, row, column, size, kernel, stride, padding, shown),
                 words(
                     formula,
-                    f"{warning('Impossible:')} the stamps span {out + 2 * padding} pixels in all, "
+                    f"{warning('Impossible:')} the stamps span {_pixels(out + 2 * padding)} in all, "
                     f"and a padding of {padding} cuts {padding} away on every side: nothing is left.",
                     "Less padding would help, or a larger input, kernel or stride.",
                 ),
             )
         counts = transposed(size, kernel, stride, padding, ones=True)
         sums = transposed(size, kernel, stride, padding)
+        corner = f"row {_signed(row * stride - padding)}, column {_signed(column * stride - padding)}"
+        cut = ", partly beyond the edge, where the padding cuts it off" if padding > min(row, column) * stride else ""
+        last = (row, column) == (size - 1, size - 1)
         return Scene(
             _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown),
             words(
                 formula,
                 f"Input pixel at row {row}, column {column}: its value <b>{INPUTS[row, column]}</b> times the "
-                f"{kernel} × {kernel} kernel is printed with its corner at row {row * stride - padding}, "
-                f"column {column * stride - padding}. The next one is printed {stride} further along; "
-                "where stamps overlap, they add up.",
+                f"{kernel} × {kernel} kernel is printed with its corner at {corner}{cut}. "
+                + ("" if last else f"The next one is printed {stride} further along. ")
+                + "Where stamps overlap, they add up.",
                 _evenness(counts, kernel, stride),
             ),
         )
+
+
+def _pixels(count: int) -> str:
+    return "1 pixel" if count == 1 else f"{count} pixels"
+
+
+def _signed(number: int) -> str:
+    return str(number).replace("-", "−")
 
 
 def _evenness(counts: np.ndarray, kernel: int, stride: int) -> str:

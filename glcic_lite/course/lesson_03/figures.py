@@ -23,7 +23,7 @@ def draw_counts(ax: Axes, counts: np.ndarray, title: str) -> None:
     """How many stamps meet at each pixel: (H, W), up to 9, each with its number."""
     ax.imshow(counts, cmap="Greens", vmin=0, vmax=10)
     for (row, column), value in np.ndenumerate(counts):
-        colour = "white" if value > 5 else "black"  # on dark green and on light
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color=colour)
+        colour = "white" if value > 6 else "black"  # on dark green and on light
+        ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=11, color=colour)
     ax.set_title(title)
     ax.set_axis_off()

@@ -82,7 +82,10 @@ def _check_crop(crop: tuple[int, int], case: tuple[int, int, int], shown: str) -
                 cause = f" Are there {how_far} px on this side, and are they rounded outwards, not inwards?"
             elif missing >= how_far - 4:
                 cause = " Does it have any margin on that side?"
-            raise NotYet(f"For {shown} your crop, {first} to {end}, lacks pixels at its {which} end: {missing}.{cause}")
+            raise NotYet(
+                f"For {shown} your crop, {first} to {end}, lacks pixels at its {which} end that the task asks for: "
+                f"{missing}.{cause}"
+            )
     for edge, name in ((first, "begins"), (end, "ends")):
         if edge % 4:
             raise NotYet(
@@ -252,6 +255,15 @@ def _sum_of_neighbours(values: np.ndarray, mask: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.where(mask, total, values))
 
 
+def _relaxed_around_the_first(values: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+    """Above and on the left index −1 is taken for a neighbour, below and on the right there is none."""
+    around = np.pad(np.pad(values, [(1, 0)] * 2, mode="wrap"), [(0, 1)] * 2)
+    inside = np.pad(np.ones(mask.shape), [(0, 1)] * 2)
+    inside = np.pad(inside, [(1, 0)] * 2, constant_values=1)
+    total, count = (x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:] for x in (around, inside))
+    return torch.from_numpy(np.where(mask, total / count, values))
+
+
 def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     values = values.copy()
     for row, column in zip(*np.nonzero(mask), strict=True):
@@ -280,6 +292,8 @@ def _relaxed_in_place(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
          "the mean is that of all known pixels; take each pixel's four neighbours."),
         (partial(_relaxed, wrap=True),
          "at the photo's border the neighbours come from the opposite side (`np.roll` does that)."),
+        (_relaxed_around_the_first,
+         "in Python index −1 is the last row or column, and not outside; ask for it before you read."),
         (partial(_relaxed, everywhere=True), "known pixels change too."),
         (lambda values, mask: values, "nothing is changed."),
         (lambda values, mask: torch.from_numpy(

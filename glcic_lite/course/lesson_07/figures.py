@@ -16,6 +16,8 @@ from glcic_lite.speed.benchmarks import Measured
 from glcic_lite.speed.fast_network import Need
 from glcic_lite.speed.quadtree import Quadtree
 
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # seconds
+
 
 def show_looked_at(photo, mask: np.ndarray, regions: Sequence[Box], alternative_text: str) -> None:
     """A photo with its hole, pale wherever the network does not look; each region it looks at in an orange frame.
@@ -101,7 +103,7 @@ def show_times(by_photo: Sequence[Measured], by_hole: Sequence[Measured]) -> Non
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.minorticks_off()
-        ax.set_yticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
+        ax.set_yticks(TICKS, [f"{seconds:g}" for seconds in TICKS])
         ax.legend()
     axes[0].set_ylim(min(row.seconds for row in (*by_photo, *by_hole)) * 0.7, plain[-1][1] * 1.5)
     axes[0].set_xticks(megapixels, [f"{m:.1f}" for m in megapixels])

@@ -216,7 +216,7 @@ def _stamp_frame(step: int, end: str) -> Frame:
     for i, j in np.ndindex(side, side):
         y = top + (i + (0.34 if (i, j) in stamped else 0.5)) * CELL
         text = str(sums[i, j]) if meeting[i, j] else ""
-        sketch.text(left + (j + 0.5) * CELL, y, text, 22, INK, bold=True)
+        sketch.text(left + (j + 0.5) * CELL, y, text, _fitting(text), INK, bold=True)
     for i, j in np.ndindex(3, 3):  # the label below each number: what this stamp has added
         x, y = left + (corner[1] + j) * CELL, top + (corner[0] + i) * CELL
         sketch.rectangle(x + 2, y + 0.62 * CELL, CELL - 4, 0.35 * CELL, WEIGHT, hidden=not here)
@@ -254,6 +254,11 @@ def _kernel(sketch: Sketch, kernel: np.ndarray) -> None:
         sketch.text(left + (j + 0.5) * CELL, top + (i + 0.5) * CELL, str(kernel[i, j]), 22, WHITE, bold=True)
 
 
+def _fitting(number: str) -> float:
+    """The size of the letters with which a number fits into a pixel."""
+    return 22 if len(number) < 3 else 19
+
+
 def _sums(sketch: Sketch, sums: np.ndarray, strengths: np.ndarray, here: tuple[int, int], active: bool) -> None:
     """The output: of what is not known yet the strength is 0; the latest is framed; a click goes to a pixel's step."""
     left, top = _corner(OUTPUT_AT, len(sums))
@@ -264,7 +269,7 @@ def _sums(sketch: Sketch, sums: np.ndarray, strengths: np.ndarray, here: tuple[i
         sketch.rectangle(left + j * CELL, top + i * CELL, CELL, CELL, fill, tint(OUTPUT, 0.9), click=click)
         text = str(sums[i, j]) if strengths[i, j] else ""
         colour = WHITE if now else INK
-        sketch.text(left + (j + 0.5) * CELL, top + (i + 0.5) * CELL, text, 22, colour, bold=True)
+        sketch.text(left + (j + 0.5) * CELL, top + (i + 0.5) * CELL, text, _fitting(text), colour, bold=True)
     frame = left + here[1] * CELL, top + here[0] * CELL
     sketch.rectangle(*frame, CELL, CELL, None, HIGHLIGHT, 4, hidden=not active)
 

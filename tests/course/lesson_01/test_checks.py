@@ -187,7 +187,7 @@ WRONG = [
         "both sides",
     ),
     (checks.output_size, lambda n, k, s, p, d: -(-(n + 2 * p - span(k, d)) // s) + 1, "rounded up"),
-    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "gaps"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "steps"),
     (checks.output_size, lambda n, k, s, p, d: (n - span(k, d)) // s + 1, "too small"),
     (checks.output_size, lambda n, k, s, p, d: float("inf"), "too large"),
     (checks.output_size, lambda n, k, s, p, d: True, "a number is expected"),

@@ -49,7 +49,10 @@ def test_impossible_settings_are_explained():
     explorer = ConvolutionExplorer(size=5)
     explorer.set(kernel=7, dilation=4)
     assert "Impossible" in explorer.words
-    assert "spans 25 pixels" in explorer.words and "padding of 10" in explorer.words
+    assert "spans 25 pixels" in explorer.words
+    assert "padding of" not in explorer.words, "the slider ends before the 10 that would be needed"
+    explorer.set(kernel=7, dilation=1, padding=0)
+    assert "A padding of 1 or more would help" in explorer.words
     explorer.set(kernel=6, dilation=1, padding=1)
     assert "Impossible" not in explorer.words
 

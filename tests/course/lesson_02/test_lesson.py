@@ -76,7 +76,9 @@ def test_downsampling_explorer_says_what_no_window_reaches():
     explorer.set(window=2)
     assert "never read" not in explorer.words
     explorer.set(window=1)
-    assert "between them that are never read" in explorer.words
+    assert "between them that are never read" in explorer.words and "No window reaches" not in explorer.words
+    explorer.set(window=2, stride=3)
+    assert "between them that are never read" in explorer.words and "last rows and columns" in explorer.words
 
 
 def test_the_unshifted_picture_stands_beside_the_shifted_one():

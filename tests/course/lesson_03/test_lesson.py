@@ -14,9 +14,12 @@ def test_checkerboards_are_measured():
     flat, board = torch.ones(1, 2, 32, 32), torch.ones(1, 2, 32, 32)
     board[..., ::2, ::2] = 0
     slope = torch.arange(32.0).expand(1, 2, 32, 32) / 32
+    stairs = torch.randn(1, 2, 16, 16).repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert checkerboard_strength(flat) == 0
     assert checkerboard_strength(board) == pytest.approx(0.75**0.5 / 2)
-    assert checkerboard_strength(slope) < 0.1 * checkerboard_strength(board)
+    assert checkerboard_strength(slope) < 1e-6
+    assert checkerboard_strength(slope + 0.1 * board) == pytest.approx(0.1 * checkerboard_strength(board), rel=1e-3)
+    assert checkerboard_strength(stairs) > 0.01
 
 
 def test_equal_weights_copy_evenly_with_kernel_4_and_not_with_kernel_3():
