@@ -38,7 +38,7 @@ def read_text(path: str | os.PathLike, largest: int = LARGEST_TEXT) -> str:
     expect_regular(path)
     if os.path.getsize(path) > largest:
         raise OSError(f"{path}: larger than {largest:,} bytes, the limit for such a file")
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file:  # some editors on Windows begin a file with a mark
         return file.read()
 
 

@@ -60,7 +60,7 @@ def read_cells(path: Path) -> list[dict]:
             raise HandInError(f"{path}: is not a file")
         if path.stat().st_size > LARGEST:
             raise HandInError(f"{path}: has {path.stat().st_size / 1e6:.0f} MB, too large for a notebook")
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
         return [{"cell_type": cell["cell_type"], "source": "".join(cell["source"])} for cell in cells]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise HandInError(f"{path}: cannot be read as a notebook ({type(error).__name__})") from error

@@ -12,10 +12,12 @@ def bench_complete(
     width: Annotated[
         float, typer.Option(min=1 / 64, help="Width of the network; 1 is the paper's. Its weights are random.")
     ] = 1.0,
-    megapixels: Annotated[float, typer.Option(help="Leave out photos larger than this.")] = 24.0,
+    megapixels: Annotated[float, typer.Option(min=0, help="Leave out photos larger than this.")] = 24.0,
     eager_megapixels: Annotated[
         float,
-        typer.Option(help="Do not run the plain network on photos larger than this: it needs 1 GB per megapixel."),
+        typer.Option(
+            min=0, help="Do not run the plain network on photos larger than this: it needs 1 GB per megapixel."
+        ),
     ] = 1.0,
     rounds: Rounds = 3,
 ) -> None:

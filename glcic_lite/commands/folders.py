@@ -1,6 +1,7 @@
 """A folder of photos and a folder of masks, completed one after the other."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,8 @@ def complete_folder(
     if keep_alpha:
         expect_alpha(f"results*{ending}")
     report, hole_for_all = FolderReport(), None
+    if masks.is_symlink() and not masks.exists():
+        raise PhotoError(f"{masks}: a link that leads nowhere")
     if masks.is_dir() or not masks.exists():
         work = _pairs(photos, masks, out, mask_suffix, ending, report)
     else:
@@ -113,10 +116,14 @@ def complete_folder(
     fast = FastNetwork(network or shipped_network()) if work else None
     if on_start:
         on_start(len(work))
-    for target, (photo, mask) in work.items():
-        if _is_newer(target, (photo, mask)):
-            report.already_there.append(target)
-        else:
+    for target, pairs in work.items():
+        there = all(_is_newer(target, pair) for pair in pairs)
+        done = "the result of an earlier call" if there else ""
+        for photo, mask in pairs:
+            if done:
+                if (photo, mask) != pairs[0]:
+                    report.left_out.append(f"{photo}: with {mask}: {target} is already {done}")
+                continue
             try:
                 hole = grow(open_mask(mask), grow_by) if hole_for_all is None else hole_for_all
                 if not hole.any():
@@ -132,6 +139,9 @@ def complete_folder(
                 report.left_out.append(f"{photo}: with {mask}: {error}")
             else:
                 report.completed.append(target)
+                done = f"the result of {photo} with {mask}"
+        if there:
+            report.already_there.append(target)
         if on_each:
             on_each(target)
     return report
@@ -144,6 +154,20 @@ def _is_newer(target: Path, sources: tuple[Path, ...]) -> bool:
         return False
 
 
+def _composed(name: str) -> str:
+    """A name with each accented letter as one character: macOS writes two, which look the same."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _stem(file: Path) -> str:
+    return _composed(file.stem)
+
+
+def _place(file: Path, folder: Path) -> str:
+    """The subfolder of a folder in which a file lies."""
+    return _composed(str(file.relative_to(folder).parent))
+
+
 def _photo_names(stem: str) -> list[str]:
     """The names of the photos that a mask of this name may be for: its own, and what stands before each separator."""
     return [stem, *(stem[:end] for end in range(1, len(stem)) if stem.startswith(MASK_SEPARATOR, end))]
@@ -152,8 +176,9 @@ def _photo_names(stem: str) -> list[str]:
 def _names_for(mask: Path, suffix: str | None) -> list[str]:
     """The names, without their endings, of the photos that a mask may be for."""
     if suffix is None:
-        return _photo_names(mask.stem)
-    name = mask.name if Path(suffix).suffix.lower() in PHOTO_SUFFIXES else mask.stem
+        return _photo_names(_stem(mask))
+    suffix = _composed(suffix)
+    name = _composed(mask.name) if Path(suffix).suffix.lower() in PHOTO_SUFFIXES else _stem(mask)
     return [name.removesuffix(suffix)] if name.endswith(suffix) and name != suffix else []
 
 
@@ -172,14 +197,7 @@ def _files(folder: Path, *others: Path) -> list[Path]:
     return files
 
 
-Work = dict[Path, tuple[Path, Path]]  # the photo and the mask of each result
-
-
-def _add(work: Work, target: Path, photo: Path, mask: Path, report: FolderReport) -> None:
-    if target in work:
-        report.left_out.append(f"{photo}: {target} is already the result of {work[target][0]}")
-    else:
-        work[target] = photo, mask
+Work = dict[Path, list[tuple[Path, Path]]]  # photo and mask for each result; the first pair that can be read makes it
 
 
 def _with_one_mask(photos: Path, mask: Path, out: Path, ending: str, report: FolderReport) -> Work:
@@ -187,7 +205,7 @@ def _with_one_mask(photos: Path, mask: Path, out: Path, ending: str, report: Fol
     work: Work = {}
     files = [file for file in _files(photos, out) if os.path.realpath(file) != os.path.realpath(mask)]
     for photo in filter(_is_picture, files):
-        _add(work, (out / photo.relative_to(photos)).with_suffix(ending), photo, mask, report)
+        work.setdefault((out / photo.relative_to(photos)).with_suffix(ending), []).append((photo, mask))
     _name_unknown(files, report)
     expect_writable(work, [*files, mask])
     return work
@@ -198,14 +216,14 @@ def _pairs(photos: Path, masks: Path, out: Path, mask_suffix: str | None, ending
     apart = os.path.realpath(photos) != os.path.realpath(masks)
     photo_files = _files(photos, out, masks)
     mask_files = _files(masks, out, photos) if apart else photo_files
-    named: dict[tuple[Path, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
+    named: dict[tuple[str, str], list[Path]] = {}  # masks by their place and the name of the photo they may be for
     for mask in mask_files:
         for name in _names_for(mask, mask_suffix):
-            named.setdefault((mask.relative_to(masks).parent, name), []).append(mask)
+            named.setdefault((_place(mask, masks), name), []).append(mask)
 
     def masks_of(photo: Path) -> list[Path]:
-        places = dict.fromkeys((Path(), photo.relative_to(photos).parent))
-        return sorted(mask for place in places for mask in named.get((place, photo.stem), ()) if mask != photo)
+        places = dict.fromkeys((".", _place(photo, photos)))
+        return sorted(mask for place in places for mask in named.get((place, _stem(photo)), ()) if mask != photo)
 
     work: Work = {}
     used: set[Path] = set()
@@ -217,20 +235,21 @@ def _pairs(photos: Path, masks: Path, out: Path, mask_suffix: str | None, ending
         readable = list(filter(_is_picture, its_own))
         used.update(readable)
         for mask in readable:
-            _add(work, (out / photo.relative_to(photos)).with_name(f"{mask.stem}{ending}"), photo, mask, report)
+            target = (out / photo.relative_to(photos)).with_name(f"{mask.stem}{ending}")
+            work.setdefault(target, []).append((photo, mask))
         if its_own and not readable and apart:
             report.left_out.append(f"{photo}: its mask is {its_own[0]}, which is not read")
         elif not readable:
             alone.append(photo)
     elsewhere = {name: masks_there[0] for (_, name), masks_there in named.items() if _is_picture(masks_there[0])}
     for photo in alone:
-        if photo.stem in elsewhere and apart:
-            report.left_out.append(f"{photo}: its mask is in another folder, {elsewhere[photo.stem]}")
+        if _stem(photo) in elsewhere and apart:
+            report.left_out.append(f"{photo}: its mask is in another folder, {elsewhere[_stem(photo)]}")
         elif photo not in used:
             report.left_out.append(f"{photo}: no mask of this name in {masks}")
     if apart:
         waiting = {mask: file for file in photo_files if not _is_picture(file) for mask in masks_of(file)}
-        by_name = {photo.stem: photo for photo in filter(_is_picture, photo_files)}
+        by_name = {_stem(photo): photo for photo in filter(_is_picture, photo_files)}
         for mask in filter(_is_picture, mask_files):
             if mask in used:
                 continue

@@ -101,7 +101,8 @@ def by_own_function(request: Request, hole: np.ndarray, should_stop: Callable[[]
         takes_it = False
     options = {"should_stop": should_stop} if takes_it else {}
     try:
-        result = request.fill(request.photo, hole, request.network, request.blend, **options)
+        # copies: what it draws on them must not change what the studio has
+        result = request.fill(request.photo.copy(), hole.copy(), request.network, request.blend, **options)
     except SystemExit as error:
         raise FillError("your function called sys.exit(); raise an exception instead, and it is shown here") from error
     if isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.shape[2:] == (3,):

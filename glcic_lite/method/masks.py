@@ -84,9 +84,9 @@ def open_mask(source: PhotoSource, size: tuple[int, int] | None = None) -> np.nd
     """Read a mask: a hole wherever it is at least half white.
 
     Args:
-        source: a path, a PIL image or an array, in any mode; arrays of whole numbers may be of any type. Transparent
-            parts count as black. The threshold settles a JPEG's grey fringes. In a mask that holds only 0 and 1, 1 is
-            white.
+        source: a path, a PIL image or an array, in any mode; arrays of whole numbers may be of any type, with 1,
+            255 or 65535 for white. Transparent parts count as black. The threshold settles a JPEG's grey fringes. In a
+            mask that holds only 0 and 1, 1 is white.
         size: (width, height) that the mask must have: the photo's.
 
     Returns:
@@ -135,8 +135,12 @@ def _settled(mask: np.ndarray) -> np.ndarray:
     if mask.ndim == 2 and np.issubdtype(mask.dtype, np.floating) and ((mask >= 0) & (mask <= 1)).all():
         return mask >= 0.5
     wider = np.issubdtype(mask.dtype, np.integer) and mask.dtype != np.uint8
-    if wider and mask.size and mask.min() >= 0 and mask.max() <= 255:
-        return mask.astype(bool if mask.max() <= 1 else np.uint8)
+    if wider and mask.size and mask.min() >= 0:
+        for white, narrow in ((1, bool), (255, np.uint8)):
+            if mask.max() <= white:
+                return mask.astype(narrow)
+        if mask.max() == 65535:  # a smaller number beyond 255 is no white that anybody uses
+            return mask.astype(np.uint16)
     return mask
 
 

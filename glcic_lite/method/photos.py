@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 import io
+import logging
 import os
 import stat
 import warnings
@@ -36,6 +37,7 @@ PHOTO_SUFFIXES = {".heic", ".heif", ".hif"} | {
 with suppress(AttributeError, OSError):  # Windows: out of reach, inside Pillow
     # libtiff prints lines of its own to standard error about every damaged file; Pillow raises the error all the same.
     ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # so does Pillow
 
 PhotoSource = Image.Image | np.ndarray | str | os.PathLike
 
@@ -151,7 +153,9 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
         upright = ImageOps.exif_transpose(image) if turned else image
     except Exception as error:  # see `_opened`
         raise PhotoError(f"{name}: truncated or damaged ({error})") from error
-    ours_to_say = ("exif", "dpi", WHITE_IS_ZERO)
+    if upright.mode in ("P", "PA") and upright.palette is None:
+        raise PhotoError(f"{name}: truncated or damaged (it has no palette)")
+    ours_to_say = ("exif", "dpi", WHITE_IS_ZERO, WHITE)
     if any(upright.info.get(key) != found.get(key) for key in ours_to_say):
         if upright is image and not ours:
             upright = image.copy()
@@ -160,19 +164,23 @@ def _upright(image: Image.Image, name: str, max_pixels: int, least_edge: int | N
 
 
 WHITE_IS_ZERO = "white_is_zero"  # in a picture's `info`: its numbers are those of a negative
+WHITE = "white"  # the same: the largest number it can hold, where that is not 65535
 
 
 def _tiff_white(tiff: TiffImagePlugin.TiffImageFile, name: str) -> dict:
-    """`WHITE_IS_ZERO`, if that is so: Pillow turns 1 and 8 bits round, but not 16 and 32.
+    """`WHITE_IS_ZERO`, if that is so: Pillow turns 1 and 8 bits round, but not 16 and 32. And `WHITE`, of 9 to 15 bits.
 
     Raises:
         PhotoError: colours of 16 bits that lie plane by plane, uncompressed: Pillow would take them for 8 bits.
     """
     tags = tiff.tag_v2
     bits = tags.get(258, (1,))
-    if tags.get(284) == 2 and tags.get(259, 1) == 1 and max(bits if isinstance(bits, tuple) else (bits,)) > 8:
+    bits = max(bits if isinstance(bits, tuple) else (bits,))
+    if tags.get(284) == 2 and tags.get(259, 1) == 1 and bits > 8:
         raise PhotoError(f"{name}: colours of 16 bits, stored plane by plane, are not read; save it as PNG")
-    return {WHITE_IS_ZERO: True} if tags.get(262) == 0 and tiff.mode not in ("1", "L") else {}
+    found: dict = {WHITE_IS_ZERO: True} if tags.get(262) == 0 and tiff.mode not in ("1", "L") else {}
+    signed = tags.get(339) in (2, (2,))  # then half of the numbers are negative
+    return found | ({WHITE: 2 ** (bits - signed) - 1} if 8 < bits <= 16 and bits - signed < 16 else {})
 
 
 def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
@@ -283,8 +291,8 @@ def with_alpha(source: PhotoSource, completed: Image.Image, hole: np.ndarray) ->
 def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
     """The numbers of a picture of one channel with 16 or 32 bits, as float64 (H, W), and which of them is white.
 
-    White is 65535 in 16 bits. Of 32 bits a file does not say it: the smallest of 1, 255 and 65535 that none exceeds.
-    What lies beyond black or white by a hair, as resampling leaves it, is cut off.
+    White is 65535 in 16 bits, 4095 in a TIFF's 12. Of 32 bits a file does not say it: the smallest of 1, 255 and 65535
+    that none exceeds. What lies beyond black or white by a hair, as resampling leaves it, is cut off.
 
     Raises:
         PhotoError: some are infinite, NaN, or well outside of 0 to 65535; or fractions go somewhat beyond 1 or 255, as
@@ -293,17 +301,18 @@ def levels(image: Image.Image, name: str) -> tuple[np.ndarray, float]:
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise PhotoError(f"{name}: a picture in mode {image.mode} must hold finite numbers")
+    largest = float(image.info.get(WHITE, 65535))
     if image.mode.startswith("I;16"):
-        return (65535 - values if image.info.get(WHITE_IS_ZERO) else values), 65535.0
+        return (largest - values if image.info.get(WHITE_IS_ZERO) else values), largest
     least, most, hair, whole = values.min(), values.max(), 1e-3, not (values % 1).any()
-    white = next((white for white in (1.0, 255.0, 65535.0) if most <= white * (1 + hair)), 0.0)
+    white = next((white for white in (1.0, 255.0, largest) if most <= white * (1 + hair)), 0.0)
     black = -max(hair * white, float(whole))  # programs mark with -1
     # Fractions up to 16 are more likely HDR than a nearly black photo of 255 levels; likewise those a little above 255.
     beyond = not whole and (1 + hair < most < 16 or 255 * (1 + hair) < most < 510)
     if not white or least < black or beyond:
         raise PhotoError(
-            f"{name}: a picture in mode {image.mode} must hold numbers from 0 to 1, to 255 or to 65535; these go from "
-            f"{least:.6g} to {most:.6g}"
+            f"{name}: a picture in mode {image.mode} must hold numbers from 0 to 1, to 255 or to {largest:.0f}; these "
+            f"go from {least:.6g} to {most:.6g}"
         )
     values = values.clip(0, white)
     return (white - values if image.info.get(WHITE_IS_ZERO) else values), white
@@ -321,9 +330,10 @@ def _from_array(array: np.ndarray) -> Image.Image:
     elif array.dtype == np.uint16:
         array = np.rint(array / 257).astype(np.uint8)
     elif np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        hair = 1e-3  # as in `levels`
+        if not np.isfinite(array).all() or array.min() < -hair or array.max() > 1 + hair:
             raise PhotoError("an array of floats must hold finite numbers from 0 to 1")
-        array = np.rint(array * 255).astype(np.uint8)
+        array = np.rint(array.clip(0, 1) * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
         raise PhotoError(f"an array of {array.dtype} is not a picture; expected bool, uint8, uint16 or floats")
     return Image.fromarray(np.ascontiguousarray(array))

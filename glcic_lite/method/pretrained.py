@@ -112,6 +112,9 @@ class Pretrained(
         for name, value in state.items():
             if value.is_complex():
                 raise WeightsError(f"{name} holds complex numbers")
+            if not value.is_floating_point() and not name.endswith("num_batches_tracked"):
+                kind = str(value.dtype).removeprefix("torch.")
+                raise WeightsError(f"{name} holds numbers of type {kind}; floats are expected")
         with torch.device("meta"):  # shapes alone: config.json may ask for more memory than there is
             cls(**kwargs).load_state_dict(state, strict=strict, assign=True)
         network = cls(**kwargs)
@@ -133,13 +136,16 @@ def check_weights(network: Any) -> None:
     finite.
 
     Raises:
-        WeightsError: NaN, infinite or absurdly large weights, a negative variance, or an output that is not finite.
+        WeightsError: NaN, infinite or absurdly large weights, a layer whose weights are all zero, a negative variance,
+            or an output that is not finite.
     """
     for name, value in network.state_dict().items():
         if not value.isfinite().all():
             raise WeightsError("some of these weights are NaN or infinite")
         if value.is_floating_point() and value.numel() and value.abs().max() > LARGEST_WEIGHT:
             raise WeightsError(f"{name} has values above {LARGEST_WEIGHT:g}, which no training leaves behind")
+        if value.ndim > 1 and not value.any():
+            raise WeightsError(f"{name} is zero throughout, which no training leaves behind")
         if name == "mean_colour" and not ((value >= 0) & (value <= 1)).all():
             raise WeightsError("mean_colour must be three numbers from 0 to 1")
         if name.endswith("running_var") and (value < 0).any():

@@ -19,9 +19,11 @@ def tone_curve(photo: np.ndarray, hole: np.ndarray) -> np.ndarray | None:
         hole: (H, W) bool, True in the hole.
 
     Returns:
-        None for a colour photo; (256, 3) for a toned one: the colour of each brightness; (256, 1) for one whose three
-        channels are equal: the brightness itself.
+        None for a colour photo, or if nothing is known; (256, 3) for a toned one: the colour of each brightness;
+        (256, 1) for one whose three channels are equal: the brightness itself.
     """
+    if hole.all():
+        return None
     red, green, blue = np.moveaxis(photo, 2, 0)
     if not (((red != green) | (green != blue)) & ~hole).any():
         return np.arange(256.0)[:, None]

@@ -117,7 +117,10 @@ def _painted(
     inside = copy_box.relative_to(view)
     part = its_hole[inside.slices]
     painted = paint_box(seen, its_hole, inside, fast, part, check)
-    painted = on_curve(painted, tone_curve(seen, its_hole))
+    curve = tone_curve(seen, its_hole)
+    if its_hole.all() or (curve is not None and curve.shape[1] == 1):  # thin colours at the rim may be lost in the copy
+        curve = tone_curve(np.asarray(image.crop(box)), hole[box.slices])
+    painted = on_curve(painted, curve)
     known = seen[inside.slices][..., : painted.shape[2]]
     if blend and part.any():
         add_correction(known, painted, part, check)

@@ -11,6 +11,7 @@ from accelerate.utils.other import load as load_numbers
 from safetensors import SafetensorError
 from torch import nn
 
+from glcic_lite.files import expect_regular
 from glcic_lite.training.log import Progress, TrainingError, first_line
 from glcic_lite.training.run_folder import RunError, RunFolder
 
@@ -58,15 +59,13 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
     A missing random state is only warned about: the samples of a run do not depend on it.
 
     Raises:
-        RunError: it is damaged, or contains NaN.
+        RunError: it is damaged, contains NaN, or belongs to other settings.
     """
     checkpoint = run.latest_checkpoint()
     if checkpoint is None:
         return
     try:
-        for file in sorted(checkpoint.glob("custom_checkpoint_*.pkl")):
-            # accelerate opens these in a way that lets a file run code; opened this way, such a file is an error.
-            torch.load(file, map_location="cpu", weights_only=True)
+        _expect_files(checkpoint, len(accelerator._models))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             accelerator.load_state(str(checkpoint))
@@ -77,9 +76,31 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
         if not is_finite(accelerator):
             raise ValueError("its weights contain NaN or infinity")
     except _UNREADABLE as error:
+        if "Error(s) in loading state_dict" in str(error):  # PyTorch's words where names or shapes do not fit
+            raise RunError(
+                f"{checkpoint} belongs to networks with other settings than {run.path / 'settings.json'}; has that "
+                "file been changed?"
+            ) from error
         raise RunError(
             f"{checkpoint} cannot be read ({first_line(error)}); delete this folder to go on from the checkpoint before"
         ) from error
+
+
+def _expect_files(checkpoint: Path, models: int) -> None:
+    """Raise one of `_UNREADABLE`, which names the file, if one is missing or no file, or cannot be read.
+
+    accelerate opens pickles in a way that lets a file run code; opened this way, such a file is an error.
+    """
+    weights = ["model.safetensors", *(f"model_{number}.safetensors" for number in range(1, models))]
+    for file in [*(checkpoint / name for name in weights), *sorted(checkpoint.iterdir())]:
+        if not file.exists():
+            raise ValueError(f"{file.name} is missing")
+        expect_regular(file)
+        if file.suffix in (".bin", ".pkl") and not file.name.startswith("random_states"):
+            try:
+                torch.load(file, map_location="cpu", weights_only=True)
+            except _UNREADABLE as error:
+                raise ValueError(f"{file.name} is damaged, or not a file of numbers alone") from error
 
 
 def _expect_random_state(file: Path) -> None:
@@ -91,8 +112,10 @@ def _expect_random_state(file: Path) -> None:
 
 
 def is_finite(accelerator: Accelerator) -> bool:
-    """Whether all weights and statistics registered with the accelerator are finite, in all processes."""
+    """Whether all weights, statistics and optimizers' states are finite, in all processes."""
     modules = [*accelerator._models, *(x for x in accelerator._custom_objects if isinstance(x, nn.Module))]
-    values = [x for module in modules for x in module.state_dict().values() if x.is_floating_point()]
+    values = [x for module in modules for x in module.state_dict().values()]
+    states = [state for optimizer in accelerator._optimizers for state in optimizer.state.values()]
+    values += [x for state in states for x in state.values() if isinstance(x, torch.Tensor)]
     broken = torch.stack([~x.isfinite().all().to(accelerator.device) for x in values]).any()
     return not accelerator.reduce(broken.float(), "sum").item()

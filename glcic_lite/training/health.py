@@ -7,6 +7,12 @@ WON_LOSS = 1e-3  # a healthy run's discriminator loss stays a hundred times abov
 CONSTANT_LOGITS = 1e-3  # standard deviation of the logits, real and completed together; a healthy run's is above 0.1
 
 LOSSES = ("reconstruction", "gan", "discriminator")
+# What the watch needs of each phase.
+WATCHED_LOSSES: dict[int, set[str]] = {
+    1: set(),
+    2: {"logit_spread"},
+    3: {"logit_spread", "gan", "discriminator", "real_accuracy", "fake_accuracy"},
+}
 
 WON = (
     "the discriminators have won: over {n} iterations their loss stayed below {loss:g} and no answer was wrong, "

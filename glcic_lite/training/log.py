@@ -1,6 +1,7 @@
 """What is recorded about a run: how far it has come, its losses, its log, and a verdict on its health."""
 
 import contextlib
+import errno
 import itertools
 import math
 import pickle
@@ -11,7 +12,7 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 from torch import Tensor
 
-from glcic_lite.training.health import LOSSES, Watch, average, broken_losses
+from glcic_lite.training.health import LOSSES, WATCHED_LOSSES, Watch, average, broken_losses
 from glcic_lite.training.run_folder import RunFolder
 from glcic_lite.training.settings import Settings
 
@@ -72,13 +73,17 @@ def _expect_progress(state: dict) -> None:
     ) -> bool:  # among them gradients, which may be NaN in float16: such a step is left out
         return isinstance(values, dict) and all(map(is_number, values.values()))
 
+    def is_stretch(value: object) -> bool:  # see `Watch`
+        if not (isinstance(value, list | tuple) and [type(x) for x in value] == [int, int, dict]):
+            return False
+        return value[0] in WATCHED_LOSSES and are_losses(value[2]) and value[2].keys() >= WATCHED_LOSSES[value[0]]
+
     good = {
         "iteration": isinstance(state["iteration"], int) and state["iteration"] >= 0,
         "seconds": is_number(state["seconds"]) and 0 <= state["seconds"] < math.inf,
         "best_psnr": is_number(state["best_psnr"]),
         "window": isinstance(state["window"], list) and all(map(are_losses, state["window"])),
-        "watched": isinstance(state["watched"], list)
-        and all(isinstance(x, list | tuple) and len(x) == 3 and are_losses(x[2]) for x in state["watched"]),
+        "watched": isinstance(state["watched"], list) and all(map(is_stretch, state["watched"])),
         "photos": state["photos"] is None
         or (isinstance(state["photos"], list | tuple) and [type(x) for x in state["photos"]] == [int, int]),
     }
@@ -174,10 +179,11 @@ class TrainingLog:
         """Turns the failure to write one of the run's files into advice."""
         try:
             yield
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError) as error:  # the latter for a full disk
+            full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise TrainingError(
                 f"iteration {self.progress.iteration}: {self.run.path} cannot be written to ({first_line(error)}); "
-                "the last checkpoint is intact. Free some disk space and resume."
+                f"the last checkpoint is intact. {'Free some disk space and resume' if full else 'Mend it and resume'}."
             ) from error
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from glcic_lite.files import csv_text, read_json, read_text, write_text
+from glcic_lite.files import csv_text, expect_regular, read_json, read_text, write_text
 from glcic_lite.training.settings import Settings
 
 LARGEST_LOG = 2**30  # bytes
@@ -98,6 +98,9 @@ class RunFolder:
             RunError: as for `expect_free`; or it cannot be written to.
         """
         self.expect_free()
+        self._make_folders()
+
+    def _make_folders(self) -> None:
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
@@ -112,9 +115,11 @@ class RunFolder:
             RunError: another trainer is at work in this folder; or it cannot be written to.
         """
         try:
+            with contextlib.suppress(FileNotFoundError):
+                expect_regular(self.path / ".lock")
             file = open(self.path / ".lock", "ab")  # noqa: SIM115 - closed below
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written to ({error.strerror})") from error
+            raise RunError(f"{self.path}: cannot be written to ({error.strerror or error})") from error
         with file:
             try:
                 _lock(file)
@@ -127,7 +132,13 @@ class RunFolder:
                 _locks.discard(file)
 
     def clear_leftovers(self) -> None:
-        """Delete what a killed trainer left half written, and complete what it was about to rename."""
+        """Delete what a killed trainer left half written, complete what it was about to rename, and make again what
+        somebody has deleted.
+
+        Raises:
+            RunError: the folder cannot be written to.
+        """
+        self._make_folders()
         for name in ("network", "discriminators", "best"):
             final, old = self.path / name, self.path / f".old-{name}"
             if old.exists() and not final.exists():
@@ -167,9 +178,10 @@ class RunFolder:
                 raise ValueError(f"precision must be text, not {reprlib.repr(precision)}")
             return Settings.from_dict(values), precision
         except FileNotFoundError as error:
-            raise RunError(f"{self.path}: no run to resume here") from error
+            raise RunError(f"{self.path}: there is no run here") from error
         except (ValueError, TypeError, OSError) as error:
-            raise RunError(f"{self.path}/settings.json cannot be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise RunError(f"{self.path}/settings.json cannot be read: {why}") from error
 
     def _checkpoints(self) -> list[Path]:
         """The complete checkpoints, oldest first."""

@@ -120,7 +120,7 @@ class Optimizers:
     def _check_optimizers(self) -> None:
         for name in ("network_momentum", "averaging"):
             if getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be below 1, not {reprlib.repr(getattr(self, name))}")
         if self.optimizer not in ("adadelta", "adam"):
             raise ValueError(f"optimizer must be adadelta or adam, not {self.optimizer!r}")
 

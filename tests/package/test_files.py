@@ -21,6 +21,11 @@ def names(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))
 
 
+def test_a_mark_at_the_beginning_of_a_text_is_no_part_of_it(tmp_path):
+    (tmp_path / "settings.json").write_bytes(b'\xef\xbb\xbf{"width": 1}')
+    assert files.read_json(tmp_path / "settings.json") == {"width": 1}
+
+
 # What killed processes leave behind
 
 KILLED = """

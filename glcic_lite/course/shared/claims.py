@@ -97,7 +97,7 @@ CLAIMS = (
         "The same small network trained with strides, max pooling and average pooling, several seeds.",
         (Section(2, "5 · Which is better for filling holes?"),),
         IN_PART,
-        "The size is the same, and striding is cheaper; a lower error than that of max pooling was not found.",
+        "Even sides come out the same, and striding is cheaper; a lower error than that of max pooling was not found.",
     ),
     Claim(
         "S4",

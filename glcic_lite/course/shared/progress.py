@@ -87,7 +87,7 @@ def _read(file: Path) -> tuple[dict[tuple[str, int], Record], bool]:
     keep = True
     try:
         known = file.is_file() and file.stat().st_size <= LONGEST
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if known else []
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines() if known else []
     except OSError:
         lines = []
     for line in lines:
@@ -121,7 +121,7 @@ def _words(notebook: Path) -> str:
     try:
         if not notebook.is_file():  # opening a pipe would wait for ever
             return ""
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(notebook.read_text(encoding="utf-8-sig"))["cells"]
         return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ""

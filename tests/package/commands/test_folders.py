@@ -106,6 +106,31 @@ def test_two_photos_do_not_write_one_result(here):
     assert len(report.left_out) == 1 and "already the result of" in report.left_out[0]
 
 
+@pytest.mark.parametrize("broken, sound", [("photos/one.bmp", "photos/one.jpg"), ("masks/one.bmp", "masks/one.png")])
+def test_a_broken_file_does_not_stand_in_the_way_of_a_sound_one_of_its_name(here, broken, sound):
+    """A phone exports IMG.HEIC and IMG.JPG."""
+    Path(broken).write_bytes(b"no picture")
+    report = run()
+    assert "out/one.png" in names(report.completed)
+    assert len(report.left_out) == 1 and f"{broken}: not a picture" in report.left_out[0]
+    assert "out/one.png" in names(run().already_there)
+
+
+def test_names_that_look_alike_belong_together(here):
+    """macOS writes an accented letter as two characters, most other systems as one."""
+    Image.fromarray(PHOTO).save("photos/\u00e9t\u00e9.png")
+    mask_image(MASK).save("masks/e\u0301te\u0301.png")
+    report = run()
+    assert not report.left_out and len(report.completed) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs links")
+def test_a_mask_that_is_a_link_to_itself_is_named(here):
+    os.symlink("loop.png", "loop.png")
+    with pytest.raises(PhotoError, match="loop.png: a link that leads nowhere"):
+        complete_folder("photos", "loop.png", "out", NETWORK)
+
+
 def test_a_second_call_continues_where_the_first_stopped(here, monkeypatch):
     def stop_after(count):
         seen = []

@@ -734,6 +734,19 @@ def test_classical_fills_can_be_chosen(ready, photo, name):
         ready.filled_by = "magic"
 
 
+def test_a_function_of_the_readers_own_may_draw_on_what_it_is_given(ready):
+    def careless(photo, mask, network, blend):
+        photo.paste((255, 0, 0), (0, 0, photo.width, photo.height))
+        mask[:] = False
+        return photo
+
+    before, drawn = np.asarray(ready.photo).copy(), box(20, 20, 40, 40)
+    ready.fill = careless
+    draw(ready, drawn)
+    assert ready.result.getpixel((0, 0)) == (255, 0, 0)
+    assert np.array_equal(ready.photo, before) and np.array_equal(ready.hole, drawn)
+
+
 def test_a_function_of_the_readers_own_fills(ready):
     ready.mask = box(30, 20, 50, 31)
     ready.fill = lambda photo, mask, network, blend: Image.new("RGB", photo.size, (1, 2, 3))

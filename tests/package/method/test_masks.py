@@ -255,6 +255,15 @@ def test_a_mask_of_probabilities_is_a_hole_from_one_half_on():
     assert not open_mask(levels * 0.004).any(), "almost black is black, whatever its brightest pixel is"
 
 
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint32, np.uint64])
+def test_sixteen_bits_may_come_in_wider_numbers(kind):
+    assert np.array_equal(open_mask(MASK.astype(kind) * kind(65535)), MASK)
+
+
+def test_floats_may_lie_beyond_white_by_a_hair():
+    assert np.array_equal(open_mask(MASK * (1 + 1e-7)), MASK)
+
+
 @pytest.mark.parametrize("values", [np.full((2, 3), -1), np.full((2, 3), 256), np.full((2, 3), np.nan)])
 def test_numbers_that_are_no_grey_levels_are_refused(values):
     with pytest.raises(PhotoError):

@@ -457,6 +457,8 @@ def state_with(change):
         lambda s: s["mean_colour"][1:2].fill_(1.5),
         lambda s: s.update({name: s[name].to(torch.complex64) for name in ["layers.05_conv.convolution.weight"]}),
         lambda s: [value.fill_(1e6) for name, value in s.items() if name.endswith("weight")],
+        lambda s: s["layers.05_conv.convolution.weight"].zero_(),
+        lambda s: s.update({name: s[name].to(torch.int8) for name in ["layers.05_conv.convolution.weight"]}),
     ],
     ids=[
         "missing",
@@ -471,6 +473,8 @@ def state_with(change):
         "colour beyond white",
         "complex",
         "overflows",
+        "zeros",
+        "whole numbers",
     ],
 )
 def test_weights_of_another_network_are_refused(damaged, change):

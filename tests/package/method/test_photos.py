@@ -4,6 +4,8 @@ import errno
 import io
 import os
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from contextlib import suppress
@@ -105,6 +107,17 @@ def test_a_transparent_greyscale_photo_is_laid_over_white(tmp_path):
     image = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
     opened = open_photo(saved(image, tmp_path / "la.png"))
     assert np.abs(array(opened)[..., 0] - over_white(grey, alpha / 255)).max() <= 1
+
+
+def test_an_indexed_picture_without_a_palette_is_refused(tmp_path):
+    palette = Image.fromarray(PHOTO).quantize(8)
+    content = saved(palette, tmp_path / "palette.png").read_bytes()
+    start = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[start : start + 4], "big") + 12
+    (tmp_path / "none.png").write_bytes(content[:start] + content[start + length :])
+    for opened in (open_photo, open_mask):
+        with pytest.raises(PhotoError, match="none.png: truncated or damaged .*palette"):
+            opened(tmp_path / "none.png")
 
 
 def test_the_transparent_colour_of_a_palette_becomes_white(tmp_path):
@@ -241,6 +254,30 @@ def test_a_tiff_in_which_zero_is_white_is_no_negative(tmp_path, kind):
     assert usual[0, 0, 0] == 255 and usual[3, 4, 0] == 0 and np.array_equal(other, 255 - usual)
     hole = open_mask(tmp_path / "white_is_zero.tif")
     assert hole[2:5, 3:7].all() and hole.sum() == 12
+
+
+def test_twelve_bits_in_a_tiff_go_up_to_4095(tmp_path):
+    """Two pixels in three bytes: 0 and 4095 in each pair."""
+    width, height = 6, 4
+    entries = [(256, width), (257, height), (258, 12), (259, 1), (262, 1), (273, 122), (277, 1), (278, height),
+               (279, width * height * 3 // 2)]  # fmt: skip
+    directory = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in entries)
+    header = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    pixels = bytes([0x00, 0x0F, 0xFF]) * (width * height // 2)
+    (tmp_path / "twelve.tif").write_bytes((header + directory).ljust(122, b"\0") + pixels)
+    assert set(np.unique(array(open_photo(tmp_path / "twelve.tif")))) == {0, 255}
+    assert open_mask(tmp_path / "twelve.tif").mean() == 0.5
+
+
+def test_a_damaged_tiff_is_named_in_one_line(tmp_path):
+    content = saved(Image.fromarray(PHOTO), tmp_path / "sound.tif").read_bytes()
+    tag = struct.pack("<HHIH", 277, 3, 1, 3)
+    assert content.count(tag) == 1
+    (tmp_path / "damaged.tif").write_bytes(content.replace(tag, struct.pack("<HHIH", 277, 3, 1, 61)))
+    program = "from glcic_lite.method.photos import open_photo; import sys\ntry: open_photo(sys.argv[1])\n"
+    program += "except ValueError: pass"
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "damaged.tif"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_colours_of_sixteen_bits_stored_plane_by_plane_are_refused(tmp_path):

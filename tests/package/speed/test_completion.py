@@ -471,6 +471,16 @@ def test_a_toned_print_keeps_its_tone(blend, scale):
     assert (result[:, 0] > result[:, 1]).all() and (result[:, 1] > result[:, 2]).all()
 
 
+@pytest.mark.parametrize("coloured", [True, False])
+def test_where_a_reduced_copy_knows_nothing_the_photo_itself_says_whether_it_has_colours(coloured):
+    photo = texture(90, 120)
+    photo = photo if coloured else photo[..., :1].repeat(3, axis=2)
+    mask = np.ones((90, 120), dtype=bool)
+    mask[1::2, 1::2] = False  # a quarter is known: never half of what a smaller pixel stands for
+    result = np.asarray(complete(photo, mask, network_that_paints((40, 90, 200)), False, scale=1 / 2))[mask]
+    assert (np.ptp(result, axis=1) > 0).any() == coloured
+
+
 # Taking a completion back
 
 

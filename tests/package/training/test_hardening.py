@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import pytest
+import torch
 
 from glcic_lite.training import RunError, Settings, TrainingError
 from glcic_lite.training.checkpoints import is_finite
@@ -67,6 +68,18 @@ def test_a_checkpoint_with_nan_is_refused_with_the_way_out(start, monkeypatch):
     monkeypatch.setattr("glcic_lite.training.loop.is_finite", lambda accelerator: True)  # as earlier versions did
     trainer.save_checkpoint()
     with pytest.raises(RunError, match="00000002 cannot be read .*NaN.*; delete this folder"):
+        start(None, resume=True)
+
+
+def test_a_checkpoint_whose_optimizer_holds_nan_is_refused_before_it_spoils_the_weights(start):
+    trainer = start(phases(4, 0, 0))
+    one_iteration(trainer)
+    trainer.save_checkpoint()
+    file = trainer.run.latest_checkpoint() / "optimizer.bin"
+    state = torch.load(file)
+    next(x for x in state["state"][0].values() if x.ndim).fill_(float("nan"))
+    torch.save(state, file)
+    with pytest.raises(RunError, match="00000001 cannot be read .*NaN"):
         start(None, resume=True)
 
 

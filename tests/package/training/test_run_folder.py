@@ -1,6 +1,7 @@
 """A run in its folder: stopped, killed and gone on with; what survives a full disk and what is refused."""
 
 import json
+import os
 import pickle
 import random
 import resource
@@ -218,7 +219,7 @@ def test_on_resuming_changed_settings_are_refused_by_name(start):
 
 
 def test_there_must_be_a_run_to_resume(start):
-    with pytest.raises(RunError, match="no run to resume"):
+    with pytest.raises(RunError, match="there is no run here"):
         start(None, resume=True)
 
 
@@ -314,7 +315,8 @@ def test_a_damaged_checkpoint_is_named(start, damage, file):
             ("custom_checkpoint_1.pkl", lambda state, name=name, value=value: state | {name: value})
             for name, value in [
                 ("photos", 7), ("photos", ["a", "b"]), ("seconds", "a"), ("seconds", float("nan")), ("window", 5),
-                ("window", [3]), ("watched", 3), ("watched", [(3, 1, 2)]), ("iteration", -5), ("iteration", "x"),
+                ("window", [3]), ("watched", 3), ("watched", [(3, 1, 2)]), ("watched", [("a", "b", {})]),
+                ("watched", [(3, 500, {"gan": 1.0})]), ("iteration", -5), ("iteration", "x"),
                 ("iteration", 10**9), ("iteration", 1), ("best_psnr", None),
             ]
         ),
@@ -327,6 +329,45 @@ def test_a_checkpoint_of_the_right_format_with_something_else_in_it_is_named(sta
     torch.save(change(torch.load(path)), path)
     with pytest.raises(RunError, match=f"{path.parent.name} cannot be read.*delete this folder"):
         start(None, resume=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl", "random_states_0.pkl"]
+)
+def test_a_pipe_in_a_checkpoint_holds_nobody_up(start, file):
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    path = trainer.run.latest_checkpoint() / file
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunError, match=f"{path.parent.name} cannot be read.*{file}: not a regular file"):
+        start(None, resume=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_in_place_of_the_lock_holds_nobody_up(start, tmp_path):
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run/.lock")
+    with pytest.raises(RunError, match="not a regular file"):
+        start(phases(2, 0, 0))
+
+
+def test_a_checkpoint_of_other_settings_is_not_said_to_be_damaged(start):
+    trainer = start(phases(2, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    settings = trainer.run.path / "settings.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"width": 1 / 8}))
+    with pytest.raises(RunError, match="belongs to networks with other settings than .*settings.json") as refused:
+        start(None, resume=True)
+    assert "delete" not in str(refused.value)
+
+
+def test_a_run_whose_sample_pictures_were_deleted_goes_on(start):
+    trainer = start(phases(4, 0, 0), validate_every=1)
+    trainer.train(on_validation=lambda trainer, row: True)
+    shutil.rmtree(trainer.run.samples)
+    assert start(None, resume=True, validate_every=1).train(progress=False)
 
 
 @pytest.mark.parametrize("text", ["null", "[]", "3", '{"precision": [1]}', '{"width": 1, "width": 0.5}', "[" * 100_000])
