@@ -118,7 +118,8 @@ def _read_pairs(answer, expected: list, shown: str) -> list[tuple[int, int]]:
         return [(whole(height), whole(width)) for height, width in pairs]
     except (TypeError, ValueError) as error:
         words = f"For {shown} a size is a whole number of pixels: {error}."
-        raise NotYet(words + " (`//` rounds down where `/` leaves a fraction.)") from None
+        hint = " (`//` rounds down where `/` leaves a fraction. In a deconvolution a stride of 1/2 is a step of 2.)"
+        raise NotYet(words + hint) from None
 
 
 def _compare_sizes(pairs: list, expected: list, shown: str) -> None:
@@ -148,9 +149,11 @@ def _shown_size(height: int, width: int, layers: Sequence[Layer]) -> str:
     [
         (_sizes_by(lambda n, layer: int(n / layer.stride)),
          "a strided layer rounds up here, not down: the padding gives it one more position."),
-        (_sizes_by(lambda n, layer: -(-n // 2) if layer.stride == 2 else int(n / layer.stride)),
-         "dividing by the stride is right for the paper's rows, not for every kernel: take the size formulas of "
-         "lessons 01 and 03."),
+        *((_sizes_by(divided),
+           "dividing by the stride is right for the paper's rows, not for every kernel: take the size formulas of "
+           "lessons 01 and 03.")
+          for divided in (lambda n, layer: -(-n // 2) if layer.stride == 2 else int(n / layer.stride),
+                          lambda n, layer: 2 * n if layer.upsamples else -(-n // layer.stride))),
         (_sizes_by(lambda n, layer: _formula(n, layer, dilated=False)), "the dilation is left out."),
         (_sizes_by(lambda n, layer: _formula(n, layer, padded=False)), "the padding is left out."),
         (_sizes_by(lambda n, layer: _formula(n, layer, plus_one=False)),
@@ -587,7 +590,11 @@ def _compare_network(
     try:
         compare_tensors(trace.inputs[0], prepared, "what the first convolution receives")
     except NotYet as difference:
-        raise NotYet(f"All {MISTAKES} are fixed, but now the input differs. {difference}") from None
+        turned = torch.cat([prepared[:, :-1], 1 - prepared[:, -1:]], dim=1)
+        words = "The mask is 1 in the hole; yours says where the photo is known."
+        if not torch.allclose(trace.inputs[0], turned, atol=1e-4):
+            words = str(difference)
+        raise NotYet(f"All {MISTAKES} are fixed, but now the input differs. {words}") from None
     for i, block in enumerate(reference.layers):
         block.convolution.load_state_dict(trace.convolutions[i].state_dict())
         if i < len(trace.norms):

@@ -201,15 +201,22 @@ def draw_arrival(ax: Axes, shares: np.ndarray, reached: Sequence[int]) -> None:
     ax.figure.colorbar(shown, ax=ax, label=label, extend="max")  # single layers exceed 1
 
 
-def draw_late_start(ax: Axes, curves: dict[str, Sequence[Sequence[tuple[int, float]]]], flat: float) -> None:
+Curves = Sequence[Sequence[tuple[int, float]]]
+
+
+def draw_late_start(ax: Axes, curves: dict[str, Curves], flat: float, as_trained: Curves) -> None:
     """The error while training, for each kind of network: (step, error) for each seed, a line each.
 
-    `flat` is the error of a flat fill of the mean colour, a dotted line.
+    `flat` is the error of a flat fill of the mean colour, a dotted line. `as_trained` are the curves of the normalised
+    networks, measured with the statistics of the batch: thin lines.
     """
     for (name, runs), colour, style in zip(curves.items(), (QUIET, WEIGHT, OUTPUT), ("s--", "^:", "o-"), strict=True):
         for number, run in enumerate(run for run in runs if run):
             ax.plot(*zip(*run, strict=True), style, color=colour, label=None if number else name, markersize=4)
-    ax.axhline(flat, color=QUIET, linestyle=":", label="the mean colour")
+    for number, run in enumerate(as_trained):
+        label = None if number else "the same, by the batch's statistics"
+        ax.plot(*zip(*run, strict=True), color=OUTPUT, linewidth=1, alpha=0.8, label=label)
+    ax.axhline(flat, color="black", linestyle=":", label="the mean colour")
     ax.set_xlabel("step")
     ax.set_ylabel("error in the hole\n(root mean square)")
     ax.legend()

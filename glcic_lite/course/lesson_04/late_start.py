@@ -3,9 +3,11 @@
     python -m glcic_lite.course.lesson_04.late_start
 
 trains the paper's 17 layers at 1/8 of their width, without and with normalisation, and writes `late_start.csv` beside
-this file: the error in the hole on photos never seen, every 30 steps.
+this file: the error in the hole on photos never seen, every 30 steps. It is measured twice: as the network is used,
+with averages of the statistics, and as it is trained, with the statistics of the batch.
 """
 
+import copy
 import csv
 from pathlib import Path
 
@@ -31,6 +33,19 @@ KINDS = {  # name: (whether the weights are torch's usual ones, whether there is
     "usual weights, normalised": (True, True),
 }
 SEEDS = 3  # of each kind
+AS_USED, AS_TRAINED = "error", "error_as_trained"  # columns of the log
+
+
+@torch.no_grad()
+def give_he_weights(layers: nn.Module) -> None:
+    """Make the package's starting weights, in place, those of He and others.
+
+    They are, but for the deconvolutions', which are half as large: a stride of 2 lets a quarter of the taps through,
+    and normalisation makes up for it (`networks._initialise`). Here there is none.
+    """
+    for part in layers.modules():
+        if isinstance(part, nn.ConvTranspose2d):
+            part.weight *= 2
 
 
 class Bare(nn.Module):
@@ -45,13 +60,16 @@ class Bare(nn.Module):
         if usual:
             for layer in self.layers:
                 layer.convolution.reset_parameters()
+        else:
+            give_he_weights(self.layers)
 
     def forward(self, values: Tensor) -> Tensor:
         return self.layers(values)
 
 
-def curve(kind: str, seed: int, steps: int = STEPS) -> list[tuple[int, float]]:
-    """(step, root mean square error in the hole on photos never seen), every `EVERY` steps of one training."""
+def curve(kind: str, seed: int, steps: int = STEPS) -> list[tuple[int, float, float]]:
+    """One training: every `EVERY` steps (step, root mean square error in the hole on photos never seen, as used and as
+    trained)."""
     torch.manual_seed(seed)
     network, generator, exam = Bare(*KINDS[kind]), torch.Generator().manual_seed(seed), never_seen(EXAM)
     optimizer = torch.optim.Adam(network.parameters(), 0.002)  # the same rate from the first step to the last
@@ -63,11 +81,11 @@ def curve(kind: str, seed: int, steps: int = STEPS) -> list[tuple[int, float]]:
         loss.backward()
         optimizer.step()
         if step % EVERY == 0:
-            network.eval()
+            # Copies, so that the exam leaves no trace in the averages.
+            modes = copy.deepcopy(network).eval(), copy.deepcopy(network).train()
             with torch.inference_mode():
-                found.append((step, _squared_error(network, exam).sqrt().item()))
-                print(kind, seed, step, f"{found[-1][1]:.4f}", flush=True)
-            network.train()
+                found.append((step, *(_squared_error(mode, exam).sqrt().item() for mode in modes)))
+            print(kind, seed, step, *(f"{error:.4f}" for error in found[-1][1:]), flush=True)
     return found
 
 
@@ -80,12 +98,12 @@ def flat_error() -> float:
     return ((mean_colour() - never_seen(EXAM)) ** 2)[IN_HOLE].mean().sqrt().item()
 
 
-def logged() -> dict[str, list[list[tuple[int, float]]]]:
-    """The curves from `late_start.csv`: for each kind a list of curves, one a seed."""
+def logged(column: str = AS_USED) -> dict[str, list[list[tuple[int, float]]]]:
+    """The curves of a column of `late_start.csv`: for each kind a list of curves, one a seed."""
     found: dict[str, list[list[tuple[int, float]]]] = {kind: [[] for _ in range(SEEDS)] for kind in KINDS}
     with open(LOG, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            found[row["kind"]][int(row["seed"])].append((int(row["step"]), float(row["error"])))
+            found[row["kind"]][int(row["seed"])].append((int(row["step"]), float(row[column])))
     return found
 
 
@@ -93,11 +111,11 @@ def main() -> None:
     """Train, and write the log."""
     with open(LOG, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["kind", "seed", "step", "error"])
+        writer.writerow(["kind", "seed", "step", AS_USED, AS_TRAINED])
         for seed in range(SEEDS):
             for kind in KINDS:
                 rows = curve(kind, seed)
-                writer.writerows([kind, seed, step, f"{error:.5f}"] for step, error in rows)
+                writer.writerows([kind, seed, step, *(f"{error:.5f}" for error in errors)] for step, *errors in rows)
                 file.flush()
 
 

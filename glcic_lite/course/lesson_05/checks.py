@@ -57,6 +57,12 @@ _LOSSES = ("the police's loss", "the counterfeiter's loss")
     1,
     _both,
     [
+        (lambda real, fake: (_police(real, fake, 1, -1), F.softplus(fake).mean().item()),
+         "every sign within softplus: −log(sigmoid(x)) is softplus(−x)."),
+        (lambda real, fake: _both(real.sigmoid(), fake.sigmoid()),
+         "the sigmoid is taken twice: softplus, or the cross entropy with logits, already holds it."),
+        (lambda real, fake: _both(real.mean(), fake.mean()),
+         "the mean comes last: it is that of the losses, not of the logits."),
         (lambda real, fake: _both(real, fake)[::-1], "the two are swapped: the police's loss comes first."),
         (lambda real, fake: (-_police(real, fake), -_counterfeiter(fake)),
          "the sign of both: these are the means of log D, and both losses have a minus before it."),
@@ -67,6 +73,7 @@ _LOSSES = ("the police's loss", "the counterfeiter's loss")
         *((_slip_of_the_police(change), cause) for change, cause in (
             (partial(_police, sign_real=1, sign_fake=-1),
              "real and fake are swapped: the police learn to call every counterfeit real."),
+            (partial(_police, sign_real=1), "the real ones are to be called 1, and −log D is softplus(−x)."),
             (partial(_police, sign_fake=-1), "the fakes are to be called 0, so it is log(1 − D) that counts for them."),
             (lambda real, fake: _police(real, fake) / 2, "the two means are added, not averaged."),
             (lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
@@ -230,6 +237,10 @@ def _check_start(start: float, case: tuple[int, int, int, int], shown: str) -> N
         for half in (patch // 2, (patch + 1) // 2)
     }:
         cause = " By one: `end` is one past the hole's last pixel, so the centre is at (first + end) / 2."
+    elif start == min(max(first + end // 2 - patch // 2, 0), size - patch):
+        cause = " Brackets are missing: `first + end // 2` halves `end` alone."
+    elif start == min(max(first + end - patch, 0), size - patch):
+        cause = " `first + end − patch` is twice what is asked for: the centre is at (first + end) / 2."
     elif start == min(max((first + end - 64) // 2, 0), size - 64):
         cause = " Is the patch always 64 px for you? It has `patch`."
     elif start in {
@@ -270,12 +281,22 @@ def patch_start():
 
 
 def _completed(
-    photos, outputs, masks, size, whole="composite", source="composite", first_hole=False, exchanged=False, corner=False
+    photos,
+    outputs,
+    masks,
+    size,
+    whole="composite",
+    source="composite",
+    first_hole=False,
+    last_hole=False,
+    exchanged=False,
+    corner=False,
 ):
-    """The photos and patches that discriminators get; by the last three arguments what is often handed to them."""
+    """The photos and patches that discriminators get; by the last six arguments what is often handed to them."""
     options = {"composite": composite(photos, outputs, masks), "inverted": composite(outputs, photos, masks)}
-    options |= {"output": outputs, "photo": photos}
-    holes = [hole_box(masks[0 if first_hole else n, 0].numpy() > 0.5) for n in range(len(photos))]
+    options |= {"output": outputs, "photo": photos, "hole": masks * outputs, "sum": masks * outputs + photos}
+    numbers = [0 if first_hole else -1 if last_hole else n for n in range(len(photos))]
+    holes = [hole_box(masks[n, 0].numpy() > 0.5) for n in numbers]
     boxes = [local_patch(hole, size, (photos.shape[3], photos.shape[2])) for hole in holes]
     if exchanged:
         boxes = [Box(box.top, box.left, box.top + size, box.left + size) for box in boxes]
@@ -311,8 +332,13 @@ _FIRST = "every patch is cut around the hole of the first photo; each photo has 
         (lambda *case: (_completed(*case)[0], _completed(*case)[1][:1].expand(len(case[0]), -1, -1, -1)),
          "all patches are the first photo's."),
         (partial(_completed, whole="photo", source="photo"), "the photos are returned untouched: nothing is fake."),
+        (partial(_completed, whole="hole", source="hole"), "outside the hole nothing is left; it keeps the photo."),
+        (partial(_completed, whole="sum", source="sum"),
+         "in the hole photo and painting are added: take the photo out of it first, (1 − mask) · photo."),
+        (partial(_completed, last_hole=True), "every patch is cut around the last photo's hole; each has its own."),
     ],
     "Now the discriminators see what a reader will see, each at its own place.",
+    keeps=True,
     parts=("the completed photos", "their patches"),
     say=lambda photos, outputs, masks, size: f"{len(photos)} photos of {photos.shape[3]} px, each with its own hole",
 )  # fmt: skip

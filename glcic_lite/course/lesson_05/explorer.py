@@ -96,6 +96,8 @@ def _patch_in_words(hole: Box, patch: Box) -> str:
     if hole.width > PATCH or hole.height > PATCH:
         unknown = ", and sees no known pixel" if hole.width >= PATCH and hole.height >= PATCH else ""
         text += f" <b>The hole is larger than the patch</b>: the local discriminator misses part of it{unknown}."
+    elif hole.width == hole.height == PATCH:
+        text += " The local discriminator sees no known pixel."
     return text
 
 

@@ -50,7 +50,8 @@ DISEASES = {
     "blind discriminators": Case(
         replace(HEALTHY, discriminator_learning_rate=1000 * HEALTHY.discriminator_learning_rate),
         ("slower discriminators",),
-        "the discriminators' loss shoots up in phase 2 and comes back to about 1.39, where it stays: they guess",
+        "the discriminators' loss shoots up in phase 2; later it is near 1.39, hardly better than guessing, and the "
+        "ratio of the gradients lies far below its range",
     ),
     "phase 1 too short": Case(
         replace(HEALTHY, phase_1=3, phase_2=97, phase_3=50, joint_learning_rate=2e-4),

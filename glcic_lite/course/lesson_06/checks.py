@@ -239,6 +239,10 @@ def _rate(
         (partial(_rate, rests=False), "in phase 2 the completion network rests: its rate is 0."),
         (partial(_rate, floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
         (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
+        (
+            lambda iteration, s: _rate(iteration, s, late=1 if iteration in (s.phase_1, s.phase_1 + s.phase_2) else 0),
+            "a phase begins *at* its first iteration: `>=`, not `>`.",
+        ),
         (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),
         (partial(_rate, late=-1), "the phases begin one iteration early; iterations are counted from 0."),
         (
@@ -276,7 +280,7 @@ def _rate(
                 if iteration < s.phase_2
                 else s.joint_learning_rate
             ),
-            "`phase_2` is how long that phase is; it ends after phase_1 + phase_2 iterations.",
+            "between phases 1 and 3 the rate is 0: phase 2 lasts `phase_2` iterations, until phase_1 + phase_2.",
         ),
         (
             lambda iteration, s: (
@@ -358,7 +362,7 @@ class ToyNetwork(nn.Module):
 def right_joint_step(
     network: nn.Module, discriminator: nn.Module, network_optimizer, discriminator_optimizer, photo: Tensor,
     mask: Tensor, alpha: float, *, clear="before", freeze=True, clear_network=True, detach=True, shown="completed",
-    sign=1, weighted=True, gan=gan_loss, reaches=True, reconstruct=True,
+    sign=1, weighted=True, gan=gan_loss, reaches=True, reconstruct=True, exchanged=False, half=False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One joint step, and by its keywords what is often done wrong in it. Returns both losses.
 
@@ -367,18 +371,22 @@ def right_joint_step(
         freeze: whether the network's backward pass leaves no gradients in the discriminator.
         clear_network: whether the network's old gradients are cleared.
         detach: whether the discriminator's backward pass stops at the completed photo.
-        shown: what the discriminator gets: "completed" photos or the bare "output".
+        shown: what the discriminator gets: "completed" photos, the bare "output", or that in its own half "only".
         sign: -1 trains the network to be found out.
         weighted: whether the GAN loss is multiplied by alpha.
         gan: the loss that takes the logits of completed photos.
         reaches: whether the GAN loss has a gradient in the network.
         reconstruct: whether the squared error counts.
+        exchanged: whether the discriminator is trained to call completed photos real.
+        half: whether its loss is half of what it should be.
     """
     output = network(photo, mask)
     if clear_network:
         network_optimizer.zero_grad()
-    completed = composite(photo, output, mask) if shown == "completed" else output
-    fake_loss = discriminator_loss(discriminator(photo), discriminator(completed.detach() if detach else completed))
+    completed = output if shown == "output" else composite(photo, output, mask)
+    judged = output if shown == "only" else completed
+    logits = discriminator(photo), discriminator(judged.detach() if detach else judged)
+    fake_loss = discriminator_loss(*(logits[::-1] if exchanged else logits)) * (0.5 if half else 1)
     if clear == "before":
         discriminator_optimizer.zero_grad()
     fake_loss.backward(retain_graph=not detach)
@@ -387,8 +395,8 @@ def right_joint_step(
         discriminator_optimizer.zero_grad()
     discriminator.requires_grad_(not freeze)
     weight = sign * (alpha if weighted else 1.0)
-    logits = discriminator(completed if reaches else completed.detach())
-    loss = reconstruct * reconstruction_loss(output, photo, mask) + weight * gan(logits)
+    fooled = discriminator(completed if reaches else completed.detach())
+    loss = reconstruct * reconstruction_loss(output, photo, mask) + weight * gan(fooled)
     loss.backward()
     network_optimizer.step()
     discriminator.requires_grad_(True)
@@ -466,6 +474,10 @@ _JOINT_SUSPECTS = [
     (dict(clear_network=False), "the network's gradients of the step before are added in."),
     (dict(shown="output"),
      "the discriminator is shown the bare output; it should judge the completed photo, known pixels and all."),
+    (dict(shown="only"),
+     "in its own half the discriminator is shown the bare output; it should judge the completed photo."),
+    (dict(exchanged=True), "`discriminator_loss` takes the real photos' logits first."),
+    (dict(half=True), "the discriminator's loss is halved; it is the sum of both parts."),
     (dict(sign=-1), "the network is trained to be found out: its sign is wrong."),
     (dict(weighted=False), "the GAN loss is not multiplied by `alpha`."),
     (dict(detach=False), _NOT_DETACHED),
@@ -515,6 +527,8 @@ def joint_step(step: Callable) -> str:
             "The weights come out right, but only because what the first half leaves in the network is thrown away. "
             f"{reached}"
         ) from None
+    if torch.allclose(losses.view(-1, 2).flip(1).flatten(), right_losses, atol=1e-4):
+        raise NotYet("The weights are right, but the two losses are exchanged: the discriminator's comes first.")
     if not torch.allclose(losses, right_losses, atol=1e-4):
         raise NotYet("The weights are right, but what is returned is not the discriminator's loss and the network's.")
     return "Each half of the step trains one network, and nothing that it leaves behind reaches the next step."
@@ -613,6 +627,11 @@ def diagnoses(answers: dict) -> str:
                 raise NotYet(f"Log {letter}: {word!r} is not among the words in `{list_name}`.")
         if claimed != disease:
             found.append(f'Log {letter} is not "{claimed}": there {DISEASES[claimed].sign}.')
+        elif (disease, cure) == ("phase 1 too short", "slower discriminators"):
+            found.append(
+                f'Log {letter}: the disease is right, but "{cure}" would hold back a consequence; the cause lies in '
+                "phase 1, which would still be too short."
+            )
         elif cure not in DISEASES[disease].cures:
             found.append(f'Log {letter}: the disease is right, but "{cure}" does not treat it.')
     if found:
@@ -639,7 +658,7 @@ class _WatchedNetwork(ToyNetwork):
 
 def right_fast_step(
     network: nn.Module, optimizer, scaler: torch.amp.GradScaler, photo: Tensor, mask: Tensor, dtype: torch.dtype, *,
-    scaled=True, by_scaler=True, cleared=True,
+    scaled=True, by_scaler=True, cleared=True, twice=False,
 ) -> Tensor:  # fmt: skip
     """One step with autocast and scaler, and by its keywords what is often done wrong in it. Returns the loss.
 
@@ -647,6 +666,7 @@ def right_fast_step(
         scaled: whether the loss is scaled before its backward pass.
         by_scaler: whether the scaler makes the optimizer's step.
         cleared: whether the old gradients are cleared.
+        twice: whether the optimizer makes a step of its own besides.
     """
     with torch.autocast(photo.device.type, dtype):
         output = network(photo, mask)
@@ -657,7 +677,7 @@ def right_fast_step(
     if by_scaler:
         scaler.step(optimizer)
         scaler.update()
-    else:
+    if twice or not by_scaler:
         optimizer.step()
     return loss
 
@@ -693,7 +713,15 @@ def _train_fast(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor
     for number, photo in enumerate(photos):
         shown = "a step" if number != 2 else "a step with gradients that are not finite"
         arguments = (network, optimizer, scaler, photo, mask, torch.bfloat16)
-        answer = call(step, *arguments, shown=shown, first=number == 0)
+        try:
+            answer = call(step, *arguments, shown=shown, first=number == 0)
+        except NotYet as stopped:
+            if "No inf checks" in str(stopped):  # PyTorch's words
+                raise NotYet(
+                    "`scaler.update()` found that the scaler has made no step: call `scaler.step(optimizer)` in place "
+                    "of `optimizer.step()`."
+                ) from None
+            raise
         losses.append(_loss_of(answer))
         weights.append(torch.cat([p.detach().float().flatten() for p in network.parameters()]))
         scales.append(scaler.get_scale())
@@ -730,6 +758,8 @@ def _loss_of(answer) -> float:
 _FAST_SUSPECTS = [
     (dict(by_scaler=False), "the optimizer's own `step()` knows nothing of the scale, nor of gradients that are not "
      "finite; the scaler makes the step, and then has to be told that it is over."),
+    (dict(twice=True),
+     "two steps are made, one by the scaler and one by the optimizer itself; the scaler's is enough."),
     (dict(scaled=False), "the loss is not scaled; `scaler.step` divides the gradients all the same."),
     (dict(cleared=False), "the gradients of the step before are added in."),
 ]  # fmt: skip

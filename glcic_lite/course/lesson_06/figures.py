@@ -117,7 +117,8 @@ def timetable_figure(named: Mapping[str, Settings]) -> Figure:
             ax.axvspan(start, start + count, facecolor=SHADES[phase], edgecolor=QUIET, linewidth=0.6)
             words = f"phase {phase}" if count > 0.06 * s.iterations else str(phase)
             more = f": {PHASES[phase]}\n{count:,} iterations" if count > 0.25 * s.iterations else f"\n{count:,}"
-            ax.text(start + count / 2, 1.32, words + more, ha="center", va="center", fontsize=9.5)
+            ax.text(start + count / 2, 1.32, words + more, ha="center", va="center", fontsize=9.5,
+                    bbox=dict(facecolor="white", alpha=0.75, edgecolor="none", pad=0.8))  # fmt: skip
             start += count
         x = np.unique(np.linspace(0, s.iterations - 1, 2000).astype(int))
         ax.plot(x, [s.network_learning_rate(int(i)) / s.learning_rate for i in x], color=OUTPUT, linewidth=2.5)
@@ -303,7 +304,7 @@ def log_figure(rows: Sequence[Mapping[str, float]], validation: Sequence[Mapping
     colours = (INPUT, OUTPUT, WEIGHT, HOLE, HIGHLIGHT, QUIET, WRONG, "black")
     runs = split_validation(rows, validation)
     for kind, colour, marker in zip(kinds, colours[: len(kinds)], markers[: len(kinds)], strict=True):
-        label = kind.replace("_", " ")
+        label = kind.replace("_", " ") + " px" * kind.startswith("box")
         for run in runs:  # not joined: the next one begins from other weights, or with other crops
             measured = [row for row in run if kind in row]
             if measured:

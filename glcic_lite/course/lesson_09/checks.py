@@ -71,6 +71,15 @@ def _in_bounding_box(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) ->
     return _psnr(np.mean((photo[box].astype(float) - filled[box]) ** 2))
 
 
+def _wrong_end(finish: Callable) -> Callable:
+    """What is made of the differences in the hole, (pixels, 3), in another way."""
+    return lambda photo, filled, mask: float(finish(photo[mask].astype(float) - filled[mask]))
+
+
+def _own_peak(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
+    return _psnr(np.mean((photo[mask].astype(float) - filled[mask]) ** 2), peak=float(photo.max()) ** 2)
+
+
 def _by_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> float:
     errors = np.mean((photo[mask].astype(float) - filled[mask]) ** 2, axis=0)
     return float(np.mean([_psnr(error) for error in errors]))
@@ -115,6 +124,15 @@ def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
         (_wrong_psnr(factor=-10), "the sign: a smaller error is a higher PSNR."),
         (_wrong_psnr(measure=np.abs), "the differences are not squared."),
         (_by_channel, "one mean over pixels *and* channels, and then one logarithm."),
+        (_wrong_end(lambda off: _psnr(np.sqrt(np.mean(off**2)))),
+         "the factor 10 goes with the mean *square*; with its root it is 20, and 255 without a square."),
+        (_wrong_end(lambda off: _psnr(np.mean(off**2), peak=255, factor=20)),
+         "with the factor 20, 255 is divided by the *root* of the mean square."),
+        (_wrong_end(lambda off: _psnr(np.mean(off) ** 2)),
+         "the mean is squared: errors of both signs cancel. Square first, then take the mean."),
+        (_wrong_end(lambda off: np.mean(off**2)),
+         "that is the mean square itself; PSNR is 255² over it, in decibels."),
+        (_own_peak, "the peak is 255, the largest level there can be, and not the photo's own maximum."),
     ],
     "The same as `hole_psnr` of the package. Over the whole photo it would be higher for every fill alike.",
     without=dict(functions=(hole_psnr,)),
@@ -253,7 +271,15 @@ def _compare_intervals(answer: tuple[float, float], expected: tuple[float, float
     if not _near(answer, expected):
         ratio = (answer[1] - answer[0]) / (expected[1] - expected[0])
         how = "too wide" if ratio > 1.08 else "too narrow" if ratio < 0.92 else "not in the right place"
-        raise NotYet(f"For {shown} your interval, {answer[0]:+.2f} to {answer[1]:+.2f} dB, is {how}.")
+        cause = ""
+        if answer[1] < expected[0]:  # both ends among the smallest means
+            how, cause = "too low", " If you use `np.percentile`: it counts in per cent, 2.5 and 97.5."
+        elif ratio < 0.1:
+            cause = (
+                " All your resampled means are nearly the same: are photos drawn with repetition, and is a mean taken "
+                "of each draw?"
+            )
+        raise NotYet(f"For {shown} your interval, {answer[0]:+.2f} to {answer[1]:+.2f} dB, is {how}.{cause}")
 
 
 def _gains(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -298,6 +324,8 @@ _SCATTER = "that is how far single photos scatter; the question is how far their
         (lambda o, t, random: _percentiles(_resampled_means((o - t)[:, 0], random)), "only the first holes count."),
         (lambda o, t, random: _percentiles(len(o) * _resampled_means(_gains(o, t), random)),
          "these are sums over the photos drawn, not means."),
+        (lambda o, t, random: _percentiles(_resampled_means(_gains(o, t)[:-1], random)),
+         "the last photo is never drawn: the upper end of `integers` is not included."),
         (lambda o, t, random: _percentiles((o - t).ravel()),
          "nothing is resampled: that is how far single holes scatter."),
     ],
@@ -349,13 +377,23 @@ def _by_depth(
     measure: Callable = np.square,
     first: int = 1,
     among: Callable = lambda mask: mask,
+    of_pixel: Callable = lambda errors: errors,
+    grey: bool = False,
+    band: Callable = np.floor,
 ) -> torch.Tensor:
     """The error at each depth; the options are ways to get it wrong."""
-    errors = measure(photo.astype(cast) - filled.astype(cast)).mean(axis=2)
-    whole = np.floor(depths(mask)).astype(int)
+    off = photo.astype(cast) - filled.astype(cast)
+    errors = of_pixel(measure(off.mean(axis=2, keepdims=True) if grey else off).mean(axis=2))
+    whole = band(depths(mask)).astype(int)
     chosen = among(mask)
     bins = [errors[chosen & (whole == depth)] for depth in range(first, whole[chosen].max() + 1)]
     return torch.tensor([finish(values.mean()) if values.size else np.nan for values in bins], dtype=torch.double)
+
+
+def _by_depth_and_channel(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+    """The mean of three roots, one for each channel."""
+    channels = [np.s_[..., n : n + 1] for n in range(photo.shape[2])]
+    return torch.stack([_by_depth(photo[channel], filled[channel], mask) for channel in channels]).mean(dim=0)
 
 
 def _from_border(mask: np.ndarray) -> np.ndarray:
@@ -395,6 +433,13 @@ def _row_of_numbers(answer) -> torch.Tensor:
     4,
     _by_depth,
     [
+        (partial(_by_depth, of_pixel=np.sqrt, finish=lambda mean: mean),
+         "a root is taken of each pixel's error; it comes last, after the mean over a depth."),
+        (_by_depth_and_channel, "a root is taken of each channel's error; one mean goes over pixels and channels."),
+        (partial(_by_depth, grey=True),
+         "the channels are averaged before they are squared: errors of opposite signs cancel."),
+        (partial(_by_depth, band=lambda depths: np.ceil(depths) - 1),
+         "a whole depth counts with the band before it: depth *k* goes from k up to, but not including, k + 1."),
         (partial(_by_depth, depths=_from_border), "that is the distance from the photo's border."),
         (partial(_by_depth, depths=_from_centre), "that is the distance from the hole's middle."),
         (partial(_by_depth, depths=lambda mask: _depths(~mask), among=np.logical_not),

@@ -209,4 +209,5 @@ def warning(text: str) -> str:
 
 def plain(words: str) -> str:
     """Words in HTML as one line of plain text: what a screen reader reads out in place of the picture."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())
+    return re.sub(r" ([,.;:)])", r"\1", text)

@@ -534,7 +534,7 @@ WRONG = [
     (checks.joint_step, frozen_for_good, "requires_grad=False"),
     (checks.joint_step, backward_twice, "RuntimeError"),
     (checks.joint_step, lambda *arguments: 1.0, "two numbers"),
-    (checks.joint_step, lambda *arguments: step(*arguments)[::-1], "what is returned"),
+    (checks.joint_step, lambda *arguments: step(*arguments)[::-1], "exchanged"),
     (checks.joint_step, lambda *arguments: [0 * loss for loss in step(*arguments)], "what is returned"),
     (checks.joint_step, lambda *arguments: (0.0, 0.0), "network's and the discriminator's"),
     (checkpoint, without("network"), "The weights of the resumed network differ"),

@@ -373,5 +373,7 @@ def test_no_message_gives_an_answer_away():
 
 @pytest.mark.parametrize("rounds", [2, 20])
 def test_too_few_resamplings_are_noticed(rounds):
-    verdict = checks.interval(lambda o, t, random: interval(o, t, random, rounds=rounds))
-    assert verdict.state == NOT_YET and "enough of them" in verdict.message
+    verdicts = [checks.interval(lambda o, t, random: interval(o, t, random, rounds=rounds)) for _ in range(4)]
+    assert all(verdict.state == NOT_YET for verdict in verdicts)
+    # Now and then so few draws look like another mistake.
+    assert any("enough of them" in verdict.message for verdict in verdicts)
