@@ -240,7 +240,13 @@ def _rate(
         (partial(_rate, floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
         (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
         (
-            lambda iteration, s: _rate(iteration, s, late=1 if iteration in (s.phase_1, s.phase_1 + s.phase_2) else 0),
+            lambda iteration, s: (
+                s.learning_rate * s.learning_rate_end
+                if iteration == s.phase_1
+                else 0.0
+                if iteration == s.phase_1 + s.phase_2
+                else _rate(iteration, s)
+            ),
             "a phase begins *at* its first iteration: `>=`, not `>`.",
         ),
         (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),

@@ -384,9 +384,9 @@ def _by_depth(
     """The error at each depth; the options are ways to get it wrong."""
     off = photo.astype(cast) - filled.astype(cast)
     errors = of_pixel(measure(off.mean(axis=2, keepdims=True) if grey else off).mean(axis=2))
-    whole = band(depths(mask)).astype(int)
-    chosen = among(mask)
-    bins = [errors[chosen & (whole == depth)] for depth in range(first, whole[chosen].max() + 1)]
+    deep, chosen = depths(mask), among(mask)
+    whole = band(deep).astype(int)
+    bins = [errors[chosen & (whole == depth)] for depth in range(first, int(deep[chosen].max()) + 1)]
     return torch.tensor([finish(values.mean()) if values.size else np.nan for values in bins], dtype=torch.double)
 
 
