@@ -63,7 +63,9 @@ def paint(photo: np.ndarray, hole: np.ndarray, network: CompletionNetwork) -> np
     if network.training:
         network = copy.deepcopy(network).eval()  # the caller's stays in its mode
     device = network.mean_colour.device
-    output = network(inputs.to(device), mask.to(device))  # steps 4 and 5: it blackens the hole itself, then paints
+    output = network(
+        inputs.to(device), mask.to(device)
+    )  # steps 4 and 5: it fills the hole with the mean colour, then paints
     return (output[0] * 255).permute(1, 2, 0).cpu().numpy()[:height, :width]
 
 

@@ -192,7 +192,7 @@ def paint_box(
         region = seen_by(tile, hole.shape)
         inputs = photo_to_tensor(_cut_out(photo, region)).to(fast.device)  # steps 2 and 3
         mask = mask_to_tensor(_cut_out(hole, region)).to(fast.device)
-        output = fast(inputs, mask, tile.relative_to(region), check)  # steps 4 and 5: the network blackens the hole
+        output = fast(inputs, mask, tile.relative_to(region), check)  # steps 4 and 5
         piece = (output[0] * 255).permute(1, 2, 0).cpu().numpy()
         np.copyto(painted[tile.relative_to(box).slices], piece, where=wanted[tile.slices][..., None])
     return painted

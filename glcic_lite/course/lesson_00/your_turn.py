@@ -40,6 +40,8 @@ def opened(photo: PhotoSource | None, mask: PhotoSource | None) -> tuple[Image.I
         raise MaskError(f"the mask has no hole: {why_no_hole(source)}")
     if hole.all():
         raise MaskError("the mask covers the whole photo: nothing is known to complete it from")
+    if hole.mean() > 0.5:
+        words += " Its mask is mostly white, and white is the hole: invert it if the wrong part is filled."
     if looks_like_a_photo(source):
         words += " Its mask is full of greys: is it a mask? The hole is wherever it is more white than black."
     return image, hole, words
@@ -50,7 +52,9 @@ def _path(source: PhotoSource, name: str) -> PhotoSource:
         return source
     if not source.strip():
         raise PhotoError(f"{name} is empty; write the path of a file, or None")
-    return expanduser(source.strip())
+    if source.strip().startswith(("http://", "https://")):
+        raise PhotoError(f"{name} is a web address; download the picture first, and write its path")
+    return expanduser(source.strip().strip('"'))  # Windows copies paths with quotes
 
 
 def _round_hole(image: Image.Image, words: str) -> tuple[np.ndarray, str]:
@@ -82,6 +86,7 @@ def show(photo: Image.Image, hole: np.ndarray, results: Sequence[Image.Image], w
     show_pictures(
         rows,
         titles=["with its hole", "the network alone", "and blended"],
-        caption_text=f"{where} The network alone may leave a tint, which blending removes. Specks stay.",
+        caption_text=f"{where} The network alone may leave a tint, which blending removes. Specks, if it painted any, "
+        "stay.",
     )
     caption(words)

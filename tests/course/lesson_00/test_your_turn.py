@@ -31,7 +31,7 @@ def test_without_anything_a_meadow_gets_a_round_hole():
     assert abs(hole.sum() - np.pi * 24**2) < 60 and "48 pixels" in words and "Photo" in words
 
 
-@pytest.mark.parametrize("path", ["mine.png", "~/mine.png", " mine.png "])
+@pytest.mark.parametrize("path", ["mine.png", "~/mine.png", " mine.png ", '"mine.png"'])
 def test_a_photo_by_itself(folder, path):
     photo, hole, words = your_turn.opened(path, None)
     assert photo.size == (140, 90) and hole.any() and "30 pixels" in words and words.startswith("Your photo.")
@@ -42,6 +42,7 @@ def test_a_photo_by_itself(folder, path):
     [
         ("nowhere.png", None, "nowhere.png: no such file"),
         ("", None, "my_photo is empty"),
+        ("https://example.org/mine.png", None, "download the picture first"),
         ("mine.png", "  ", "my_mask is empty"),
         ("mine.png", "nowhere.png", "nowhere.png: no such file"),
         ("mine.png", "other.png", "60 x 60"),
@@ -66,6 +67,13 @@ def test_a_photo_for_a_mask_is_noticed(folder):
     for mask in ("corners.png", clear, whole_numbers):
         photo, hole, words = your_turn.opened("mine.png", mask)
         assert hole.any() and "is it a mask?" not in words
+
+
+def test_a_mask_that_is_turned_round_is_noticed(folder):
+    mask = np.ones((90, 140), bool)
+    mask[20:40, 20:40] = False
+    assert "mostly white" in your_turn.opened("mine.png", mask)[2]
+    assert "mostly white" not in your_turn.opened("mine.png", ~mask)[2]
 
 
 @pytest.mark.parametrize("shape", [(600, 80), (300, 2000), (130, 130), (40, 50)])
