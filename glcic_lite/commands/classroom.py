@@ -1,7 +1,9 @@
 """python -m glcic_lite classroom new, collect, progress, times: what a lecturer needs around the lessons."""
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -66,14 +68,26 @@ def collect(
         done = sum(result.state == "correct" for result in results)
         print(f"{name}: {done} of {len(results)}", file=sys.stderr, flush=True)
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unlike its default, ends the students' processes as well
-    results = collecting.collect(students, not progress_only, seconds, int(memory * 1e9), say)
+    with _ended_by_signals():
+        results = collecting.collect(students, not progress_only, seconds, int(memory * 1e9), say)
     if out:  # before anything is printed: a closed pipe must not lose it
         write_text(out, csv_text([vars(result) for result in results]))
     print(collecting.table(results))
     for result in results:
         if result.state == "stopped":
             print(f"{result.student}, lesson {result.lesson}, exercise {result.exercise}: {result.message}")
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Inside, whoever ends this process, or closes its terminal, ends the students' processes as well."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.signal(number, lambda received, frame: sys.exit(128 + received)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def progress(

@@ -118,11 +118,13 @@ def complete_folder(
         on_start(len(work))
     for target, pairs in work.items():
         there = all(_is_newer(target, pair) for pair in pairs)
-        done = "the result of an earlier call" if there else ""
-        for photo, mask in pairs:
+        if there and len(pairs) > 1:
+            names = " or ".join(dict.fromkeys(str(path) for pair in pairs for path in pair))
+            report.left_out.append(f"{target}: already there, made of one of {names}")
+        done = ""
+        for photo, mask in () if there else pairs:
             if done:
-                if (photo, mask) != pairs[0]:
-                    report.left_out.append(f"{photo}: with {mask}: {target} is already {done}")
+                report.left_out.append(f"{photo}: with {mask}: {target} is already {done}")
                 continue
             try:
                 hole = grow(open_mask(mask), grow_by) if hole_for_all is None else hole_for_all

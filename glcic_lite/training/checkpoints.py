@@ -21,6 +21,16 @@ _UNREADABLE = (
     SafetensorError,
 )  # fmt: skip
 
+# What accelerate opens of a checkpoint, beside the weights.
+_OPENED = (
+    "optimizer*.bin",
+    "scheduler*.bin",
+    "sampler*.bin",
+    "scaler.pt",
+    "custom_checkpoint_*.pkl",
+    "random_states_*",
+)
+
 
 def checkpoint_size(network: nn.Module, discriminator: nn.Module) -> int:
     """Bytes of a checkpoint: weights, two numbers a weight in each optimizer, and the averaged weights."""
@@ -74,7 +84,7 @@ def load_checkpoint(run: RunFolder, accelerator: Accelerator) -> None:
             raise ValueError(f"it says that it belongs to iteration {done.pop()}")
         _expect_random_state(checkpoint / f"random_states_{accelerator.process_index}.pkl")
         if not is_finite(accelerator):
-            raise ValueError("its weights contain NaN or infinity")
+            raise ValueError("it contains NaN or infinity")
     except _UNREADABLE as error:
         if "Error(s) in loading state_dict" in str(error):  # PyTorch's words where names or shapes do not fit
             raise RunError(
@@ -92,7 +102,8 @@ def _expect_files(checkpoint: Path, models: int) -> None:
     accelerate opens pickles in a way that lets a file run code; opened this way, such a file is an error.
     """
     weights = ["model.safetensors", *(f"model_{number}.safetensors" for number in range(1, models))]
-    for file in [*(checkpoint / name for name in weights), *sorted(checkpoint.iterdir())]:
+    others = sorted(file for names in _OPENED for file in checkpoint.glob(names))  # a stray file does no harm
+    for file in [*(checkpoint / name for name in weights), *others]:
         if not file.exists():
             raise ValueError(f"{file.name} is missing")
         expect_regular(file)

@@ -16,8 +16,8 @@ WATCHED_LOSSES: dict[int, set[str]] = {
 
 WON = (
     "the discriminators have won: over {n} iterations their loss stayed below {loss:g} and no answer was wrong, "
-    "while the GAN loss kept rising, so the completion network learns nothing from them. Try a smaller "
-    "discriminator_learning_rate, or a shorter phase 2"
+    "while the GAN loss kept rising, so the completion network learns nothing from them. Was phase "
+    "1 long enough? If so, try a smaller discriminator_learning_rate, or a shorter phase 2"
 )
 BLIND = (
     "the discriminators are blind: over {n} iterations they gave every picture the same answer, so nothing can be "

@@ -181,9 +181,10 @@ class TrainingLog:
             yield
         except (OSError, SafetensorError) as error:  # the latter for a full disk
             full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT)
+            advice = "Free some disk space and resume." if full else "Remove the cause and resume."
             raise TrainingError(
                 f"iteration {self.progress.iteration}: {self.run.path} cannot be written to ({first_line(error)}); "
-                f"the last checkpoint is intact. {'Free some disk space and resume' if full else 'Mend it and resume'}."
+                f"the last checkpoint is intact. {advice}"
             ) from error
 
 

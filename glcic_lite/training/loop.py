@@ -161,7 +161,8 @@ class Trainer:
         new = not resume and self.accelerator.is_main_process
         if new:
             self.run.expect_free()
-        self._prepare(photos, start_from, discriminators_from, compile, keep_going)
+        if not resume:
+            self._prepare(photos, start_from, discriminators_from, compile, keep_going)
         if new:
             self.run.claim()  # not before all else is in order: an error leaves no empty folder
         with self._alone_in_run():
@@ -170,6 +171,8 @@ class Trainer:
             if self.accelerator.is_main_process:
                 self.run.clear_leftovers()
             self.accelerator.wait_for_everyone()
+            if resume:  # not before it is clear that nobody else is at work: a second trainer may not fit on the device
+                self._prepare(photos, start_from, discriminators_from, compile, keep_going)
             if resume:
                 self._resume(started_with)
             else:
@@ -374,7 +377,7 @@ class Trainer:
 
     def _validate(self, phase: int) -> dict:
         """Measure, draw the sample sheet, and keep the weights if they are the best so far."""
-        self._expect_finite_weights()
+        self._expect_finite()
         progress = self.progress
         row = {"iteration": progress.iteration, "phase": phase, "seconds": round(progress.seconds, 1)}
         if self.accelerator.is_main_process:
@@ -395,13 +398,13 @@ class Trainer:
 
     def save_checkpoint(self) -> None:
         """Write the full state, whole or not at all; an error leaves the last checkpoint as it was."""
-        self._expect_finite_weights()
+        self._expect_finite()
         save_checkpoint(self.run, self.accelerator, self.progress.iteration)
 
-    def _expect_finite_weights(self) -> None:
+    def _expect_finite(self) -> None:
         """Weights can become NaN after the last loss that was computed with them; they replace no sound ones."""
         if not is_finite(self.accelerator):
-            raise self.log.diverged(self.progress.iteration, "the weights contain NaN or infinity")
+            raise self.log.diverged(self.progress.iteration, "weights or optimizer contain NaN or infinity")
 
 
 class _Unbreakable:

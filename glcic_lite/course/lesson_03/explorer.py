@@ -70,15 +70,15 @@ class TransposedExplorer(Explorer):
         counts = transposed(size, kernel, stride, padding, ones=True)
         sums = transposed(size, kernel, stride, padding)
         corner = f"row {_signed(row * stride - padding)}, column {_signed(column * stride - padding)}"
-        cut = ", partly beyond the edge, where the padding cuts it off" if padding > min(row, column) * stride else ""
-        last = (row, column) == (size - 1, size - 1)
+        reaches = min(row, column) * stride < padding or max(row, column) * stride - padding + kernel > out
+        cut = ", partly beyond the edge, where the padding cuts it off" if reaches else ""
         return Scene(
             _draw_stamps(sums, counts, row, column, size, kernel, stride, padding, shown),
             words(
                 formula,
                 f"Input pixel at row {row}, column {column}: its value <b>{INPUTS[row, column]}</b> times the "
                 f"{kernel} × {kernel} kernel is printed with its corner at {corner}{cut}. "
-                + ("" if last else f"The next one is printed {stride} further along. ")
+                + (f"The next one is printed {stride} further along. " if column < size - 1 else "")
                 + "Where stamps overlap, they add up.",
                 _evenness(counts, kernel, stride),
             ),

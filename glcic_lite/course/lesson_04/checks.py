@@ -170,7 +170,7 @@ def _shown_size(height: int, width: int, layers: Sequence[Layer]) -> str:
          "padding is added on both sides."),
         (_sizes_by(lambda n, layer: _formula(n, layer) if layer.upsamples else
                    (n + 2 * layer.padding - layer.dilation * layer.kernel) // layer.stride + 1),
-         "a kernel of k taps has k − 1 gaps between them, not k."),
+         "a kernel of k taps has k − 1 steps between them, not k."),
         (_sizes_by(lambda n, layer: _formula(n, layer) if layer.upsamples else
                    -(-(n + 2 * layer.padding - layer.dilation * (layer.kernel - 1) - 1) // layer.stride) + 1),
          "the division is rounded up; a step for which there is no room left is not taken."),

@@ -232,6 +232,16 @@ def _rate(
     return s.learning_rate * line(end, left)
 
 
+def _late_phase(iteration: int, settings: Settings, late: set[int]) -> float:
+    """The timetable in which the phases after those named by `late` begin one iteration late."""
+    s = settings
+    if iteration == s.phase_1 and 1 in late:
+        return s.learning_rate * s.learning_rate_end
+    if iteration == s.phase_1 + s.phase_2 and 2 in late:
+        return 0.0
+    return _rate(iteration, s)
+
+
 @exercise(
     3,
     lambda iteration, settings: settings.network_learning_rate(iteration),
@@ -239,15 +249,9 @@ def _rate(
         (partial(_rate, rests=False), "in phase 2 the completion network rests: its rate is 0."),
         (partial(_rate, floor=False), "the rate should fall to `learning_rate_end` times itself, not to 0."),
         (partial(_rate, whole=True), "it should fall over the last share of phase 1 only, not over all of it."),
-        (
-            lambda iteration, s: (
-                s.learning_rate * s.learning_rate_end
-                if iteration == s.phase_1
-                else 0.0
-                if iteration == s.phase_1 + s.phase_2
-                else _rate(iteration, s)
-            ),
-            "a phase begins *at* its first iteration: `>=`, not `>`.",
+        *(
+            (partial(_late_phase, late=late), "a phase begins *at* its first iteration: `>=`, not `>`.")
+            for late in ({1}, {2}, {1, 2})
         ),
         (partial(_rate, late=1), "the phases begin one iteration late; iterations are counted from 0."),
         (partial(_rate, late=-1), "the phases begin one iteration early; iterations are counted from 0."),
@@ -664,7 +668,7 @@ class _WatchedNetwork(ToyNetwork):
 
 def right_fast_step(
     network: nn.Module, optimizer, scaler: torch.amp.GradScaler, photo: Tensor, mask: Tensor, dtype: torch.dtype, *,
-    scaled=True, by_scaler=True, cleared=True, twice=False,
+    scaled=True, by_scaler=True, cleared=True, twice="",
 ) -> Tensor:  # fmt: skip
     """One step with autocast and scaler, and by its keywords what is often done wrong in it. Returns the loss.
 
@@ -672,7 +676,7 @@ def right_fast_step(
         scaled: whether the loss is scaled before its backward pass.
         by_scaler: whether the scaler makes the optimizer's step.
         cleared: whether the old gradients are cleared.
-        twice: whether the optimizer makes a step of its own besides.
+        twice: whether the optimizer makes a step of its own "before" or "after" the scaler's.
     """
     with torch.autocast(photo.device.type, dtype):
         output = network(photo, mask)
@@ -680,10 +684,12 @@ def right_fast_step(
     if cleared:
         optimizer.zero_grad()
     (scaler.scale(loss) if scaled else loss).backward()
+    if twice == "before" or not by_scaler:
+        optimizer.step()
     if by_scaler:
         scaler.step(optimizer)
         scaler.update()
-    if twice or not by_scaler:
+    if twice == "after":
         optimizer.step()
     return loss
 
@@ -724,8 +730,8 @@ def _train_fast(step: Callable, seed: int, strict: bool = False) -> tuple[Tensor
         except NotYet as stopped:
             if "No inf checks" in str(stopped):  # PyTorch's words
                 raise NotYet(
-                    "`scaler.update()` found that the scaler has made no step: call `scaler.step(optimizer)` in place "
-                    "of `optimizer.step()`."
+                    "`scaler.update()` came before the scaler had made a step: first `scaler.step(optimizer)`, which "
+                    "replaces `optimizer.step()`, then `scaler.update()`."
                 ) from None
             raise
         losses.append(_loss_of(answer))
@@ -764,8 +770,9 @@ def _loss_of(answer) -> float:
 _FAST_SUSPECTS = [
     (dict(by_scaler=False), "the optimizer's own `step()` knows nothing of the scale, nor of gradients that are not "
      "finite; the scaler makes the step, and then has to be told that it is over."),
-    (dict(twice=True),
-     "two steps are made, one by the scaler and one by the optimizer itself; the scaler's is enough."),
+    *((dict(twice=twice),
+     "two steps are made, one by the scaler and one by the optimizer itself; the scaler's is enough.")
+      for twice in ("before", "after")),
     (dict(scaled=False), "the loss is not scaled; `scaler.step` divides the gradients all the same."),
     (dict(cleared=False), "the gradients of the step before are added in."),
 ]  # fmt: skip

@@ -26,7 +26,7 @@ def seamless_clone(photo: np.ndarray, painted: np.ndarray, mask: np.ndarray, mar
     OpenCV takes the box around the hole, erodes the hole by three pixels and centres the rest on a point given in whole
     pixels. So the painting may be shifted and cut off at the photo's border, and its edge rests on pixels inside the
     hole: those must hold something, and `march` says whether fast marching puts it there (else the painting is there).
-    It solves in the whole box, so where the hole is no rectangle it changes known pixels as well.
+    It solves in the whole box, so where the hole is no rectangle it may change known pixels as well.
 
     Arguments and result are those of `march_rim`.
     """

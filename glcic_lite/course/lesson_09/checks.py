@@ -125,7 +125,7 @@ def _shown_hole(photo: np.ndarray, filled: np.ndarray, mask: np.ndarray) -> str:
         (_wrong_psnr(measure=np.abs), "the differences are not squared."),
         (_by_channel, "one mean over pixels *and* channels, and then one logarithm."),
         (_wrong_end(lambda off: _psnr(np.sqrt(np.mean(off**2)))),
-         "the factor 10 goes with the mean *square*; with its root it is 20, and 255 without a square."),
+         "the factor 10 goes with the mean *square*; with its root, use 20 and 255 / root."),
         (_wrong_end(lambda off: _psnr(np.mean(off**2), peak=255, factor=20)),
          "with the factor 20, 255 is divided by the *root* of the mean square."),
         (_wrong_end(lambda off: _psnr(np.mean(off) ** 2)),
@@ -271,15 +271,24 @@ def _compare_intervals(answer: tuple[float, float], expected: tuple[float, float
     if not _near(answer, expected):
         ratio = (answer[1] - answer[0]) / (expected[1] - expected[0])
         how = "too wide" if ratio > 1.08 else "too narrow" if ratio < 0.92 else "not in the right place"
-        cause = ""
-        if answer[1] < expected[0]:  # both ends among the smallest means
-            how, cause = "too low", " If you use `np.percentile`: it counts in per cent, 2.5 and 97.5."
-        elif ratio < 0.1:
-            cause = (
-                " All your resampled means are nearly the same: are photos drawn with repetition, and is a mean taken "
-                "of each draw?"
-            )
-        raise NotYet(f"For {shown} your interval, {answer[0]:+.2f} to {answer[1]:+.2f} dB, is {how}.{cause}")
+        raise NotYet(f"For {shown} your interval, {answer[0]:+.2f} to {answer[1]:+.2f} dB, is {how}.")
+
+
+def _hint(answers: list, expected: list) -> str:
+    """What to look at where no suspect explains the answers."""
+    widths = [(mine[1] - mine[0]) / (right[1] - right[0]) for mine, right in zip(answers, expected, strict=True)]
+    if max(widths) < 0.1:
+        return (
+            " All your resampled means are nearly the same: are photos drawn with repetition, and is a mean taken of "
+            "each draw?"
+        )
+    below = all(2 * right[0] - right[1] < mine[1] < right[0] for mine, right in zip(answers, expected, strict=True))
+    if below and max(widths) < 0.5:  # both ends among the smallest means
+        return " If you use `np.percentile`: it counts in per cent, 2.5 and 97.5."
+    return (
+        " Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
+        '`bootstrap` without `method="percentile"`?'
+    )
 
 
 def _gains(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -334,8 +343,7 @@ _SCATTER = "that is how far single photos scatter; the question is how far their
     read=_read_interval,
     compare=_compare_intervals,
     same=_near,
-    otherwise=" Is it the mean of each resampling that you keep, and are there enough of them (5000)? Or is it SciPy's "
-    '`bootstrap` without `method="percentile"`?',
+    otherwise=_hint,
 )  # fmt: skip
 def interval():
     """`paired_interval(ours, theirs, random)`: the 95 % bootstrap interval of the mean paired difference, over photos.
@@ -386,7 +394,10 @@ def _by_depth(
     errors = of_pixel(measure(off.mean(axis=2, keepdims=True) if grey else off).mean(axis=2))
     deep, chosen = depths(mask), among(mask)
     whole = band(deep).astype(int)
-    bins = [errors[chosen & (whole == depth)] for depth in range(first, int(deep[chosen].max()) + 1)]
+    bins = [
+        errors[chosen & (whole == depth)]
+        for depth in range(first, int(max(deep[chosen].max(), whole[chosen].max())) + 1)
+    ]
     return torch.tensor([finish(values.mean()) if values.size else np.nan for values in bins], dtype=torch.double)
 
 
@@ -438,6 +449,8 @@ def _row_of_numbers(answer) -> torch.Tensor:
         (_by_depth_and_channel, "a root is taken of each channel's error; one mean goes over pixels and channels."),
         (partial(_by_depth, grey=True),
          "the channels are averaged before they are squared: errors of opposite signs cancel."),
+        (partial(_by_depth, band=np.ceil),
+         "the depth is rounded up: depth *k* goes from k up to, but not including, k + 1."),
         (partial(_by_depth, band=lambda depths: np.ceil(depths) - 1),
          "a whole depth counts with the band before it: depth *k* goes from k up to, but not including, k + 1."),
         (partial(_by_depth, depths=_from_border), "that is the distance from the photo's border."),

@@ -102,7 +102,7 @@ def exercise(
     same: Callable | None = None,
     without: dict | None = None,
     keeps: bool = False,
-    otherwise: str = "",
+    otherwise: str | Callable[[Sequence, Sequence], str] = "",
     then: Callable | None = None,
     **style,
 ) -> Callable:
@@ -120,7 +120,8 @@ def exercise(
         same: takes two answers and says whether they agree as far as chance allows; for the suspects.
         without: what the task asks to do without; see `out_of_reach`.
         keeps: whether the function must leave the arrays that it is given as they are.
-        otherwise: what to add to the difference if no suspect explains it.
+        otherwise: what to add to the difference if no suspect explains it; or a function that says so, given the
+            answers and the right ones.
         then: takes the function once it has passed the cases; may raise `NotYet`.
         style: see `compare_answers`.
     """
@@ -129,12 +130,13 @@ def exercise(
 
     def decorate(make_cases: Callable[[], Iterable[dict]]) -> Callable:
         def checked(function: Callable) -> str:
-            cases, answers, wrong, spoiled = list(make_cases()), [], "", ""
+            cases, answers, rights, wrong, spoiled = list(make_cases()), [], [], "", ""
             for case in cases:
                 shown, expected = say(**case), right(**case)
                 lent = _copies(list(case.values()))  # by position: the parameters' names are the learner's
                 answer = call(function, *lent, shown=shown, first=not answers, without=without, copies=not keeps)
                 answers.append(read(plain(answer), expected, shown))
+                rights.append(expected)
                 try:
                     compare(answers[-1], expected, shown)
                 except NotYet as difference:
@@ -145,8 +147,9 @@ def exercise(
                         "needs that. Write into a copy."
                     )
             if wrong:
+                hint = otherwise if isinstance(otherwise, str) else otherwise(answers, rights)
                 raise NotYet(
-                    wrong + (likely_cause(cases, answers, suspects, same) or spoiled and " " + spoiled or otherwise)
+                    wrong + (likely_cause(cases, answers, suspects, same) or spoiled and " " + spoiled or hint)
                 )
             if spoiled:
                 raise NotYet(spoiled)

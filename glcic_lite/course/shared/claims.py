@@ -133,8 +133,9 @@ CLAIMS = (
         "The same game with the squared error, the GAN loss, and both; five seeds, jumps and plausible fills counted.",
         (Section(5, "1 · The counterfeiter and the police"), Section(9, "5.2 · The discriminators")),
         IN_PART,
-        "Alone, the GAN loss jumps several times as often; anchored by the squared error, every seed settles. Whether "
-        "a second discriminator steadies the training is undecided: no experiment compares it.",
+        "In the toy, the GAN loss alone jumps several times as often; beside a squared error, with a fitting alpha, it "
+        "settles much sooner. Whether a second discriminator steadies the training is undecided: no experiment "
+        "compares it.",
     ),
     Claim(
         "S8",

@@ -1,5 +1,7 @@
 """Natural slips, written as a learner would: the check names the cause, and does not only say that something is off."""
 
+from operator import ge, gt
+
 import numpy as np
 import pytest
 import torch
@@ -95,14 +97,19 @@ def written_in_place(photos, outputs, masks, size):
     return fakes_by(lambda photos, outputs, masks: photos)(photos, outputs, masks, size)
 
 
-def late_phases(iteration, settings):
-    s = settings
-    if iteration > s.phase_1 + s.phase_2:
-        return s.joint_learning_rate
-    if iteration > s.phase_1:
-        return 0.0
-    share = min(1, (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay))
-    return s.learning_rate * (s.learning_rate_end + (1 - s.learning_rate_end) * share)
+def late_phases(first, second):
+    """Exercise 3 of lesson 06, with phases that begin when `first` or `second`, > or >=, says so."""
+
+    def rate(iteration, settings):
+        s = settings
+        if second(iteration, s.phase_1 + s.phase_2):
+            return s.joint_learning_rate
+        if first(iteration, s.phase_1):
+            return 0.0
+        share = min(1, (s.phase_1 - iteration) / (s.phase_1 * s.learning_rate_decay))
+        return s.learning_rate * (s.learning_rate_end + (1 - s.learning_rate_end) * share)
+
+    return rate
 
 
 def joint_by(police=lambda real, fake: discriminator_loss(real, fake), judged=lambda output, completed: completed,
@@ -155,6 +162,17 @@ def by_both(optimizer, scaler):
     optimizer.step()
 
 
+def by_both_turned(optimizer, scaler):
+    optimizer.step()
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def too_early(optimizer, scaler):
+    scaler.update()
+    scaler.step(optimizer)
+
+
 def held_back():
     cures = {letter: (disease, DISEASES[disease].cures[0]) for letter, disease in letters().items()}
     letter = next(letter for letter, disease in letters().items() if disease == "phase 1 too short")
@@ -203,6 +221,13 @@ def depths_by(errors_of, finish, chosen=lambda depth, k: (depth >= k) & (depth <
 
 def root_of_mean(values):
     return np.sqrt(values.mean())
+
+
+def rounded_up(photo, filled, mask):
+    depth = np.ceil(ndimage.distance_transform_edt(mask)).astype(int)
+    squares = ((photo.astype(float) - filled) ** 2).mean(axis=2)
+    bands = [squares[mask & (depth == k)] for k in range(1, depth.max() + 1)]
+    return [root_of_mean(band) if len(band) else np.nan for band in bands]
 
 
 SLIPS = {
@@ -264,7 +289,9 @@ SLIPS = {
     "5.5 added": (lesson_05.fakes, fakes_by(lambda p, o, m: m * o + p), "are added"),
     "5.5 the last hole": (lesson_05.fakes, fakes_by(composite, lambda number, masks: masks[-1]), "last photo"),
     "5.5 in place": (lesson_05.fakes, written_in_place, "has changed afterwards"),
-    "6.3 after the first iteration": (lesson_06.timetable, late_phases, "`>=`, not `>`"),
+    "6.3 after the first iteration": (lesson_06.timetable, late_phases(gt, gt), "`>=`, not `>`"),
+    "6.3 only phase 2 is late": (lesson_06.timetable, late_phases(gt, ge), "`>=`, not `>`"),
+    "6.3 only phase 3 is late": (lesson_06.timetable, late_phases(ge, gt), "`>=`, not `>`"),
     "6.4 logits exchanged": (
         lesson_06.joint_step,
         joint_by(lambda r, f: discriminator_loss(f, r)),
@@ -274,8 +301,10 @@ SLIPS = {
     "6.4 half a loss": (lesson_06.joint_step, joint_by(lambda r, f: discriminator_loss(r, f) / 2), "halved"),
     "6.4 losses exchanged": (lesson_06.joint_step, joint_by(give=lambda first, second: (second, first)), "exchanged"),
     "6.6 a consequence": (lesson_06.diagnoses, held_back(), "hold back a consequence"),
-    "6.7 the optimizer's step": (lesson_06.faster, (loader, fast_by(by_the_optimizer)), "in place of `optimizer"),
+    "6.7 the optimizer's step": (lesson_06.faster, (loader, fast_by(by_the_optimizer)), "replaces `optimizer.step()`"),
     "6.7 both steps": (lesson_06.faster, (loader, fast_by(by_both)), "two steps are made"),
+    "6.7 both steps, the other way round": (lesson_06.faster, (loader, fast_by(by_both_turned)), "two steps are made"),
+    "6.7 update before step": (lesson_06.faster, (loader, fast_by(too_early)), "first `scaler.step(optimizer)`"),
     "7.5 index -1": (lesson_07.relax, around_the_first, "index −1"),
     "9.1 root and ten": (
         lesson_09.psnr_in_hole,
@@ -318,6 +347,16 @@ SLIPS = {
         lesson_09.errors_by_depth,
         depths_by(lambda off: off.mean(axis=2) ** 2, root_of_mean),
         "averaged before they are squared",
+    ),
+    "9.4 rounded up": (
+        lesson_09.errors_by_depth,
+        lambda photo, filled, mask: rounded_up(photo, filled, mask),
+        "the depth is rounded up",
+    ),
+    "9.3 the sign": (
+        lesson_09.interval,
+        interval_by(lambda gains, random: -gains[random.integers(0, len(gains), (5000, len(gains)))].mean(axis=1)),
+        "the sign",
     ),
     "9.4 bands shut above": (
         lesson_09.errors_by_depth,

@@ -444,7 +444,7 @@ def test_resume_with_settings_makes_a_run_longer_and_refuses_any_other_change(
 @pytest.mark.parametrize(
     "arguments, reason",
     [
-        (["--resume"], "no run to resume"),
+        (["--resume"], "there is no run here"),
         (["--data", "lost"], "no such folder"),
         (["--start-from", "lost"], "lost: no such folder"),
         (["--out", "photo.png"], "photo.png"),

@@ -289,7 +289,7 @@ def test_what_the_readme_and_lesson_00_say_of_the_weights_was_measured(shipped_r
     assert f"{np.mean(without_the_sky):.2f}" == "0.23"
     assert where(shipped_rows, HOLDS, "FSR fast") == large
     assert set(where(shipped_rows, UNDECIDED, "FSR fast")) == set(small)
-    assert "and the harmonic fill, the smoothest of all, these photos name no winner in any hole" in text
+    assert "and the harmonic fill, the smoothest of all, these photos name no winner by PSNR in any hole" in text
     assert where(shipped_rows, HOLDS, "harmonic") == where(shipped_rows, DOES_NOT_HOLD, "harmonic") == []
     for words in (text, first):
         assert "about half of the photo's texture" in words

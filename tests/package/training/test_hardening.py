@@ -42,7 +42,7 @@ def test_weights_that_break_before_a_checkpoint_are_not_saved_and_the_named_chec
     straight.train()
     trainer = start(settings, checkpoint_minutes=0, validate_every=100)
     break_weights(trainer, 3, value)
-    with pytest.raises(TrainingError, match="iteration 4: the weights contain.*Resume from .*00000003.*learning rate"):
+    with pytest.raises(TrainingError, match="iteration 4: weights or optimizer contain.*Resume from .*00000003.*learning rate"):
         trainer.train(progress=False)
     resumed = start(None, resume=True, checkpoint_minutes=0)
     assert resumed.progress.iteration == 3
@@ -53,7 +53,7 @@ def test_weights_that_break_before_a_checkpoint_are_not_saved_and_the_named_chec
 def test_weights_that_break_before_a_validation_replace_no_sound_ones(start):
     trainer = start(phases(6, 0, 0), validate_every=2)
     break_weights(trainer, 3)
-    with pytest.raises(TrainingError, match="iteration 4: the weights contain NaN.*Start a new run"):
+    with pytest.raises(TrainingError, match="iteration 4: weights or optimizer contain NaN.*Start a new run"):
         trainer.train(progress=False)
     assert [row["iteration"] for row in trainer.run.rows("validation.csv")] == ["2"]
 

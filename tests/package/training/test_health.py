@@ -6,7 +6,7 @@ import torch
 from glcic_lite.method.losses import gan_loss, hole_errors, reconstruction_loss
 from glcic_lite.method.networks import composite
 from glcic_lite.training import TrainingError, health
-from glcic_lite.training.health import Watch
+from glcic_lite.training.health import WATCHED_ITERATIONS, WATCHED_LOSSES, Watch
 from glcic_lite.training.log import LOG_COLUMNS
 from glcic_lite.training.samples import cut_patches
 from training_runs import SMOOTH, phases, same, starter
@@ -252,3 +252,10 @@ def test_a_loss_that_is_no_number_is_named_with_its_iteration_before_anything_is
     latest = trainer.run.latest_checkpoint()
     assert latest is None or int(latest.name) < 2
     assert not (trainer.run.path / "network").exists()
+
+
+def test_what_a_checkpoint_must_hold_of_each_phase_is_enough_for_a_verdict():
+    for phase, names in WATCHED_LOSSES.items():
+        watch = Watch()
+        watch.stretches = [(phase, WATCHED_ITERATIONS, dict.fromkeys(names, 0.0)) for _ in range(2)]
+        watch.verdict(phase, [dict.fromkeys(names, 0.0)] * 2)

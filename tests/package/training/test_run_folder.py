@@ -353,6 +353,15 @@ def test_a_pipe_in_place_of_the_lock_holds_nobody_up(start, tmp_path):
         start(phases(2, 0, 0))
 
 
+def test_what_somebody_has_left_in_a_checkpoint_does_no_harm(start):
+    trainer = start(phases(4, 0, 0))
+    trainer.train(on_validation=lambda trainer, row: True)
+    checkpoint = trainer.run.latest_checkpoint()
+    (checkpoint / ".ipynb_checkpoints").mkdir()
+    (checkpoint / "notes.bin").write_bytes(b"mine")
+    assert start(None, resume=True).train(progress=False)
+
+
 def test_a_checkpoint_of_other_settings_is_not_said_to_be_damaged(start):
     trainer = start(phases(2, 0, 0))
     trainer.train(on_validation=lambda trainer, row: True)
