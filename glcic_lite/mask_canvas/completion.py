@@ -164,7 +164,9 @@ def patch(request: Request, hole: np.ndarray, result: Image.Image) -> dict:
         part += right * width / shown_width, bottom * height / shown_height
         piece = result.resize(size, Image.Resampling.LANCZOS, box=part, reducing_gap=2.0)
         alpha = mask_image(hole).resize(size, Image.Resampling.BOX, box=part).point(lambda share: 255 * (share > 0))
-    piece = piece.convert("RGB")
+    piece = Image.composite(
+        piece.convert("RGB"), Image.new("RGB", piece.size), alpha
+    )  # what is not seen costs no bytes
     piece.putalpha(alpha)
     png = io.BytesIO()
     piece.save(png, "PNG", compress_level=1, icc_profile=request.photo.info.get("icc_profile"))

@@ -98,6 +98,17 @@ def test_a_click_on_an_output_pixel_goes_to_the_step_that_computes_it(theatre):
     assert theatre.count() == "3 / 5"
 
 
+def test_after_a_click_into_the_picture_the_keys_are_its_own(theatre):
+    theatre.picture.locator(".click").nth(2).click()
+    cells = theatre.page.locator(".jp-Cell").count()
+    top = theatre.picture.bounding_box()["y"]
+    for key, expected in (("ArrowRight", "4"), ("x", "4"), ("ArrowLeft", "3")):
+        theatre.page.keyboard.press(key)
+        theatre.page.wait_for_timeout(100)
+        assert theatre.count() == f"{expected} / 5", key
+    assert theatre.page.locator(".jp-Cell").count() == cells and theatre.picture.bounding_box()["y"] == top
+
+
 def test_both_views_of_the_transposed_convolution_end_in_the_same_numbers(theatre):
     theatre.press("transposed: stamps")
     theatre.page.keyboard.press("End")

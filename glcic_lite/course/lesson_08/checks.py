@@ -65,6 +65,8 @@ def _as_places(runs: list[int], width: int, height: int) -> np.ndarray:
         (lambda runs, width, height: decode_runs(runs, height, width).T,
          "the runs go row by row, not column by column."),
         (_as_places, "a run of known pixels is taken for a place; it is a length, from the end of the run before."),
+        (lambda runs, width, height: np.repeat(np.arange(len(runs)) > 0, runs).reshape(height, width),
+         "every run after the first is taken for hole; they alternate."),
         (_without_zeros, "a first run of length 0 counts as well: the mask then begins with a hole."),
     ],
     "This is what Python does with every stroke that arrives.",
@@ -123,7 +125,9 @@ def _all_at_once(arrivals: list[float], seconds: float) -> list[int]:
          "before it are left out."),
         (_while_free,
          "what arrives while the thread works is forgotten: the thread should take the newest of it when it is free."),
-        (_all_at_once, "each stroke is begun as soon as it arrives; there is one thread, which does one at a time."),
+        (_all_at_once,
+         "a stroke is begun at the moment it arrives. Here the thread is busy until the completion under way is "
+         "finished, even if that has been overtaken; only then does it take the newest."),
         (lambda arrivals, seconds: [n for n, (a, b) in enumerate(zip(arrivals, arrivals[1:], strict=False))
                                     if b - a > seconds],
          "the last stroke is missing: nothing overtakes it."),
@@ -179,8 +183,11 @@ def _rolled(mask: np.ndarray, pixels: int) -> np.ndarray:
         (lambda mask, pixels: ndimage.binary_dilation(mask, np.ones((3, 3))), "it grows by one pixel only."),
         (lambda mask, pixels: ~grow(~mask, pixels), "the hole shrinks."),
         (lambda mask, pixels: grow(mask, pixels) & ~mask, "the hole itself is lost."),
+        (lambda mask, pixels: mask | (ndimage.distance_transform_edt(mask) < pixels + 0.5),
+         "the distance is measured inside the hole: give the function the inverted mask."),
     ],
     "The same pixels as the canvas's brush would paint along the rim.",
+    without=dict(functions=(grow,)),
     say=lambda mask, pixels: f"a mask of {mask.shape[1]} x {mask.shape[0]} and pixels={pixels}",
     read=_read_mask,
 )  # fmt: skip
@@ -212,6 +219,12 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
     return lambda mask: change(hole_box(mask))
 
 
+def _of_counts(mask: np.ndarray) -> tuple[int, ...]:
+    """The right and lower end as the first one plus how many columns and rows hold any of the hole."""
+    box = hole_box(mask)
+    return box.left, box.top, box.left + int(mask.any(axis=0).sum()), box.top + int(mask.any(axis=1).sum())
+
+
 @exercise(
     4,
     hole_box,
@@ -228,6 +241,8 @@ def _of_box(change: Callable[[Box], tuple]) -> Callable:
         (_of_box(lambda b: (b.left, b.top, b.width, b.height)),
          "that is the width and the height, not the right and lower end."),
         (lambda mask: hole_box(~mask), "that is the box around what is known."),
+        (_of_counts,
+         "the columns and rows of the hole are counted; known ones between two parts lie in the box as well."),
         (_of_box(lambda b: (b.top, b.bottom, b.left, b.right)), "the order is left, top, right, bottom."),
         (_of_box(lambda b: (b.left, b.right, b.top, b.bottom)), "the order is left, top, right, bottom."),
         (_of_box(lambda b: (b.left, b.top, b.right + 1, b.bottom + 1)), "right and bottom are one too far."),

@@ -219,7 +219,7 @@ WRONG = [
     (checks.newest, lambda *args: shown(*args, drop=False), "not shown"),
     (checks.newest, lambda arrivals, seconds: [len(arrivals) - 1], "only the last one"),
     (checks.newest, lambda *args: shown(*args, newest=False), "first come, first served"),
-    (checks.newest, a_thread_each, "one thread"),
+    (checks.newest, a_thread_each, "the thread is busy"),
     (checks.newest, forgetful, "is forgotten"),
     (checks.newest, lambda *args: [n + 1 for n in shown(*args)], "numbered from 0"),
     (checks.newest, lambda *args: [n for n in range(len(args[0])) if n not in shown(*args)], ""),

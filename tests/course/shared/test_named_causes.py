@@ -16,8 +16,10 @@ from glcic_lite.course.lesson_05 import checks as lesson_05
 from glcic_lite.course.lesson_06 import checks as lesson_06
 from glcic_lite.course.lesson_06.blind_logs import DISEASES, letters
 from glcic_lite.course.lesson_07 import checks as lesson_07
+from glcic_lite.course.lesson_08 import checks as lesson_08
 from glcic_lite.course.lesson_09 import checks as lesson_09
 from glcic_lite.course.shared.checks import NOT_YET
+from glcic_lite.mask_canvas.strokes import grow
 from glcic_lite.method.losses import discriminator_loss, gan_loss, reconstruction_loss
 from glcic_lite.method.masks import hole_box, local_patch
 from glcic_lite.method.networks import composite
@@ -223,6 +225,12 @@ def root_of_mean(values):
     return np.sqrt(values.mean())
 
 
+def box_by_counting(mask):
+    columns, rows = mask.any(axis=0), mask.any(axis=1)
+    left, top = np.flatnonzero(columns)[0], np.flatnonzero(rows)[0]
+    return left, top, left + columns.sum(), top + rows.sum()
+
+
 def rounded_up(photo, filled, mask):
     depth = np.ceil(ndimage.distance_transform_edt(mask)).astype(int)
     squares = ((photo.astype(float) - filled) ** 2).mean(axis=2)
@@ -306,6 +314,18 @@ SLIPS = {
     "6.7 both steps, the other way round": (lesson_06.faster, (loader, fast_by(by_both_turned)), "two steps are made"),
     "6.7 update before step": (lesson_06.faster, (loader, fast_by(too_early)), "first `scaler.step(optimizer)`"),
     "7.5 index -1": (lesson_07.relax, around_the_first, "index −1"),
+    "8.1 no alternation": (
+        lesson_08.mask_from_runs,
+        lambda runs, width, height: np.repeat(np.arange(len(runs)) > 0, runs).reshape(height, width),
+        "they alternate",
+    ),
+    "8.3 the course's own": (lesson_08.grown, lambda mask, pixels: grow(mask, pixels), "without it"),
+    "8.3 inside the hole": (
+        lesson_08.grown,
+        lambda mask, pixels: mask | (ndimage.distance_transform_edt(mask) < pixels + 0.5),
+        "the inverted mask",
+    ),
+    "8.4 counted": (lesson_08.box, box_by_counting, "between two parts"),
     "9.1 root and ten": (
         lesson_09.psnr_in_hole,
         psnr_by(lambda off: 10 * np.log10(255**2 / np.sqrt(np.mean(off**2)))),

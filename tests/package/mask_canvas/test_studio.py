@@ -111,6 +111,7 @@ def test_the_browser_gets_the_hole_and_nothing_else(ready):
     inside = hole[20:45, 30:50]
     assert np.array_equal(pixels[..., 3], np.where(inside, 255, 0))
     assert np.array_equal(pixels[inside][:, :3], result[20:45, 30:50][inside])
+    assert not pixels[~inside].any(), "known pixels under the transparent part would cost many bytes"
 
 
 def test_a_mask_set_by_python_is_completed_too_and_an_empty_one_is_the_photo(ready, photo):

@@ -42,7 +42,9 @@ def test_weights_that_break_before_a_checkpoint_are_not_saved_and_the_named_chec
     straight.train()
     trainer = start(settings, checkpoint_minutes=0, validate_every=100)
     break_weights(trainer, 3, value)
-    with pytest.raises(TrainingError, match="iteration 4: weights or optimizer contain.*Resume from .*00000003.*learning rate"):
+    with pytest.raises(
+        TrainingError, match="iteration 4: weights or optimizer contain.*Resume from .*00000003.*learning rate"
+    ):
         trainer.train(progress=False)
     resumed = start(None, resume=True, checkpoint_minutes=0)
     assert resumed.progress.iteration == 3

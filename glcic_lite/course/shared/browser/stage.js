@@ -96,6 +96,8 @@ function unfolded(scenes) {
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "course-stage";
+  root.tabIndex = -1; // takes the keys after a click into the picture
+  root.dataset.lmSuppressShortcuts = "true"; // which else go to JupyterLab
   root.innerHTML = HTML;
   el.append(root);
   const part = (name) => root.querySelector(`.${name}`);
@@ -196,7 +198,8 @@ function render({ model, el }) {
   let waiting = false; // for the picture that answers the latest move; meanwhile nothing more is asked
 
   function inSketch(event) {
-    const scale = svg.viewBox.baseVal.width / svg.getBoundingClientRect().width;
+    const [points, pixels] = [svg.viewBox.baseVal, svg.getBoundingClientRect()];
+    const scale = Math.max(points.width / pixels.width, points.height / pixels.height); // in a low window: the latter
     return { x: event.clientX * scale, y: event.clientY * scale };
   }
 
@@ -245,6 +248,7 @@ function render({ model, el }) {
     model.send({ click: set });
   });
   svg.addEventListener("click", (event) => {
+    if (frames().length > 1) root.focus({ preventScroll: true });
     const click = event.target.mark?.click;
     if (!click || event.target.mark.hidden) return;
     if ("step" in click) walk(click.step - step());
