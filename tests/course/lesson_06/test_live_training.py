@@ -237,7 +237,7 @@ def test_validations_with_other_holes_are_another_run_and_all_kinds_are_drawn():
     assert [len(run) for run in split_runs(validation)] == [2, 2]
     figure = figures.log_figure([row | {"reconstruction": 0.1} for row in rows], validation)
     drawn = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert drawn == ["box 16", "box 24", "box 64", "strokes"]
+    assert drawn == ["box 16 px", "box 24 px", "box 64 px", "strokes"]
     assert [len(line.get_xdata()) for line in figure.axes[1].lines] == [2, 2, 2, 2, 2, 2]  # box 64, strokes: two runs
     figures.plt.close(figure)
 
