@@ -173,7 +173,6 @@ class Trainer:
             self.accelerator.wait_for_everyone()
             if resume:  # not before it is clear that nobody else is at work: a second trainer may not fit on the device
                 self._prepare(photos, start_from, discriminators_from, compile, keep_going)
-            if resume:
                 self._resume(started_with)
             else:
                 self._begin(start_from, discriminators_from)
